@@ -1,0 +1,3 @@
+//! `cargo vm`: the harness's command line.
+
+fn main() {}

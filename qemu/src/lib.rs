@@ -1,0 +1,1 @@
+//! The harness: builds guests, boots them in QEMU, tests and measures.

@@ -1,0 +1,3 @@
+//! The boot program.
+
+fn main() {}
