@@ -1,3 +1,52 @@
-//! The boot program.
+//! The boot program: each journey (rescue, modules, seed) is a process of its own, called by its own line
+//! in an initramfs's stage script.
 
-fn main() {}
+mod args;
+
+mod cmdline;
+mod ffi;
+mod initramfs_tools;
+mod kmsg;
+mod modules;
+mod mounts;
+mod outcome;
+mod rescue;
+mod root;
+mod seed;
+mod state;
+mod volume;
+
+use args::{Invocation, Journey};
+use outcome::{Mode, Outcome};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let (journey, mode) = match args::parse(std::env::args_os().skip(1)) {
+        Ok(Invocation::Run { journey, mode }) => (journey, mode),
+        Ok(Invocation::Print(text)) => return kmsg::print(&text),
+        Err(error) => {
+            kmsg::complain(&format!("{error:#}; try `lifeboat --help`"));
+            return ExitCode::from(2);
+        }
+    };
+    match run(journey, mode) {
+        Ok(outcome) => outcome.report(journey.name(), mode),
+        Err(error) => {
+            kmsg::log(kmsg::Level::Error, journey.name(), &format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(journey: Journey, mode: Mode) -> anyhow::Result<Outcome> {
+    let parameters = cmdline::Parameters::read()?;
+    if let Some(parameter) = parameters.switched_off(journey.name()) {
+        return Ok(Outcome::Skipped(format!("{parameter} is on the kernel command line")));
+    }
+    match journey {
+        Journey::RescuePremount => rescue::premount::run(mode),
+        Journey::RescueBottom => rescue::bottom::run(mode),
+        Journey::Modules => modules::run(mode),
+        Journey::Seed => seed::run(&parameters, mode),
+    }
+}

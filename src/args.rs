@@ -1,0 +1,121 @@
+//! The command line: one word per journey.
+
+use crate::outcome::Mode;
+use anyhow::{Result, bail};
+use lexopt::Arg;
+use std::ffi::OsString;
+
+const HELP: &str = "\
+Usage: lifeboat [--dry-run] JOURNEY
+
+Journeys, each called by its own line in an initramfs's stage script:
+  rescue premount   before the root is mounted: boot from a volume labelled RESCUE or UEC-rescue
+  rescue bottom     with the root mounted: tell the admin, or pivot to a volume that appeared late
+  modules           give the root the running kernel's modules from the initramfs
+  seed              hand the seed on the kernel command line to the booted system
+
+Options:
+  --dry-run         print what would be done and change nothing
+  --help, --version
+
+Exit status: 0 done or skipped, 1 something went wrong, 2 bad usage.
+Kernel parameters and files are described in lifeboat(8).
+";
+
+/// What one call of the program is to do.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Invocation {
+    /// Run a journey.
+    Run {
+        /// Which one.
+        journey: Journey,
+        /// Carried out or only printed.
+        mode: Mode,
+    },
+    /// Print a text (`--help`, `--version`).
+    Print(String),
+}
+
+/// A journey at its stage.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Journey {
+    /// `lifeboat rescue premount`
+    RescuePremount,
+    /// `lifeboat rescue bottom`
+    RescueBottom,
+    /// `lifeboat modules`
+    Modules,
+    /// `lifeboat seed`
+    Seed,
+}
+
+const JOURNEYS: &[(&[&str], Journey)] = &[
+    (&["rescue", "premount"], Journey::RescuePremount),
+    (&["rescue", "bottom"], Journey::RescueBottom),
+    (&["modules"], Journey::Modules),
+    (&["seed"], Journey::Seed),
+];
+
+impl Journey {
+    /// The journey's one word: its kernel parameter, log prefix and state file.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::RescuePremount | Self::RescueBottom => "rescue",
+            Self::Modules => "modules",
+            Self::Seed => "seed",
+        }
+    }
+}
+
+/// Parses the arguments that follow the program's name.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation> {
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let mut mode = Mode::Apply;
+    let mut words = Vec::new();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Long("dry-run") => mode = Mode::DryRun,
+            Arg::Long("help") | Arg::Short('h') => return Ok(Invocation::Print(HELP.to_owned())),
+            Arg::Long("version") => {
+                return Ok(Invocation::Print(format!("lifeboat {}\n", env!("CARGO_PKG_VERSION"))));
+            }
+            Arg::Value(word) => words.push(word.to_string_lossy().into_owned()),
+            _ => return Err(argument.unexpected().into()),
+        }
+    }
+    match JOURNEYS.iter().find(|(spelling, _)| *spelling == words) {
+        Some((_, journey)) => Ok(Invocation::Run { journey: *journey, mode }),
+        None if words.is_empty() => bail!("no journey given"),
+        None => bail!("unknown journey `{}`", words.join(" ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_words(line: &str) -> Result<Invocation> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn every_journey_is_found_by_its_words() {
+        for (words, journey) in JOURNEYS {
+            let parsed = parse_words(&words.join(" ")).unwrap();
+            assert_eq!(parsed, Invocation::Run { journey: *journey, mode: Mode::Apply });
+        }
+    }
+
+    #[test]
+    fn a_dry_run_is_asked_for_anywhere_on_the_line() {
+        let parsed = parse_words("modules --dry-run").unwrap();
+        assert_eq!(parsed, Invocation::Run { journey: Journey::Modules, mode: Mode::DryRun });
+    }
+
+    #[test]
+    fn anything_else_is_bad_usage() {
+        for line in ["", "rescue", "rescue bottom now", "module", "--dry-run", "seed --force"] {
+            assert!(parse_words(line).is_err(), "`{line}` was taken");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! All unsafe code of the boot program: libblkid's C functions and one ioctl.
+//!
+//! The safe `blkid` crate hides its probe's pointer, and so neither the filter by type nor a label that is no
+//! UTF-8 can be had through it.
+#![allow(unsafe_code, reason = "C functions and ioctls can be called in no other way")]
+
+use anyhow::{Context, Result, bail};
+use std::ffi::{CStr, c_char, c_int};
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::ptr;
+
+/// What libblkid reads from a superblock.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Superblock {
+    /// libblkid's name of the type, such as `ext4`.
+    pub(crate) kind: String,
+    /// The label, in whatever bytes the disk holds.
+    pub(crate) label: Option<Vec<u8>>,
+    /// The file system's UUID as text.
+    pub(crate) uuid: Option<String>,
+}
+
+struct Probe(blkid_sys::blkid_probe);
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from blkid_new_probe and is freed once.
+        unsafe { blkid_sys::blkid_free_probe(self.0) }
+    }
+}
+
+/// Looks for a superblock of one of `types` (libblkid's names). `None`: there is none. Two that contradict
+/// each other are an error, as with blkid itself.
+///
+/// The filter is what keeps the cost down: unfiltered, libblkid reads 1 MiB of each device.
+pub(crate) fn probe(device: &File, types: &[&'static CStr]) -> Result<Option<Superblock>> {
+    let mut names: Vec<*mut c_char> = types.iter().map(|name| name.as_ptr().cast_mut()).collect();
+    names.push(ptr::null_mut());
+    let wanted = blkid_sys::BLKID_SUBLKS_TYPE | blkid_sys::BLKID_SUBLKS_LABEL | blkid_sys::BLKID_SUBLKS_UUID;
+
+    // SAFETY: the probe lives until the end of this function, `device` and `names` as long; libblkid reads
+    // the names and writes to none of them.
+    let found = unsafe {
+        let probe = Probe(blkid_sys::blkid_new_probe());
+        if probe.0.is_null() {
+            bail!("libblkid is out of memory");
+        }
+        check(blkid_sys::blkid_probe_set_device(probe.0, device.as_raw_fd(), 0, 0), "take up the device")?;
+        check(blkid_sys::blkid_probe_enable_superblocks(probe.0, 1), "look for superblocks")?;
+        check(blkid_sys::blkid_probe_set_superblocks_flags(probe.0, wanted.cast_signed()), "choose values")?;
+        let only = blkid_sys::BLKID_FLTR_ONLYIN.cast_signed();
+        check(
+            blkid_sys::blkid_probe_filter_superblocks_type(probe.0, only, names.as_mut_ptr()),
+            "filter by type",
+        )?;
+        match blkid_sys::blkid_do_safeprobe(probe.0) {
+            0 => {}
+            1 => return Ok(None),
+            -2 => bail!("superblocks of different types contradict each other (`wipefs` lists them)"),
+            _ => return Err(std::io::Error::last_os_error()).context("read superblocks"),
+        }
+        (value(&probe, c"TYPE"), value(&probe, c"LABEL"), value(&probe, c"UUID"))
+    };
+    let (Some(kind), label, uuid) = found else { return Ok(None) };
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Some(Superblock { kind: text(kind), label, uuid: uuid.map(text) }))
+}
+
+/// Makes a block device read-only or writable for everyone (BLKROSET): a journal is not replayed on it.
+pub(crate) fn set_read_only(device: &File, read_only: ReadOnly) -> rustix::io::Result<()> {
+    const BLKROSET: rustix::ioctl::Opcode = rustix::ioctl::opcode::none(0x12, 93);
+    let value = match read_only {
+        ReadOnly::On => 1,
+        ReadOnly::Off => 0,
+    };
+    // SAFETY: BLKROSET reads one int through its argument.
+    unsafe { rustix::ioctl::ioctl(device, rustix::ioctl::Setter::<BLKROSET, c_int>::new(value)) }
+}
+
+/// See [`set_read_only`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ReadOnly {
+    /// Writes are refused.
+    On,
+    /// Writes are allowed.
+    Off,
+}
+
+fn check(status: c_int, what: &'static str) -> Result<()> {
+    if status == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()).context(what) }
+}
+
+/// # Safety
+/// The probe must have been run.
+unsafe fn value(probe: &Probe, name: &CStr) -> Option<Vec<u8>> {
+    let mut data: *const c_char = ptr::null();
+    // SAFETY: libblkid hands out a NUL-terminated string that lives as long as the probe; it is copied.
+    unsafe {
+        if blkid_sys::blkid_probe_lookup_value(probe.0, name.as_ptr(), &raw mut data, ptr::null_mut()) != 0
+            || data.is_null()
+        {
+            return None;
+        }
+        Some(CStr::from_ptr(data).to_bytes().to_vec()).filter(|bytes| !bytes.is_empty())
+    }
+}

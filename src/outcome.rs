@@ -1,0 +1,42 @@
+//! What a journey came to, and whether it may change anything.
+
+use crate::kmsg::{self, Level};
+use std::process::ExitCode;
+
+/// Whether a plan is carried out or only printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mode {
+    /// Carry the plan out.
+    Apply,
+    /// Print it (`--dry-run`).
+    DryRun,
+}
+
+/// How a journey ended when nothing went wrong. Both are exit status 0.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// Something was changed, or would have been: the sentence for the log.
+    Done(String),
+    /// Something was changed that whoever reads the console must see even on a `quiet` boot.
+    Loud(String),
+    /// Nothing needed to be changed: the reason.
+    Skipped(String),
+}
+
+impl Outcome {
+    /// Logs the result (`--dry-run`: prints it) and turns it into the exit status.
+    pub(crate) fn report(self, journey: &str, mode: Mode) -> ExitCode {
+        let (level, text) = match self {
+            Self::Done(text) => (Level::Info, text),
+            Self::Loud(text) => (Level::Error, text),
+            Self::Skipped(reason) => (Level::Info, format!("skipped: {reason}")),
+        };
+        match mode {
+            Mode::DryRun => kmsg::print(&format!("{journey}: {text}\n")),
+            Mode::Apply => {
+                kmsg::log(level, journey, &text);
+                ExitCode::SUCCESS
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Tells whoever reads the console or logs in that this is a rescue system, and how to leave it.
+
+use super::decision::Original;
+use crate::state::{remove_if_there, write_whole};
+use crate::volume::Volume;
+use anyhow::{Context, Result};
+use std::path::Path;
+
+/// Shown by `pam_motd` after a login.
+const MOTD: &str = "/run/motd.d/lifeboat";
+
+/// Shown by agetty above its prompt; a backslash is special in it.
+const ISSUE: &str = "/run/issue.d/lifeboat.issue";
+
+/// Writes the notice to where the rescue system's own programs show it; nothing of lifeboat need be in it.
+pub(crate) fn write(rescue: &Volume, original: &Original) -> Result<()> {
+    let text = text(rescue, original);
+    for (path, text) in [(MOTD, text.clone()), (ISSUE, text.replace('\\', "\\\\"))] {
+        let path = Path::new(path);
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
+        }
+        write_whole(path, &text, 0o644)?;
+    }
+    Ok(())
+}
+
+/// Takes the notice back.
+pub(crate) fn forget() -> Result<()> {
+    [MOTD, ISSUE].iter().try_for_each(|path| remove_if_there(Path::new(path)))
+}
+
+fn text(rescue: &Volume, original: &Original) -> String {
+    let original = match original {
+        Original::Volume(volume) => {
+            let options = volume
+                .file_system()
+                .map_or("ro", |known| if known.name == c"xfs" { "ro,norecovery,nouuid" } else { "ro" });
+            let device = volume.device.display();
+            format!("The original root is {volume}. To look at it:\n    mount -o {options} {device} /mnt\n")
+        }
+        Original::Named(name) => {
+            let name = crate::kmsg::escape(name.as_bytes());
+            format!("The original root is root={name}; no such device was found.\n")
+        }
+        Original::Unknown => String::from("The kernel command line names no original root (no root=).\n"),
+    };
+    format!(
+        "\n*** RESCUE SYSTEM ***\n\
+         lifeboat started this machine from {rescue},\n\
+         not from its own root.\n\
+         {original}\
+         To leave, and boot from the original root even while this volume is attached:\n    \
+         touch /finished && reboot\n\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    fn volume(device: &str, kind: &str, label: &str) -> Volume {
+        Volume {
+            device: device.into(),
+            kind: kind.into(),
+            label: Some(label.as_bytes().to_vec()),
+            uuid: None,
+        }
+    }
+
+    #[test]
+    fn the_admin_is_told_where_they_are_and_how_to_leave() {
+        let original = Original::Volume(volume("/dev/vda1", "xfs", "cloudimg-rootfs"));
+        expect![[r"
+
+            *** RESCUE SYSTEM ***
+            lifeboat started this machine from /dev/vdb (ext4, label RESCUE),
+            not from its own root.
+            The original root is /dev/vda1 (xfs, label cloudimg-rootfs). To look at it:
+                mount -o ro,norecovery,nouuid /dev/vda1 /mnt
+            To leave, and boot from the original root even while this volume is attached:
+                touch /finished && reboot
+
+        "]]
+        .assert_eq(&text(&volume("/dev/vdb", "ext4", "RESCUE"), &original));
+    }
+
+    #[test]
+    fn a_missing_original_root_is_said_to_be_missing() {
+        let text = text(&volume("/dev/vdb", "ext4", "RESCUE"), &Original::Named("LABEL=a\x1bb".into()));
+        assert!(text.contains("root=LABEL=a\\u{1b}b; no such device was found"), "{text}");
+    }
+}

@@ -1,0 +1,223 @@
+//! Block devices and the file systems on them, read from their superblocks without mounting anything.
+
+use crate::ffi;
+use crate::kmsg::escape;
+use anyhow::{Context, Result};
+use rustix::fs::{Mode, OFlags};
+use std::cmp::Ordering;
+use std::ffi::CStr;
+use std::fmt;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+const SYS_BLOCK: &str = "/sys/class/block";
+
+/// A file system that a rescue volume may have.
+pub(crate) struct FileSystem {
+    /// Its name for libblkid and for mount(2).
+    pub(crate) name: &'static CStr,
+    /// The options with which it can be looked at without a write: no journal is replayed, and a copy of a
+    /// mounted file system is not refused.
+    pub(crate) untouched: &'static CStr,
+}
+
+/// To add one: a line here, and its driver in the build hook.
+pub(crate) const FILE_SYSTEMS: &[FileSystem] = &[
+    FileSystem { name: c"ext4", untouched: c"noload" },
+    FileSystem { name: c"ext3", untouched: c"noload" },
+    FileSystem { name: c"ext2", untouched: c"" },
+    FileSystem { name: c"xfs", untouched: c"norecovery,nouuid" },
+    FileSystem { name: c"btrfs", untouched: c"rescue=nologreplay" },
+    FileSystem { name: c"vfat", untouched: c"" },
+    FileSystem { name: c"iso9660", untouched: c"" },
+];
+
+/// Not candidates, but probed for: their content can look like a file system of its own, because the
+/// metadata of some is at the end of the device.
+const MEMBERS: &[&CStr] = &[
+    c"linux_raid_member",
+    c"isw_raid_member",
+    c"ddf_raid_member",
+    c"drbd",
+    c"LVM2_member",
+    c"crypto_LUKS",
+    c"bcache",
+    c"zfs_member",
+];
+
+/// A block device with a superblock on it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Volume {
+    /// The device's node.
+    pub(crate) device: PathBuf,
+    /// libblkid's name of the type.
+    pub(crate) kind: String,
+    /// The label, in whatever bytes the disk holds.
+    pub(crate) label: Option<Vec<u8>>,
+    /// The file system's UUID.
+    pub(crate) uuid: Option<String>,
+}
+
+impl Volume {
+    /// How to mount it; `None` for what is no file system that is known here.
+    pub(crate) fn file_system(&self) -> Option<&'static FileSystem> {
+        FILE_SYSTEMS.iter().find(|known| known.name.to_bytes() == self.kind.as_bytes())
+    }
+
+    /// The label as one printable line.
+    pub(crate) fn printable_label(&self) -> Option<String> {
+        self.label.as_deref().map(escape)
+    }
+}
+
+impl fmt::Display for Volume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}", self.device.display(), self.kind)?;
+        if let Some(label) = self.printable_label() {
+            write!(f, ", label {label}")?;
+        }
+        write!(f, ")")
+    }
+}
+
+/// The kernel's names of the block devices that can hold a volume, `vda2` before `vda10`.
+pub(crate) fn devices() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(SYS_BLOCK).with_context(|| format!("list {SYS_BLOCK}"))? {
+        let name = entry.with_context(|| format!("list {SYS_BLOCK}"))?.file_name();
+        let name = name.to_string_lossy().into_owned();
+        if can_hold_a_volume(&name) {
+            names.push(name);
+        }
+    }
+    names.sort_by(|a, b| natural_order(a, b));
+    Ok(names)
+}
+
+/// The node of a device that is named as the kernel names it.
+pub(crate) fn node(name: &str) -> PathBuf {
+    // Names such as cciss/c0d0 have a `!` in sysfs.
+    Path::new("/dev").join(name.replace('!', "/"))
+}
+
+/// Reads a device's superblock; `None` when there is none of a type that matters.
+pub(crate) fn probe(device: &Path) -> Result<Option<Volume>> {
+    let read = || -> Result<Option<ffi::Superblock>> {
+        let types: Vec<&CStr> =
+            FILE_SYSTEMS.iter().map(|known| known.name).chain(MEMBERS.iter().copied()).collect();
+        ffi::probe(&open(device)?, &types)
+    };
+    let superblock = read().with_context(|| format!("probe {}", device.display()))?;
+    Ok(superblock.map(|superblock| Volume {
+        device: device.to_owned(),
+        kind: superblock.kind,
+        label: superblock.label,
+        uuid: superblock.uuid,
+    }))
+}
+
+/// Opens a device for reading. Non-blocking, so that a drive without a medium does not wait for one.
+pub(crate) fn open(device: &Path) -> Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = rustix::fs::open(device, flags, Mode::empty()).context("open")?;
+    Ok(File::from(file))
+}
+
+/// Whether the kernel refuses writes to the device.
+pub(crate) fn is_read_only(name: &str) -> bool {
+    attribute(name, "ro").as_deref() == Some("1")
+}
+
+fn can_hold_a_volume(name: &str) -> bool {
+    let memory = name.starts_with("ram") || name.starts_with("zram");
+    let empty = attribute(name, "size").is_none_or(|sectors| sectors == "0");
+    let hidden = attribute(name, "hidden").as_deref() == Some("1");
+    // A disk below device-mapper or md belongs to what is stacked on it.
+    let held = fs::read_dir(Path::new(SYS_BLOCK).join(name).join("holders"))
+        .is_ok_and(|mut holders| holders.next().is_some());
+    !(memory || empty || hidden || held)
+}
+
+fn attribute(name: &str, attribute: &str) -> Option<String> {
+    let text = fs::read_to_string(Path::new(SYS_BLOCK).join(name).join(attribute)).ok()?;
+    Some(text.trim_end().to_owned())
+}
+
+fn natural_order(a: &str, b: &str) -> Ordering {
+    let key = |name: &str| {
+        let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        let number = name.strip_prefix(stem).and_then(|digits| digits.parse::<u64>().ok());
+        (stem.len(), stem.to_owned(), number)
+    };
+    key(a).cmp(&key(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Stdio;
+
+    #[expect(clippy::disallowed_methods, reason = "the test makes its images with mke2fs")]
+    fn image(label: &str) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("image");
+        let status = std::process::Command::new("/sbin/mke2fs")
+            // Without checksums, so that a test can change the label in place.
+            .args([
+                "-q",
+                "-t",
+                "ext4",
+                "-O",
+                "^metadata_csum",
+                "-L",
+                label,
+                "-U",
+                "6f1e2b1c-0f63-4c7e-9a53-0d2f4a4c1a11",
+            ])
+            .arg(&path)
+            .arg("2048k")
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success());
+        (directory, path)
+    }
+
+    #[test]
+    fn type_label_and_uuid_are_read_from_the_superblock() {
+        let (_directory, path) = image("RESCUE");
+        let volume = probe(&path).unwrap().unwrap();
+        assert_eq!(volume.kind, "ext4");
+        assert_eq!(volume.label.as_deref(), Some(&b"RESCUE"[..]));
+        assert_eq!(volume.uuid.as_deref(), Some("6f1e2b1c-0f63-4c7e-9a53-0d2f4a4c1a11"));
+        assert_eq!(volume.file_system().unwrap().untouched, c"noload");
+    }
+
+    #[test]
+    fn a_label_that_is_no_utf8_is_kept_and_printed_escaped() {
+        use std::os::unix::fs::FileExt;
+        let (_directory, path) = image("RESCUE");
+        let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        // The label stands 120 bytes into the superblock, which begins at byte 1024.
+        file.write_all_at(b"RES\xff\n", 1024 + 120).unwrap();
+        let volume = probe(&path).unwrap().unwrap();
+        assert_eq!(volume.label.as_deref(), Some(&b"RES\xff\nE"[..]));
+        assert_eq!(volume.printable_label().unwrap(), "RES\\xff\\nE");
+    }
+
+    #[test]
+    fn an_empty_device_holds_no_volume() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("image");
+        fs::write(&path, vec![0; 1 << 20]).unwrap();
+        assert_eq!(probe(&path).unwrap(), None);
+        assert!(probe(&directory.path().join("missing")).is_err());
+    }
+
+    #[test]
+    fn partitions_are_ordered_by_number_and_disks_by_letters() {
+        let mut names = ["vda10", "vdaa", "vdb", "vda2", "vda"];
+        names.sort_by(|a, b| natural_order(a, b));
+        assert_eq!(names, ["vda", "vda2", "vda10", "vdb", "vdaa"]);
+    }
+}
