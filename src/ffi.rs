@@ -1,4 +1,4 @@
-//! All unsafe code of the boot program: libblkid's C functions and one ioctl.
+//! All unsafe code of the boot program: libblkid's C functions, one ioctl and one timer.
 //!
 //! The safe `blkid` crate hides its probe's pointer, and so neither the filter by type nor a label that is no
 //! UTF-8 can be had through it.
@@ -85,6 +85,14 @@ pub(crate) enum ReadOnly {
     On,
     /// Writes are allowed.
     Off,
+}
+
+/// Ends this process by SIGALRM when it is still running after `seconds`, however it is stuck.
+pub(crate) fn end_after(seconds: u32) {
+    unsafe extern "C" {
+        safe fn alarm(seconds: u32) -> u32;
+    }
+    alarm(seconds);
 }
 
 fn check(status: c_int, what: &'static str) -> Result<()> {

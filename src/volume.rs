@@ -176,6 +176,7 @@ mod tests {
             ])
             .arg(&path)
             .arg("2048k")
+            .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status()
             .unwrap();
