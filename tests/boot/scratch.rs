@@ -1,0 +1,110 @@
+//! A scratch initramfs with a root mounted at /root in it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What stands in for an initramfs while a test runs.
+pub(crate) struct Scratch {
+    directory: tempfile::TempDir,
+    cmdline: String,
+    before: String,
+}
+
+/// What a run of the program left behind.
+pub(crate) struct Ran {
+    /// Its exit status.
+    pub(crate) status: i32,
+    /// What it said, on either stream.
+    pub(crate) said: String,
+    /// What the test's own look at the result printed.
+    pub(crate) seen: String,
+}
+
+/// The release that the program will see.
+pub(crate) fn release() -> String {
+    fs::read_to_string("/proc/sys/kernel/osrelease").unwrap().trim().to_owned()
+}
+
+impl Scratch {
+    /// An initramfs without modules, and a root with an empty `lib/modules`.
+    pub(crate) fn new() -> Self {
+        let scratch = Self {
+            directory: tempfile::tempdir().unwrap(),
+            cmdline: String::from("root=LABEL=own ro"),
+            before: String::new(),
+        };
+        for directory in ["proc", "dev", "run", "conf", "usr", "lib", "sys/class/block", "root/lib/modules"] {
+            fs::create_dir_all(scratch.path(directory)).unwrap();
+        }
+        // The host's program finds its loader and libraries where it expects them.
+        for link in ["lib64", "bin", "sbin", "lib/x86_64-linux-gnu"] {
+            symlink(format!("/usr/{link}"), scratch.path(link)).unwrap();
+        }
+        fs::copy(env!("CARGO_BIN_EXE_lifeboat"), scratch.path("lifeboat")).unwrap();
+        scratch
+    }
+
+    pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.directory.path().join(path)
+    }
+
+    /// Writes a file and the directories above it.
+    pub(crate) fn file(self, path: impl AsRef<Path>, content: &str) -> Self {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+        self
+    }
+
+    /// A tree of two modules for a release, below `where_` (empty: the initramfs).
+    pub(crate) fn tree(self, where_: &str, release: &str) -> Self {
+        let tree = format!("{where_}lib/modules/{release}");
+        self.file(format!("{tree}/modules.dep"), "kernel/a.ko: kernel/b.ko\nkernel/b.ko:\n")
+            .file(format!("{tree}/kernel/a.ko"), "module a")
+            .file(format!("{tree}/kernel/b.ko"), "module b")
+    }
+
+    /// The kernel command line.
+    pub(crate) fn cmdline(mut self, cmdline: &str) -> Self {
+        cmdline.clone_into(&mut self.cmdline);
+        self
+    }
+
+    /// A shell command to run in the namespace before the program, in the scratch directory.
+    pub(crate) fn before(mut self, command: &str) -> Self {
+        writeln!(self.before, "{command}").unwrap();
+        self
+    }
+
+    /// Runs `lifeboat ARGUMENTS`, then `look` as a shell command inside the initramfs.
+    pub(crate) fn run(&self, arguments: &str, look: &str) -> Ran {
+        fs::write(self.path("cmdline"), &self.cmdline).unwrap();
+        let script = format!(
+            r#"set -e; cd "$1"
+            mount --rbind /proc proc; mount --bind cmdline proc/cmdline
+            mount --bind /usr usr; mount -t tmpfs run run; mount --bind root root
+            {}
+            set +e
+            chroot . /lifeboat {arguments} >said 2>&1; echo $? >status
+            chroot . /bin/sh -c "$2" >seen 2>&1"#,
+            self.before
+        );
+        let root = rustix::process::geteuid().is_root();
+        let namespace = if root { "-m" } else { "-Urm" };
+        let output = Command::new("unshare")
+            .args([namespace, "sh", "-c", &script, "sh"])
+            .arg(self.directory.path())
+            .arg(look)
+            .env("rootmnt", "/root")
+            .output()
+            .unwrap();
+        let read = |name: &str| fs::read_to_string(self.path(name)).unwrap_or_default();
+        let status = read("status").trim().parse().unwrap_or_else(|_| {
+            panic!("the namespace was not set up: {}", String::from_utf8_lossy(&output.stderr))
+        });
+        Ran { status, said: read("said"), seen: read("seen") }
+    }
+}
