@@ -1,1 +1,44 @@
 //! The harness: builds guests, boots them in QEMU, tests and measures.
+
+pub mod args;
+pub mod cache;
+pub mod phase;
+pub mod run;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use args::{Action, BenchArgs, DemoArgs, RunArgs};
+
+/// Does what the command line says.
+pub fn dispatch(action: &Action) -> Result<ExitCode> {
+    phase::start();
+    match action {
+        Action::Demo(args) => demo(args),
+        Action::Run(args) => run_guest(args),
+        Action::Bench(args) => bench(args),
+        Action::Clean => clean(),
+        Action::Test | Action::Build | Action::Soak(_) => bail!("this command is not there yet"),
+    }
+}
+
+/// HOOK, filled with the guests: `demo::run(args)`.
+fn demo(_: &DemoArgs) -> Result<ExitCode> {
+    bail!("the demo is not there yet")
+}
+
+/// HOOK, filled with the guests.
+fn run_guest(_: &RunArgs) -> Result<ExitCode> {
+    bail!("booting a guest by hand is not there yet")
+}
+
+/// HOOK, filled with the guests.
+fn bench(_: &BenchArgs) -> Result<ExitCode> {
+    bail!("measuring is not there yet")
+}
+
+fn clean() -> Result<ExitCode> {
+    let emptied = cache::Cache::open()?.clean()?;
+    phase::say(&format!("emptied {}", emptied.display()));
+    Ok(ExitCode::SUCCESS)
+}

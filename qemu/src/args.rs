@@ -1,0 +1,105 @@
+//! The command line of `cargo vm`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Builds guests for lifeboat, boots them in QEMU, tests and measures. Each command installs what it
+/// needs first and says so.
+#[derive(Debug, Parser)]
+#[command(name = "cargo vm", bin_name = "cargo vm", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Action,
+}
+
+/// What `cargo vm` can do.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Take a Debian guest through all three journeys and show what was seen
+    Demo(DemoArgs),
+    /// Run every check and test there is
+    Test,
+    /// Build both static binaries and both Debian packages
+    Build,
+    /// Boot a guest with its console on this terminal
+    Run(RunArgs),
+    /// Measure what lifeboat costs a boot
+    Bench(BenchArgs),
+    /// Run the VM tests again and again, to find what fails only sometimes
+    Soak(SoakArgs),
+    /// Empty the cache of guests, kernels and tools
+    Clean,
+}
+
+/// What `cargo vm demo` is told.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Leave the disks and print the qemu command line to go on by hand
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// What `cargo vm run` is told.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Attach a volume labelled RESCUE
+    #[arg(long)]
+    pub rescue: bool,
+    /// The kernel to boot
+    #[arg(long, value_enum, default_value_t = Kernel::Own)]
+    pub kernel: Kernel,
+    /// Serve the files in DIR (user-data, meta-data) as the guest's seed
+    #[arg(long, value_name = "DIR")]
+    pub seed: Option<PathBuf>,
+    /// Add TEXT to the kernel command line
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub append: Option<String>,
+}
+
+/// Which kernel a guest is booted with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kernel {
+    /// The one that is in the image
+    Own,
+    /// One of another version, which the image has no modules for
+    External,
+}
+
+/// What `cargo vm bench` is told: nothing so far.
+#[derive(Debug, Args)]
+pub struct BenchArgs {}
+
+/// What `cargo vm soak` is told.
+#[derive(Debug, Args)]
+pub struct SoakArgs {
+    /// How many times
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    pub rounds: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_guest_is_described_on_the_command_line() {
+        let words = ["cargo vm", "run", "--rescue", "--kernel", "external", "--append", "lifeboat=off"];
+        let Action::Run(run) = Cli::parse_from(words).command else { panic!("not run") };
+        assert!(
+            run.rescue && run.kernel == Kernel::External && run.append.as_deref() == Some("lifeboat=off")
+        );
+    }
+
+    #[test]
+    fn an_unknown_kernel_is_refused() {
+        assert!(Cli::try_parse_from(["cargo vm", "run", "--kernel", "mine"]).is_err());
+    }
+}
