@@ -1,0 +1,97 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Bad usage; `status` has another meaning for 2.
+pub(crate) const BAD_USAGE: u8 = 64;
+
+/// Finds a cloud guest's user-data and carries it out
+///
+/// At boot systemd calls local, network and final in turn. The other commands are for people and change
+/// nothing on the running system.
+#[derive(Parser, Debug)]
+#[command(name = "lifeboat-agent", version, subcommand_required = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Before the network: set the host name that the kernel command line gives
+    Local(Place),
+    /// With the network: fetch and keep the user-data, and carry out what must be there before logins
+    Network {
+        #[command(flatten)]
+        place: Place,
+        /// Seconds that fetching may take in all, with every repeated attempt
+        #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+        budget: u64,
+    },
+    /// With the system up: run the scripts
+    Final(Place),
+    /// Say what was done, from which source, and what went wrong (exit status 0, 1 error, 2 warnings)
+    Status(Place),
+    /// Say what a user-data file, or the kept one, would do; nothing is changed
+    Plan {
+        #[command(flatten)]
+        place: Place,
+        /// The user-data; without it that of the current instance
+        file: Option<PathBuf>,
+    },
+    /// Take a seed apart and write its parts below a root; nothing is run
+    Process {
+        /// Directory with user-data, and perhaps meta-data and vendor-data
+        #[arg(long, value_name = "DIR")]
+        seed: PathBuf,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Called by systemd: have the units started where there is a seed or a kept instance
+    #[command(hide = true)]
+    Generator {
+        /// Where the links go, and two further directories that are not used
+        #[arg(num_args = 1..=3, required = true)]
+        directories: Vec<PathBuf>,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Where the files are.
+#[derive(Args, Debug)]
+pub(crate) struct Place {
+    /// Work on the system below this directory; on any but / commands are told and not run
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub(crate) root: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_root_is_taken_by_every_command() {
+        for words in
+            ["local", "network", "final", "status", "plan", "process --seed /s", "generator /n /e /l"]
+        {
+            let line = format!("lifeboat-agent {words} --root /r");
+            assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for words in ["", "now", "local --force", "process", "network --budget long", "plan a b"] {
+            let line = format!("lifeboat-agent {words}");
+            assert!(Arguments::try_parse_from(line.split_whitespace()).is_err(), "{line}");
+        }
+    }
+}
