@@ -1,9 +1,13 @@
 //! The harness: builds guests, boots them in QEMU, tests and measures.
 
+pub mod archive;
 pub mod args;
 pub mod cache;
+pub mod libblkid;
+mod mirrors;
 pub mod phase;
 pub mod run;
+mod version;
 
 use std::process::ExitCode;
 
