@@ -3,11 +3,18 @@
 pub mod archive;
 pub mod args;
 pub mod cache;
+pub mod console;
+pub mod disk;
+pub mod guest;
 pub mod libblkid;
 mod mirrors;
 pub mod phase;
+mod qmp;
 pub mod run;
+pub mod scratch;
+pub mod shell;
 mod version;
+pub mod vm;
 
 use std::process::ExitCode;
 

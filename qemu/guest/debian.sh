@@ -1,0 +1,48 @@
+#!/bin/sh
+# Makes the Debian guest: BASE FILES OUTPUT LIFEBOAT.deb AGENT.deb. Nothing is mounted in the tree, so
+# nothing has to be unmounted, whatever fails.
+set -eu
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+base=$1 files=$2 output=$3 lifeboat=$4 agent=$5
+tree=$output/tree
+release=$(cat "$base/external/release")
+
+mkdir "$tree"
+tar --directory "$tree" --extract --file "$base/base.tar"
+cp -R "$files/debian/." "$tree/"
+cp "$lifeboat" "$tree/tmp/lifeboat.deb"
+cp "$agent" "$tree/tmp/lifeboat-agent.deb"
+chroot "$tree" apt-get install --yes --no-install-recommends /tmp/lifeboat.deb /tmp/lifeboat-agent.deb
+rm "$tree/tmp/lifeboat.deb" "$tree/tmp/lifeboat-agent.deb"
+chroot "$tree" systemctl enable test-shell.service systemd-networkd.service
+echo root:lifeboat | chroot "$tree" chpasswd
+# Otherwise each boot is a first boot.
+tr -d - </proc/sys/kernel/random/uuid >"$tree/etc/machine-id"
+
+mkdir "$output/own"
+cp "$tree"/boot/vmlinuz-* "$output/own/vmlinuz"
+cp "$tree"/boot/initrd.img-* "$output/own/initrd.img"
+
+# The external kernel is in the tree only while its initramfs is made.
+cp -R "$base/external/modules" "$tree/lib/modules/$release"
+cp "$base/external/config" "$tree/boot/config-$release"
+cp -R "$tree/etc/initramfs-tools" "$tree/tmp/faults"
+cp -R "$files/faults/." "$tree/tmp/faults/"
+mkdir "$output/external"
+chroot "$tree" mkinitramfs -o /tmp/plain.img "$release" &
+chroot "$tree" mkinitramfs -d /tmp/faults -o /tmp/faulty.img "$release"
+wait $!
+mv "$tree/tmp/plain.img" "$tree/tmp/faulty.img" "$output/external/"
+rm -r "$tree/lib/modules/$release" "$tree/boot/config-$release" "$tree/tmp/faults"
+
+# LABEL HOST-NAME
+image() {
+    echo "$2" >"$tree/etc/hostname"
+    echo "LABEL=$1 / ext4 defaults 0 1" >"$tree/etc/fstab"
+    truncate -s 1G "$output/$2.img"
+    mke2fs -q -F -t ext4 -m 0 -L "$1" -d "$tree" "$output/$2.img"
+}
+image lifeboat-root own
+image RESCUE rescue
+rm -r "$tree"
+chmod -R a+rX "$output"

@@ -1,0 +1,174 @@
+//! What is booted: Debian and tiny guests, and the kernels they are booted with. Built on demand, then cached.
+
+mod tiny;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::args::Kernel;
+use crate::cache::Cache;
+use crate::{phase, run};
+pub use tiny::{Modules, Tiny};
+
+/// The scripts and files that guests are made with.
+const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/guest");
+
+/// The release that guests are made of.
+const SUITE: &str = "bookworm";
+
+/// What a Debian guest holds besides the essential packages; no busybox, so that klibc's run-init, the
+/// stricter one, switches the root.
+const PACKAGES: &str = "systemd,systemd-sysv,udev,dbus,libpam-systemd,login,kmod,e2fsprogs,iproute2,zstd,\
+                        initramfs-tools,openssh-server";
+
+/// The password of the Debian guests' root.
+pub const PASSWORD: &str = "lifeboat";
+
+/// Everything that machines are put together from.
+#[derive(Debug, Clone)]
+pub struct Guests {
+    base: PathBuf,
+    debian: PathBuf,
+}
+
+/// The packages under test.
+#[derive(Debug, Clone)]
+pub struct Packages {
+    /// The boot program's .deb.
+    pub lifeboat: PathBuf,
+    /// The agent's .deb.
+    pub agent: PathBuf,
+}
+
+/// Which initramfs the external kernel is booted with; each was made by mkinitramfs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Initramfs {
+    /// With the package `lifeboat` installed.
+    Lifeboat,
+    /// Without it.
+    Without,
+    /// With scripts that say that they ran, and a lifeboat that fails where `test.fault=` says.
+    Faulty,
+}
+
+impl Guests {
+    /// Builds what is not in the cache yet.
+    pub fn build(cache: &Cache, packages: &Packages) -> Result<Self> {
+        let base = base(cache)?;
+        let debian = debian(cache, &base, packages)?;
+        Ok(Self { base, debian })
+    }
+
+    /// The disk of the Debian guest: label `lifeboat-root`, host name `own`.
+    pub fn debian_root(&self) -> PathBuf {
+        self.debian.join("own.img")
+    }
+
+    /// The disk of the Debian rescue system: label `RESCUE`, host name `rescue`.
+    pub fn debian_rescue(&self) -> PathBuf {
+        self.debian.join("rescue.img")
+    }
+
+    /// The release of the external kernel.
+    pub fn external_release(&self) -> Result<String> {
+        let path = self.base.join("external/release");
+        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        Ok(text.trim().to_owned())
+    }
+
+    /// The kernel's own file, and an initramfs for it.
+    pub fn kernel(&self, kernel: Kernel, initramfs: Initramfs) -> (PathBuf, PathBuf) {
+        let external = self.base.join("external/vmlinuz");
+        match (kernel, initramfs) {
+            (Kernel::Own, _) => (self.debian.join("own/vmlinuz"), self.debian.join("own/initrd.img")),
+            (Kernel::External, Initramfs::Lifeboat) => (external, self.debian.join("external/plain.img")),
+            (Kernel::External, Initramfs::Without) => (external, self.base.join("external/without.img")),
+            (Kernel::External, Initramfs::Faulty) => (external, self.debian.join("external/faulty.img")),
+        }
+    }
+
+    /// The Debian tree as a tar file, without our packages.
+    pub fn base_tar(&self) -> PathBuf {
+        self.base.join("base.tar")
+    }
+
+    fn busybox(&self) -> PathBuf {
+        self.base.join("busybox")
+    }
+
+    fn external_modules(&self) -> PathBuf {
+        self.base.join("external/modules")
+    }
+}
+
+fn base(cache: &Cache) -> Result<PathBuf> {
+    let script = Path::new(FILES).join("base.sh");
+    let inputs = [SUITE.as_bytes(), PACKAGES.as_bytes(), &read(&script)?];
+    cache.entry("base", &inputs, |entry| {
+        phase::say(&format!("making a Debian tree ({SUITE}) and downloading a second kernel"));
+        let mut hook = std::ffi::OsString::from("--customize-hook=");
+        hook.push(&script);
+        mmdebstrap(SUITE, PACKAGES)
+            .arg(hook)
+            .env("ENTRY", entry)
+            .arg(SUITE)
+            .arg(entry.join("base.tar"))
+            .run()
+            .map(drop)
+    })
+}
+
+/// mmdebstrap for a small tree, without documentation.
+pub fn mmdebstrap(suite: &str, packages: &str) -> run::Program {
+    run::privileged("mmdebstrap")
+        .args(["--variant=minbase", "--mode=root", "--format=tar"])
+        .arg(format!("--include={packages}"))
+        .arg("--aptopt=APT::Install-Recommends \"false\"")
+        .args(
+            ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"]
+                .map(|path| format!("--dpkgopt=path-exclude={path}")),
+        )
+        .advice(format!("is the archive of Debian {suite} reachable?"))
+}
+
+fn debian(cache: &Cache, base: &Path, packages: &Packages) -> Result<PathBuf> {
+    let files = Path::new(FILES);
+    let script = files.join("debian.sh");
+    let mut inputs = vec![base.as_os_str().as_encoded_bytes().to_vec()];
+    for path in [&script, &packages.lifeboat, &packages.agent] {
+        inputs.push(read(path)?);
+    }
+    for folder in ["debian", "faults"] {
+        tree(&files.join(folder), &mut inputs)?;
+    }
+    let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+    cache.entry("debian", &inputs, |entry| {
+        phase::say("installing the packages in the Debian guest, making its initramfs and its disks");
+        run::privileged(&script)
+            .args([base, files, entry, &packages.lifeboat, &packages.agent])
+            .run()
+            .map(drop)
+    })
+}
+
+/// Adds the names and contents of all files below a folder, in order.
+fn tree(folder: &Path, inputs: &mut Vec<Vec<u8>>) -> Result<()> {
+    let entries = fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            tree(&path, inputs)?;
+        } else {
+            inputs.push(path.as_os_str().as_encoded_bytes().to_vec());
+            inputs.push(read(&path)?);
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("read {}", path.display()))
+}

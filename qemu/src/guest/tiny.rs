@@ -1,0 +1,131 @@
+//! The tiny guest: a static busybox, a login prompt and the harness's shell. Its disk is made in a moment, so
+//! each test makes the ones it needs.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::{FILES, Guests};
+use crate::run;
+
+/// The folders of the tiny guest; initramfs-tools moves its own mounts to some of them.
+const FOLDERS: [&str; 8] = ["proc", "sys", "dev", "run", "tmp", "etc", "bin", "usr/local/sbin"];
+
+/// The commands of busybox that the guest and the tests call.
+const APPLETS: &str = "sh cat ls find grep wc stat stty mount umount touch mkdir rm reboot sync sleep echo test true \
+                       readlink df head sort ps modprobe lsmod insmod uname";
+
+/// The disk of a tiny guest.
+#[derive(Debug, Clone)]
+pub struct Tiny {
+    label: String,
+    host_name: String,
+    files: Vec<(String, String)>,
+    modules: Modules,
+}
+
+/// What the tiny guest has at /lib/modules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Modules {
+    /// An empty folder.
+    None,
+    /// An empty folder, reached through a link /lib -> /usr/lib that is absolute.
+    AbsoluteLink,
+    /// The tree of another kernel, with one file.
+    Foreign,
+    /// The external kernel's whole tree.
+    Usable,
+}
+
+impl Tiny {
+    /// A disk with this label, whose guest has this host name in its login prompt.
+    pub fn new(label: &str, host_name: &str) -> Self {
+        Self {
+            label: label.to_owned(),
+            host_name: host_name.to_owned(),
+            files: Vec::new(),
+            modules: Modules::None,
+        }
+    }
+
+    /// Adds a file.
+    #[must_use]
+    pub fn file(mut self, path: &str, content: &str) -> Self {
+        self.files.push((path.to_owned(), content.to_owned()));
+        self
+    }
+
+    /// Sets what is at /lib/modules.
+    #[must_use]
+    pub fn modules(mut self, modules: Modules) -> Self {
+        self.modules = modules;
+        self
+    }
+
+    /// Makes the image.
+    pub(crate) fn image(&self, guests: &Guests, scratch: &Path) -> Result<PathBuf> {
+        let tree = scratch.join("tree");
+        self.fill(guests, &tree).with_context(|| format!("fill {}", tree.display()))?;
+        let image = scratch.join("image");
+        let size = if self.modules == Modules::Usable { "256M" } else { "32M" };
+        run::program("mke2fs")
+            .args(["-q", "-F", "-t", "ext4", "-m", "0", "-E", "root_owner=0:0", "-L", &self.label, "-d"])
+            .args([&tree, &image])
+            .arg(size)
+            .run()?;
+        Ok(image)
+    }
+
+    fn fill(&self, guests: &Guests, tree: &Path) -> Result<()> {
+        for folder in FOLDERS {
+            fs::create_dir_all(tree.join(folder))?;
+        }
+        fs::copy(guests.busybox(), tree.join("bin/busybox"))?;
+        for applet in APPLETS.split_whitespace() {
+            symlink("busybox", tree.join("bin").join(applet))?;
+        }
+        symlink("bin", tree.join("sbin"))?;
+        for (from, to) in [
+            ("tiny/sbin/init", "bin/init"),
+            ("debian/usr/local/sbin/test-shell", "usr/local/sbin/test-shell"),
+        ] {
+            fs::copy(Path::new(FILES).join(from), tree.join(to))?;
+            fs::set_permissions(tree.join(to), fs::Permissions::from_mode(0o755))?;
+        }
+        fs::write(tree.join("etc/hostname"), format!("{}\n", self.host_name))?;
+        self.fill_modules(guests, tree)?;
+        for (path, content) in &self.files {
+            let path = tree.join(path);
+            fs::create_dir_all(path.parent().context("find the folder of a file")?)?;
+            fs::write(&path, content)?;
+        }
+        Ok(())
+    }
+
+    fn fill_modules(&self, guests: &Guests, tree: &Path) -> Result<()> {
+        if self.modules == Modules::AbsoluteLink {
+            fs::create_dir_all(tree.join("usr/lib/modules"))?;
+            return Ok(symlink("/usr/lib", tree.join("lib"))?);
+        }
+        let modules = tree.join("lib/modules");
+        fs::create_dir_all(&modules)?;
+        match self.modules {
+            Modules::None | Modules::AbsoluteLink => {}
+            Modules::Foreign => {
+                fs::create_dir(modules.join("5.0.0-foreign"))?;
+                fs::write(modules.join("5.0.0-foreign/modules.dep"), "")?;
+            }
+            Modules::Usable => {
+                let release = guests.external_release()?;
+                run::program("cp")
+                    .arg("-R")
+                    .arg(guests.external_modules())
+                    .arg(modules.join(release))
+                    .run()?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,266 @@
+//! A machine: what it is put together from, and the guest while it runs.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::args::Kernel;
+use crate::cache::Cache;
+use crate::console::Console;
+use crate::disk::Disk;
+use crate::guest::{Guests, Initramfs, PASSWORD};
+use crate::qmp::Qmp;
+use crate::run::{self, Program, Running};
+use crate::scratch::Scratch;
+use crate::shell::{Output, Shell};
+
+/// How long any one thing is waited for.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// How many guests run at a time, over all processes: more are slower, for each takes a processor.
+const GUESTS_AT_A_TIME: u32 = 2;
+
+/// A machine that is not running.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    guests: Guests,
+    kernel: Kernel,
+    initramfs: Initramfs,
+    disks: Vec<Disk>,
+    parameters: Vec<String>,
+    megabytes: u32,
+    on_reboot: OnReboot,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OnReboot {
+    /// A reboot that nobody asked for would hide what went wrong.
+    End,
+    Boot,
+}
+
+/// A running guest, killed when this is dropped.
+#[derive(Debug)]
+pub struct Vm {
+    // Before what it uses: fields are dropped in this order.
+    running: Running,
+    /// The serial console.
+    pub console: Console,
+    shell: Option<Shell>,
+    qmp: Option<Qmp>,
+    scratch: Scratch,
+    guests: Guests,
+    _turn: File,
+}
+
+impl Machine {
+    /// A machine without disks that boots the external kernel and looks for a root labelled `lifeboat-root`.
+    pub fn new(guests: &Guests) -> Self {
+        Self {
+            guests: guests.clone(),
+            kernel: Kernel::External,
+            initramfs: Initramfs::Lifeboat,
+            disks: Vec::new(),
+            parameters: ["console=ttyS0", "panic=-1", "root=LABEL=lifeboat-root"].map(str::to_owned).to_vec(),
+            megabytes: 512,
+            on_reboot: OnReboot::End,
+        }
+    }
+
+    /// Attaches a disk after those there are: /dev/vda, /dev/vdb and so on.
+    #[must_use]
+    pub fn disk(mut self, disk: impl Into<Disk>) -> Self {
+        self.disks.push(disk.into());
+        self
+    }
+
+    /// Boots another kernel.
+    #[must_use]
+    pub fn kernel(mut self, kernel: Kernel) -> Self {
+        self.kernel = kernel;
+        self
+    }
+
+    /// Boots the external kernel with another initramfs.
+    #[must_use]
+    pub fn initramfs(mut self, initramfs: Initramfs) -> Self {
+        self.initramfs = initramfs;
+        self
+    }
+
+    /// Adds to the kernel command line; of a parameter given twice the last one counts.
+    #[must_use]
+    pub fn parameter(mut self, text: &str) -> Self {
+        self.parameters.push(text.to_owned());
+        self
+    }
+
+    /// Lets the guest reboot.
+    #[must_use]
+    pub fn reboots(mut self) -> Self {
+        self.on_reboot = OnReboot::Boot;
+        self
+    }
+
+    /// Starts it, when it is its turn.
+    pub fn boot(self) -> Result<Vm> {
+        let turn = turn(&Cache::open()?)?;
+        let scratch = Scratch::new()?;
+        let errors = scratch.path().join("errors");
+        let errors = File::create(&errors).with_context(|| format!("make {}", errors.display()))?;
+        let folder = scratch.path();
+        let mut running = self
+            .qemu(folder)?
+            .args(["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"])
+            .arg("-serial")
+            .arg(format!("unix:{}/shell,server=on,wait=off", folder.display()))
+            .arg("-qmp")
+            .arg(format!("unix:{}/qmp,server=on,wait=off", folder.display()))
+            .spawn(errors)?;
+        let input = running.child.stdin.take().context("type on the console")?;
+        let output = running.child.stdout.take().context("read the console")?;
+        let console = Console::new(input, output);
+        Ok(Vm { running, console, shell: None, qmp: None, scratch, guests: self.guests, _turn: turn })
+    }
+
+    /// Starts it with its console on our terminal, and waits for its end.
+    pub fn boot_here(self) -> Result<ExitStatus> {
+        let turn = turn(&Cache::open()?)?;
+        let scratch = Scratch::new()?;
+        let ended = self.qemu(scratch.path())?.args(["-serial", "mon:stdio"]).interact();
+        drop(turn);
+        ended
+    }
+
+    /// The command line that starts it with its console on a terminal; tiny disks are made in the folder.
+    pub fn command(&self, folder: &Path) -> Result<String> {
+        let program = self.qemu(folder)?.args(["-serial", "mon:stdio"]);
+        Ok(program.to_string())
+    }
+
+    fn qemu(&self, folder: &Path) -> Result<Program> {
+        let (kernel, initramfs) = self.guests.kernel(self.kernel, self.initramfs);
+        // Killed with us, however we end. Never with KVM: on many machines it opens, and the guest hangs.
+        let mut program = run::program("setpriv")
+            .args(["--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", "tcg", "-nodefaults"])
+            .args(["-no-user-config", "-display", "none", "-m"])
+            .arg(self.megabytes.to_string())
+            .args(["-nic", "user,model=virtio-net-pci", "-device", "virtio-rng-pci", "-kernel"])
+            .arg(kernel)
+            .arg("-initrd")
+            .arg(initramfs)
+            .arg("-append")
+            .arg(self.parameters.join(" "));
+        if self.on_reboot == OnReboot::End {
+            program = program.arg("-no-reboot");
+        }
+        for (number, disk) in self.disks.iter().enumerate() {
+            let (image, snapshot) = disk.image(&self.guests, &folder.join(format!("disk{number}")))?;
+            // A comma in a value is written twice.
+            let image = image.display().to_string().replace(',', ",,");
+            program = program
+                .arg("-drive")
+                .arg(format!("if=none,id=disk{number},format=raw,snapshot={snapshot},file={image}"))
+                .arg("-device")
+                .arg(format!("virtio-blk-pci,drive=disk{number},serial=disk{number}"));
+        }
+        Ok(program)
+    }
+}
+
+/// Waits until another guest may run; it may while this is held.
+fn turn(cache: &Cache) -> Result<File> {
+    let folder = cache.folder(".locks")?;
+    let mut last = None;
+    for number in 0..GUESTS_AT_A_TIME {
+        let path = folder.join(format!("guest-{number}"));
+        let file = File::create(&path).with_context(|| format!("make {}", path.display()))?;
+        if file.try_lock().is_ok() {
+            return Ok(file);
+        }
+        last = Some(file);
+    }
+    let file = last.context("count guests")?;
+    file.lock().context("wait until another guest has ended")?;
+    Ok(file)
+}
+
+impl Vm {
+    /// Waits until this is on the console; the error holds all that is there.
+    pub fn wait_for(&mut self, wanted: &str) -> Result<()> {
+        self.console.wait_for(wanted, Instant::now() + PATIENCE).with_context(|| self.errors())
+    }
+
+    /// Waits for the login prompt of the guest with this host name.
+    pub fn wait_for_login(&mut self, host_name: &str) -> Result<()> {
+        self.shell = None;
+        self.wait_for(&format!("\n{host_name} login:"))
+    }
+
+    /// Logs in as root on the console, and gives what is shown until the prompt.
+    pub fn log_in(&mut self) -> Result<String> {
+        let before = self.console.text().len();
+        self.console.send("root\n")?;
+        self.wait_for("Password:")?;
+        self.console.send(&format!("{PASSWORD}\n"))?;
+        self.wait_for(":~#")?;
+        Ok(self.console.text().split_off(before))
+    }
+
+    /// Runs a command line as root in the guest.
+    pub fn run(&mut self, command: &str) -> Result<Output> {
+        let until = Instant::now() + PATIENCE;
+        let output = self.shell(until).and_then(|shell| shell.run(command, until));
+        output.with_context(|| format!("{}the console:\n{}", self.errors(), self.console.text()))
+    }
+
+    /// Runs a command line that must succeed, and gives what it writes.
+    pub fn read(&mut self, command: &str) -> Result<String> {
+        let output = self.run(command)?;
+        if output.status != 0 {
+            bail!(
+                "`{command}` in the guest ended with {}:\n{}the console:\n{}",
+                output.status,
+                output.text,
+                self.console.text()
+            );
+        }
+        Ok(output.text.trim_end().to_owned())
+    }
+
+    /// Reboots the guest from within. A guest that was to end on a reboot ends.
+    pub fn reboot(&mut self) -> Result<()> {
+        let until = Instant::now() + PATIENCE;
+        // The answer may not come any more. Busybox has only this way; systemd takes it as an order as well.
+        self.shell(until)?.send("sync; systemctl reboot || reboot -f")
+    }
+
+    /// Attaches a disk to the running guest.
+    pub fn attach(&mut self, disk: impl Into<Disk>) -> Result<()> {
+        let folder: PathBuf = self.scratch.path().join("attached");
+        let (image, _) = disk.into().image(&self.guests, &folder)?;
+        let qmp = match self.qmp.take() {
+            Some(qmp) => qmp,
+            None => Qmp::connect(&self.scratch.path().join("qmp"))?,
+        };
+        self.qmp.insert(qmp).attach(&image, "attached")
+    }
+
+    fn shell(&mut self, until: Instant) -> Result<&mut Shell> {
+        let shell = match self.shell.take() {
+            Some(shell) => shell,
+            None => Shell::connect(&self.scratch.path().join("shell"), until)?,
+        };
+        Ok(self.shell.insert(shell))
+    }
+
+    /// What qemu itself complained of.
+    fn errors(&self) -> String {
+        let text = std::fs::read_to_string(self.scratch.path().join("errors")).unwrap_or_default();
+        let process = self.running.child.id();
+        if text.is_empty() { String::new() } else { format!("qemu (process {process}) says:\n{text}\n") }
+    }
+}
