@@ -1,10 +1,34 @@
 //! The agent: finds a guest's user-data and carries it out.
 
+mod accounts;
+mod apply;
 mod args;
+mod codec;
+mod dry_run;
+mod fetch;
+mod generator;
+mod handlers;
+mod instance;
+mod layout;
+mod meta_data;
+mod plan;
+mod record;
+mod report;
+mod root;
+mod sources;
+mod stages;
+#[cfg(test)]
+mod table;
+mod user_data;
+mod yaml;
 
-use args::{Arguments, BAD_USAGE};
+use anyhow::Result;
+use args::{Arguments, BAD_USAGE, Command};
 use clap::Parser;
+use report::Report;
+use root::Root;
 use std::process::ExitCode;
+use std::time::Duration;
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -15,6 +39,59 @@ fn main() -> ExitCode {
             return if asked_for && printed { ExitCode::SUCCESS } else { ExitCode::from(BAD_USAGE) };
         }
     };
-    drop(arguments.command);
-    ExitCode::SUCCESS
+    let mut report = Report::default();
+    let code = run(arguments.command, &mut report);
+    match report.take(code) {
+        Some(code) if report.errors.is_empty() => code,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn run(command: Command, report: &mut Report) -> Result<ExitCode> {
+    match command {
+        Command::Local(place) => {
+            stage(record::LOCAL, &Root::open(&place.root)?, report, |root, report| {
+                stages::local(root, report).map(|()| None)
+            })?;
+        }
+        Command::Network { place, budget } => {
+            stage(record::NETWORK, &Root::open(&place.root)?, report, |root, report| {
+                stages::network(root, Duration::from_secs(budget), report)
+            })?;
+        }
+        Command::Final(place) => {
+            stage(record::FINAL, &Root::open(&place.root)?, report, |root, report| {
+                stages::last(root, report).map(|()| None)
+            })?;
+        }
+        Command::Status(place) => {
+            let (text, code) = record::status(&Root::open(&place.root)?)?;
+            report::print(&text);
+            return Ok(ExitCode::from(code));
+        }
+        Command::Plan { place, file } => {
+            report::print(&dry_run::plan(file.as_deref(), &Root::open(&place.root)?)?);
+        }
+        Command::Process { seed, place } => stages::process(&seed, &Root::open(&place.root)?, report)?,
+        Command::Generator { directories, place } => {
+            if let Some(directory) = directories.first() {
+                generator::generate(directory, &Root::open(&place.root)?)?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a stage of the boot and records it, also when it fails.
+fn stage(
+    name: &'static str,
+    root: &Root,
+    report: &mut Report,
+    work: impl FnOnce(&Root, &mut Report) -> Result<Option<String>>,
+) -> Result<()> {
+    // A disk that cannot take the record may still take the user's keys.
+    report.take(record::start(name, root));
+    let worked = work(root, report);
+    let source = report.take(worked).flatten();
+    record::finish(name, source.as_deref(), report, root)
 }

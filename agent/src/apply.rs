@@ -1,0 +1,201 @@
+//! Carries steps out. The only place that starts programs.
+
+use crate::accounts::Accounts;
+use crate::layout::OUTPUT;
+use crate::plan::{File, Placing, Step};
+use crate::report::Report;
+use crate::root::{self, Rights, Root};
+use anyhow::{Context, Result, bail};
+use rustix::fs::{self, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+
+/// Carries one step out, or says that it would be, where the root is not the running system's.
+pub(crate) fn apply(step: &Step, root: &Root, report: &Report) -> Result<()> {
+    let carry_out = || match step {
+        Step::Write(file) => write(file, root),
+        Step::Authorize { user, keys } if root.is_live() || Accounts::read(root)?.user(user).is_some() => {
+            authorize(user, keys, root)
+        }
+        // Without having made the user, there is none whose keys they could be.
+        Step::Run { .. } | Step::HostName(_) | Step::Authorize { .. } if !root.is_live() => {
+            report.info(&format!("not on this root: {step}"));
+            Ok(())
+        }
+        Step::Authorize { .. } => Ok(()),
+        Step::Run { argv, input } => run(argv, input.as_deref(), &[], root),
+        Step::HostName(name) => Ok(rustix::system::sethostname(name.as_bytes())?),
+    };
+    carry_out().with_context(|| step.to_string())
+}
+
+/// Runs a program; what it prints goes to the log of outputs.
+pub(crate) fn run(
+    argv: &[String],
+    input: Option<&str>,
+    environment: &[(&str, &str)],
+    root: &Root,
+) -> Result<()> {
+    let (program, arguments) = argv.split_first().context("nothing to run")?;
+    let output = root.open_log(OUTPUT, 0o640)?;
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir("/").envs(environment.iter().copied());
+    command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
+    command.stdout(output.try_clone()?).stderr(output);
+    let mut child = command.spawn().context("start it")?;
+    if let (Some(input), Some(mut pipe)) = (input, child.stdin.take()) {
+        pipe.write_all(input.as_bytes()).context("give it its input")?;
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("it ended with {status} (what it said is in /{OUTPUT})");
+    }
+    Ok(())
+}
+
+fn write(file: &File, root: &Root) -> Result<()> {
+    let owner = match &file.owner {
+        Some(owner) => Some(Accounts::read(root)?.owner(owner).or_else(|error| match owner.as_str() {
+            // A root without /etc/passwd still has its root.
+            "root:root" | "root" => Ok((0, 0)),
+            _ => Err(error),
+        })?),
+        None => None,
+    };
+    // Whoever tries a root of their own out cannot give files away.
+    let owner = owner.filter(|_| root.is_live() || rustix::process::geteuid().is_root());
+    match file.placing {
+        Placing::Replace => root.write_through(&file.path, &file.content, file.rights(owner)),
+        Placing::Append => root.append(&file.path, &file.content, file.rights(owner)),
+    }
+}
+
+/// Adds keys to `~/.ssh/authorized_keys`. The directory belongs to the user, who may have put links there:
+/// none is followed.
+fn authorize(user: &str, keys: &[String], root: &Root) -> Result<()> {
+    let accounts = Accounts::read(root)?;
+    let Some(user) = accounts.user(user) else { bail!("there is no such user") };
+    let owner = Some((user.uid, user.gid));
+    let home = root.open_directory(&user.home)?;
+    let directory = ssh_directory(&home, owner).with_context(|| format!("open {}/.ssh", user.home))?;
+    let path = format!("{}/.ssh/authorized_keys", user.home);
+    let old = read_regular(&directory, "authorized_keys").with_context(|| format!("read {path}"))?;
+    let text = with_keys(&String::from_utf8_lossy(&old), keys);
+    if text.as_bytes() != old {
+        let rights = Rights { mode: 0o600, owner };
+        root::replace(&directory, "authorized_keys", text.as_bytes(), rights)
+            .with_context(|| format!("write {path}"))?;
+    }
+    Ok(())
+}
+
+fn ssh_directory(home: &OwnedFd, owner: Option<(u32, u32)>) -> rustix::io::Result<OwnedFd> {
+    let open = || {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        fs::openat(home, ".ssh", flags, Mode::empty())
+    };
+    match open() {
+        Err(Errno::NOENT) => {
+            fs::mkdirat(home, ".ssh", Mode::from_raw_mode(0o700))?;
+            let made = open()?;
+            root::give(&made, Rights { mode: 0o700, owner })?;
+            Ok(made)
+        }
+        other => other,
+    }
+}
+
+/// The content of a file that is no link, device or fifo; nothing when it is not there.
+fn read_regular(directory: &OwnedFd, name: &str) -> Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd = match fs::openat(directory, name, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(Vec::new()),
+        other => other?,
+    };
+    if FileType::from_raw_mode(fs::fstat(&fd)?.st_mode) != FileType::RegularFile {
+        bail!("it is no regular file");
+    }
+    let mut content = Vec::new();
+    std::fs::File::from(fd).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+/// The file's text with those keys at its end that are not in it; a key is known by its body.
+fn with_keys(old: &str, keys: &[String]) -> String {
+    let mut text = old.to_owned();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    for key in keys {
+        let body = key.split_whitespace().find(|word| word.starts_with("AAAA")).unwrap_or(key);
+        let known = text.lines().any(|line| line == key || line.split_whitespace().any(|word| word == body));
+        if !known {
+            text.extend([key.as_str(), "\n"]);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    /// A root whose one user is whoever runs the test.
+    fn scratch() -> (tempfile::TempDir, Root) {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+        root.write("etc/passwd", format!("me:x:{uid}:{gid}::/home/me:/bin/sh\n").as_bytes(), 0o644).unwrap();
+        root.make_directory("home/me").unwrap();
+        (directory, root)
+    }
+
+    fn authorize_me(root: &Root, key: &str) -> Result<()> {
+        authorize("me", &[key.to_owned()], root)
+    }
+
+    #[test]
+    fn keys_are_added_once_with_the_right_modes() {
+        let (directory, root) = scratch();
+        for key in ["ssh-rsa AAAA1 a", "ssh-rsa AAAA2 b", "ssh-rsa AAAA1 other-comment"] {
+            authorize_me(&root, key).unwrap();
+        }
+        let file = "home/me/.ssh/authorized_keys";
+        assert_eq!(root.read_text(file).unwrap().unwrap(), "ssh-rsa AAAA1 a\nssh-rsa AAAA2 b\n");
+        let mode = |path: &str| directory.path().join(path).metadata().unwrap().permissions().mode() & 0o7777;
+        assert_eq!((mode("home/me/.ssh"), mode(file)), (0o700, 0o600));
+    }
+
+    #[test]
+    fn links_of_the_user_are_not_followed() {
+        let (directory, root) = scratch();
+        root.make_directory("etc/target").unwrap();
+        symlink("/etc/target", directory.path().join("home/me/.ssh")).unwrap();
+        assert!(authorize_me(&root, "k").is_err());
+        std::fs::remove_file(directory.path().join("home/me/.ssh")).unwrap();
+        root.make_directory("home/me/.ssh").unwrap();
+        symlink("/etc/passwd", directory.path().join("home/me/.ssh/authorized_keys")).unwrap();
+        assert!(authorize_me(&root, "k").is_err());
+        assert!(root.files("etc/target").unwrap().is_empty());
+        assert!(!root.read_text("etc/passwd").unwrap().unwrap().contains("k\n"));
+    }
+
+    #[test]
+    fn a_user_who_is_not_there_gets_no_keys() {
+        let (_directory, root) = scratch();
+        assert!(authorize("nobody", &["k".into()], &root).unwrap_err().to_string().contains("no such user"));
+    }
+
+    #[test]
+    fn nothing_runs_on_another_root() {
+        let (directory, root) = scratch();
+        let marker = directory.path().join("ran");
+        let step = Step::run(&["touch", marker.to_str().unwrap()]);
+        apply(&step, &root, &Report::default()).unwrap();
+        assert!(!marker.try_exists().unwrap());
+    }
+}

@@ -1,0 +1,89 @@
+//! systemd's generator: the units are part of a boot only where there is something for them to do, so that a
+//! machine without a seed does not even wait for its network.
+
+use crate::layout;
+use crate::root::Root;
+use anyhow::{Context, Result};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+const UNITS: [&str; 3] =
+    ["lifeboat-agent-local.service", "lifeboat-agent.service", "lifeboat-agent-final.service"];
+
+const UNIT_FOLDER: &str = "/usr/lib/systemd/system";
+
+/// Links the units into `directory`.
+pub(crate) fn generate(directory: &Path, root: &Root) -> Result<()> {
+    let seed = root.holds(layout::HAND_OFF)?;
+    if !seed && !root.holds(layout::INSTANCE)? {
+        return Ok(());
+    }
+    for unit in UNITS {
+        link(directory, "multi-user.target.wants", unit)?;
+    }
+    if seed {
+        // Only a seed has to be fetched: a kept instance goes on without a network.
+        link(directory, "lifeboat-agent.service.wants", "network-online.target")?;
+    }
+    Ok(())
+}
+
+fn link(directory: &Path, wants: &str, unit: &str) -> Result<()> {
+    let folder = directory.join(wants);
+    std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    let path = folder.join(unit);
+    match symlink(format!("{UNIT_FOLDER}/{unit}"), &path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(error).with_context(|| format!("link {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn links(files: &[&str]) -> Vec<String> {
+        let (root_directory, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let root = Root::open(root_directory.path()).unwrap();
+        for file in files {
+            root.write(file, b"", 0o600).unwrap();
+        }
+        generate(out.path(), &root).unwrap();
+        let mut found = Vec::new();
+        for wants in std::fs::read_dir(out.path()).unwrap() {
+            for link in std::fs::read_dir(wants.unwrap().path()).unwrap() {
+                found.push(link.unwrap().file_name().into_string().unwrap());
+            }
+        }
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn a_seed_brings_the_units_and_the_network() {
+        let mut expected = UNITS.map(String::from).to_vec();
+        expected.push("network-online.target".into());
+        expected.sort();
+        assert_eq!(links(&["run/lifeboat/seed"]), expected);
+    }
+
+    #[test]
+    fn a_kept_instance_brings_the_units_alone() {
+        assert_eq!(links(&["var/lib/cloud/instance/sem/x"]).len(), UNITS.len());
+    }
+
+    #[test]
+    fn without_either_nothing_is_started() {
+        assert_eq!(links(&["run/lifeboat/rescue"]), [""; 0]);
+    }
+
+    #[test]
+    fn each_unit_is_in_the_tree() {
+        for unit in UNITS {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd").join(unit);
+            assert!(path.try_exists().unwrap(), "{unit}");
+        }
+    }
+}

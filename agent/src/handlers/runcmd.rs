@@ -1,0 +1,37 @@
+//! `runcmd`: commands once per instance, run among the scripts in the order of names.
+
+use super::{Facts, shell_script};
+use crate::plan::{File, Plan, Step};
+use anyhow::Result;
+
+pub(super) fn plan(facts: &Facts<'_>) -> Result<Plan> {
+    let mut plan = Plan::default();
+    let script = shell_script(facts.config, "runcmd", &mut plan)?;
+    if !script.is_empty() {
+        plan.push(Step::Write(File::new(&format!("/{}/runcmd", facts.scripts), script, 0o700)));
+    }
+    Ok(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::check;
+    use super::*;
+    use expect_test::expect;
+
+    #[test]
+    fn commands_become_a_script() {
+        check(
+            plan,
+            "runcmd: [[ls, -l, /], 'echo a; echo b']",
+            "",
+            expect![[r"
+                write /s/runcmd (39 bytes, mode 0700)
+                #!/bin/sh
+                'ls' '-l' '/'
+                echo a; echo b
+            "]],
+        );
+        check(plan, "runcmd: []", "", expect![[""]]);
+    }
+}

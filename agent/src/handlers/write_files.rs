@@ -1,0 +1,166 @@
+//! `write_files`: files with their content, mode and owner.
+
+use super::{Facts, list};
+use crate::codec;
+use crate::plan::{File, Placing, Plan, Step};
+use crate::yaml::{Mapping, Value};
+use anyhow::{Context, Result, bail};
+
+/// What one compressed content may come to.
+const LARGEST: u64 = 10 * 1024 * 1024;
+
+const DEFAULT_MODE: u32 = 0o644;
+const DEFAULT_OWNER: &str = "root:root";
+
+/// Files that are written before users are made.
+pub(super) fn plan(facts: &Facts<'_>) -> Result<Plan> {
+    plan_those(facts, |entry| !is_deferred(entry))
+}
+
+/// Files with `defer: true`, which may belong to users and packages of this configuration.
+pub(super) fn plan_deferred(facts: &Facts<'_>) -> Result<Plan> {
+    plan_those(facts, is_deferred)
+}
+
+fn plan_those(facts: &Facts<'_>, wanted: fn(&Mapping) -> bool) -> Result<Plan> {
+    let mut plan = Plan::default();
+    for (number, entry) in list(facts.config, "write_files")?.iter().enumerate() {
+        let Some(entry) = entry.as_map() else {
+            // Told once, not in both stages.
+            if wanted(&Mapping::default()) {
+                plan.problem(format!("entry {}: it is {} and no mapping", number + 1, entry.kind()));
+            }
+            continue;
+        };
+        if wanted(entry) {
+            match file(entry, &mut plan) {
+                Ok(file) => plan.push(Step::Write(file)),
+                Err(error) => plan.problem(format!("entry {}: {error:#}", number + 1)),
+            }
+        }
+    }
+    Ok(plan)
+}
+
+fn is_deferred(entry: &Mapping) -> bool {
+    entry.get("defer").is_some_and(Value::is_on)
+}
+
+fn file(entry: &Mapping, plan: &mut Plan) -> Result<File> {
+    let path = entry.get("path").and_then(Value::scalar_text).context("it has no path")?;
+    if !path.starts_with('/') {
+        bail!("the path `{path}` is not absolute");
+    }
+    if entry.get("source").is_some() && entry.get("content").is_none() {
+        bail!("{path}: `source` is not supported yet");
+    }
+    let content = content(entry).with_context(|| path.clone())?;
+    let mode = match entry.get("permissions") {
+        None | Some(Value::Null) => DEFAULT_MODE,
+        Some(value) => mode(value).unwrap_or_else(|| {
+            plan.problem(format!("{path}: the permissions are no mode like '0644', which is taken instead"));
+            DEFAULT_MODE
+        }),
+    };
+    let owner = entry.get("owner").and_then(Value::scalar_text).unwrap_or_else(|| DEFAULT_OWNER.into());
+    let placing =
+        if entry.get("append").is_some_and(Value::is_on) { Placing::Append } else { Placing::Replace };
+    Ok(File { path, content, mode, owner: Some(owner), placing })
+}
+
+fn content(entry: &Mapping) -> Result<Vec<u8>> {
+    let content = match entry.get("content") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Binary(bytes)) => bytes.clone(),
+        Some(value) => value.scalar_text().context("the content is no text")?.into_bytes(),
+    };
+    let encoding = entry.get("encoding").and_then(Value::scalar_text).unwrap_or_default();
+    let encoding = encoding.to_lowercase().trim().replace("gzip", "gz").replace("base64", "b64");
+    match encoding.as_str() {
+        "" | "text/plain" => Ok(content),
+        "b64" => codec::base64(&content),
+        "gz" => codec::gunzip(&content, LARGEST),
+        "gz+b64" => codec::gunzip(&codec::base64(&content)?, LARGEST),
+        _ => bail!("unknown encoding `{encoding}` (known: text/plain, base64, gzip, gz+base64)"),
+    }
+}
+
+/// A number is the mode itself (YAML reads 0644 as octal); a text is read as octal.
+fn mode(value: &Value) -> Option<u32> {
+    let number = match value {
+        Value::Int(number) => u32::try_from(*number).ok()?,
+        Value::Str(text) => {
+            let digits = text.trim();
+            u32::from_str_radix(digits.strip_prefix("0o").unwrap_or(digits), 8).ok()?
+        }
+        _ => return None,
+    };
+    (number <= 0o7777).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::check;
+    use super::*;
+    use expect_test::expect;
+
+    #[test]
+    fn encodings_modes_and_owners_are_read() {
+        check(
+            plan,
+            "write_files:
+- {path: /a, content: \"text\\n\"}
+- {path: /b, content: aGVsbG8K, encoding: b64, permissions: '04711', owner: 'web:adm'}
+- {path: /c, content: H4sIAAAAAAAAA8tIzcnJ5wIAIDA6NgYAAAA=, encoding: gz+base64, permissions: 0600, append: true}
+- {path: /d, content: !!binary aGkK, permissions: 0o640}
+- {path: /later, defer: true}
+",
+            "",
+            expect![[r"
+                write /a (5 bytes, mode 0644, owner root:root)
+                text
+                write /b (6 bytes, mode 4711, owner web:adm)
+                hello
+                append to /c (6 bytes, mode 0600, owner root:root)
+                hello
+                write /d (3 bytes, mode 0640, owner root:root)
+                hi
+            "]],
+        );
+        check(
+            plan_deferred,
+            "write_files: [{path: /later, defer: true}, {path: /a}]",
+            "",
+            expect![[r"
+            write /later (0 bytes, mode 0644, owner root:root)
+        "]],
+        );
+    }
+
+    #[test]
+    fn a_bad_entry_costs_only_itself() {
+        check(
+            plan,
+            "write_files:
+- {path: /a, content: a, encoding: base64}
+- {content: a}
+- {path: relative}
+- text
+- {path: /e, encoding: rot13}
+- {path: /f, permissions: rw-r--r--}
+- {path: /g, source: {uri: x}}
+",
+            "",
+            expect![[r"
+                write /f (0 bytes, mode 0644, owner root:root)
+                problem: entry 1: /a: decode base64: the end is missing
+                problem: entry 2: it has no path
+                problem: entry 3: the path `relative` is not absolute
+                problem: entry 4: it is a text and no mapping
+                problem: entry 5: /e: unknown encoding `rot13` (known: text/plain, base64, gzip, gz+base64)
+                problem: /f: the permissions are no mode like '0644', which is taken instead
+                problem: entry 7: /g: `source` is not supported yet
+            "]],
+        );
+    }
+}

@@ -1,0 +1,20 @@
+//! Where files are: cloud-init's layout, and the names of the boothooks specification below `data`.
+
+pub(crate) const HAND_OFF: &str = "run/lifeboat/seed";
+pub(crate) const INSTANCES: &str = "var/lib/cloud/instances";
+pub(crate) const INSTANCE: &str = "var/lib/cloud/instance";
+pub(crate) const INSTANCE_ID: &str = "var/lib/cloud/data/instance-id";
+pub(crate) const PREVIOUS_INSTANCE_ID: &str = "var/lib/cloud/data/previous-instance-id";
+pub(crate) const RUN_INSTANCE_ID: &str = "run/cloud-init/.instance-id";
+pub(crate) const USER_DATA_RAW: &str = "var/lib/cloud/data/user-data.raw";
+pub(crate) const USER_DATA: &str = "var/lib/cloud/data/user-data.txt";
+pub(crate) const STATUS: &str = "var/lib/cloud/data/status.json";
+pub(crate) const RESULT: &str = "var/lib/cloud/data/result.json";
+pub(crate) const RUN_STATUS: &str = "run/cloud-init/status.json";
+pub(crate) const RUN_RESULT: &str = "run/cloud-init/result.json";
+pub(crate) const SCRIPTS: &str = "var/lib/cloud/scripts";
+pub(crate) const SEMAPHORES: &str = "var/lib/cloud/sem";
+/// The configuration that `cloud-config-url=` led to.
+pub(crate) const SYSTEM_CONFIG: &str = "etc/cloud/cloud.cfg.d/91_kernel_cmdline_url.cfg";
+pub(crate) const OUTPUT: &str = "var/log/cloud-init-output.log";
+pub(crate) const BOOTCMD: &str = "run/cloud-init/bootcmd";

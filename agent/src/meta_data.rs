@@ -1,0 +1,97 @@
+//! Meta-data: who the machine is.
+
+use crate::yaml::{self, Mapping, Value};
+use anyhow::{Context, Result, bail};
+
+/// What meta-data says.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub(crate) struct MetaData {
+    /// `instance-id`
+    pub(crate) instance_id: Option<String>,
+    /// `local-hostname`
+    pub(crate) hostname: Option<String>,
+    /// `public-keys`, in order.
+    pub(crate) public_keys: Vec<String>,
+}
+
+/// Reads a mapping in YAML or JSON.
+pub(crate) fn parse(data: &[u8]) -> Result<MetaData> {
+    let text = std::str::from_utf8(data).context("read meta-data: it is no UTF-8")?;
+    let value = yaml::load(text).context("read meta-data")?;
+    let mapping = match &value {
+        Value::Null => return Ok(MetaData::default()),
+        Value::Map(mapping) => mapping,
+        other => bail!("read meta-data: it is {} and no mapping of keys like instance-id", other.kind()),
+    };
+    let text =
+        |key: &str| mapping.get(key).and_then(Value::scalar_text).filter(|text| !text.trim().is_empty());
+    Ok(MetaData {
+        instance_id: text("instance-id"),
+        hostname: text("local-hostname"),
+        public_keys: mapping.get("public-keys").map(keys).unwrap_or_default(),
+    })
+}
+
+/// The meta-data as it is kept, in the form in which it is read.
+pub(crate) fn to_json(meta_data: &MetaData) -> String {
+    let mut mapping = Mapping::default();
+    if let Some(id) = &meta_data.instance_id {
+        mapping.set("instance-id", id.as_str());
+    }
+    if let Some(name) = &meta_data.hostname {
+        mapping.set("local-hostname", name.as_str());
+    }
+    let keys = meta_data.public_keys.iter().map(|key| Value::from(key.as_str())).collect();
+    mapping.set("public-keys", Value::Seq(keys));
+    yaml::to_json(&Value::Map(mapping)) + "\n"
+}
+
+/// Keys come as one text, as a list, or by name.
+fn keys(value: &Value) -> Vec<String> {
+    match value {
+        Value::Str(text) => {
+            text.lines().map(|line| line.trim().to_owned()).filter(|key| !key.is_empty()).collect()
+        }
+        Value::Seq(items) => items.iter().flat_map(keys).collect(),
+        Value::Map(mapping) => mapping.iter().flat_map(|(_, value)| keys(value)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    fn check(data: &str, expected: Expect) {
+        expected.assert_eq(&match parse(data.as_bytes()) {
+            Ok(meta) => format!("{:?} {:?} {:?}", meta.instance_id, meta.hostname, meta.public_keys),
+            Err(error) => format!("{error:#}"),
+        });
+    }
+
+    #[test]
+    fn yaml_and_json_are_read_and_numbers_are_texts() {
+        check(
+            "instance-id: 0755\nlocal-hostname: h\npublic-keys: |\n  a b\n  c d\n",
+            expect![[r#"Some("493") Some("h") ["a b", "c d"]"#]],
+        );
+        check(
+            r#"{"instance-id": "i", "public-keys": {"0": {"openssh-key": "k"}, "me": ["l"]}}"#,
+            expect![[r#"Some("i") None ["k", "l"]"#]],
+        );
+    }
+
+    #[test]
+    fn what_is_kept_is_read_again() {
+        let meta = parse(b"{instance-id: '1', local-hostname: \"a b\", public-keys: [k, l]}").unwrap();
+        assert_eq!(parse(to_json(&meta).as_bytes()).unwrap(), meta);
+    }
+
+    #[test]
+    fn nothing_and_nonsense_are_told_apart() {
+        check("", expect!["None None []"]);
+        check("instance-id:\n", expect!["None None []"]);
+        check("- a\n", expect!["read meta-data: it is a list and no mapping of keys like instance-id"]);
+    }
+}

@@ -1,0 +1,140 @@
+//! What is to be done, as data: handlers make it, `apply` carries it out, and it prints itself.
+
+use crate::root::Rights;
+use std::fmt;
+
+/// Steps in their order, and what was dropped on the way.
+#[derive(Default, PartialEq, Eq, Debug)]
+pub(crate) struct Plan {
+    /// What to do.
+    pub(crate) steps: Vec<Step>,
+    /// What is not done, and why.
+    pub(crate) problems: Vec<String>,
+}
+
+impl Plan {
+    /// Adds a step.
+    pub(crate) fn push(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Notes what is not done.
+    pub(crate) fn problem(&mut self, text: impl Into<String>) {
+        self.problems.push(text.into());
+    }
+}
+
+/// One thing to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// Runs a program.
+    Run {
+        /// The program and its arguments.
+        argv: Vec<String>,
+        /// Its standard input, which is never shown.
+        input: Option<String>,
+    },
+    /// Writes a file.
+    Write(File),
+    /// Sets the running system's host name.
+    HostName(String),
+    /// Adds keys to those a user may log in with.
+    Authorize {
+        /// The user.
+        user: String,
+        /// Lines for `authorized_keys`.
+        keys: Vec<String>,
+    },
+}
+
+/// A file to write.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct File {
+    /// Where.
+    pub(crate) path: String,
+    /// Its bytes.
+    pub(crate) content: Vec<u8>,
+    /// Permission bits.
+    pub(crate) mode: u32,
+    /// `user:group`; the agent's own when not given.
+    pub(crate) owner: Option<String>,
+    /// In the place of what was there, or after it.
+    pub(crate) placing: Placing,
+}
+
+/// What becomes of a file that is already there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Placing {
+    /// It is replaced.
+    Replace,
+    /// It is added to.
+    Append,
+}
+
+impl File {
+    /// A file of the agent's own user that replaces what was there.
+    pub(crate) fn new(path: &str, content: impl Into<Vec<u8>>, mode: u32) -> Self {
+        Self { path: path.into(), content: content.into(), mode, owner: None, placing: Placing::Replace }
+    }
+
+    /// The rights with an owner that has been looked up.
+    pub(crate) fn rights(&self, owner: Option<(u32, u32)>) -> Rights {
+        Rights { mode: self.mode, owner }
+    }
+}
+
+impl Step {
+    /// A program without input.
+    pub(crate) fn run(argv: &[&str]) -> Self {
+        Self::Run { argv: argv.iter().map(|word| (*word).to_owned()).collect(), input: None }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run { argv, input } => {
+                write!(out, "run")?;
+                for word in argv {
+                    write!(out, " {}", shown(word))?;
+                }
+                match input {
+                    Some(_) => write!(out, " (with input that is not shown)"),
+                    None => Ok(()),
+                }
+            }
+            Self::Write(file) => {
+                let verb = match file.placing {
+                    Placing::Replace => "write",
+                    Placing::Append => "append to",
+                };
+                write!(
+                    out,
+                    "{verb} {} ({} bytes, mode {:04o}",
+                    shown(&file.path),
+                    file.content.len(),
+                    file.mode
+                )?;
+                match &file.owner {
+                    Some(owner) => write!(out, ", owner {owner})"),
+                    None => write!(out, ")"),
+                }
+            }
+            Self::HostName(name) => write!(out, "set the host name to {name}"),
+            Self::Authorize { user, keys } => {
+                let plural = if keys.len() == 1 { "" } else { "s" };
+                write!(out, "let {user} log in with {} key{plural}", keys.len())
+            }
+        }
+    }
+}
+
+/// A word as a shell would want it.
+fn shown(word: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "_-./:@%+,=".contains(character);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''").escape_debug().to_string().replace("\\'", "'"))
+    }
+}

@@ -1,0 +1,66 @@
+//! What is told while a stage runs: lines for the journal, of which warnings and errors are kept for `status`.
+
+use std::io::Write;
+
+/// A stage's log.
+#[derive(Default)]
+pub(crate) struct Report {
+    /// What went wrong and may be lived with.
+    pub(crate) warnings: Vec<String>,
+    /// What was to be done and was not.
+    pub(crate) errors: Vec<String>,
+}
+
+/// The priority that journald reads at the head of a line.
+const ERROR: u8 = 3;
+const WARNING: u8 = 4;
+const INFO: u8 = 6;
+
+impl Report {
+    /// A result or a changing step.
+    #[expect(clippy::unused_self, reason = "whoever may speak has a report")]
+    pub(crate) fn info(&self, text: &str) {
+        line(INFO, text);
+    }
+
+    /// Something was dropped, and everything else goes on.
+    pub(crate) fn warn(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        line(WARNING, &format!("warning: {text}"));
+        self.warnings.push(text);
+    }
+
+    /// Something asked for could not be done.
+    pub(crate) fn error(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        line(ERROR, &format!("error: {text}"));
+        self.errors.push(text);
+    }
+
+    /// Tells an error of a step; the value when there is none.
+    pub(crate) fn take<T>(&mut self, result: anyhow::Result<T>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.error(format!("{error:#}"));
+                None
+            }
+        }
+    }
+}
+
+fn line(priority: u8, text: &str) {
+    let for_journal = std::env::var_os("JOURNAL_STREAM").is_some();
+    let mut out = std::io::stderr().lock();
+    for part in text.lines() {
+        let prefix = if for_journal { format!("<{priority}>") } else { String::new() };
+        // Whoever closed standard error does not want to hear that it is closed.
+        writeln!(out, "{prefix}lifeboat-agent: {part}").unwrap_or_default();
+    }
+}
+
+/// Prints to standard output; a reader that has gone away is no error of ours.
+pub(crate) fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).unwrap_or_default();
+}

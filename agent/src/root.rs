@@ -1,0 +1,376 @@
+//! Files below a root: every path is resolved inside it, so an absolute or hostile symbolic link stays inside.
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{self, AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+/// Links that may follow each other, as in the kernel.
+const MOST_LINKS: usize = 40;
+
+/// A directory taken as `/`. Paths may begin with `/` or not.
+pub(crate) struct Root {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+/// The mode and the owner that a file gets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Rights {
+    /// Permission bits.
+    pub(crate) mode: u32,
+    /// User and group; `None` leaves them as they come.
+    pub(crate) owner: Option<(u32, u32)>,
+}
+
+impl Rights {
+    /// A mode, and whoever the agent runs as.
+    pub(crate) fn mode(mode: u32) -> Self {
+        Self { mode, owner: None }
+    }
+}
+
+impl Root {
+    /// Opens the directory that is to be the root.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let path = path.canonicalize().with_context(|| format!("open the root {}", path.display()))?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = fs::openat(CWD, &path, flags, Mode::empty())
+            .with_context(|| format!("open the root {}", path.display()))?;
+        Ok(Self { fd, path })
+    }
+
+    /// Whether it is the running system's own, on which commands are run.
+    pub(crate) fn is_live(&self) -> bool {
+        self.path == Path::new("/")
+    }
+
+    /// The content of a file; `None` when it is not there.
+    pub(crate) fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        // Without O_NONBLOCK the opening of a fifo would wait for ever.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+        let Some(fd) = none_if_missing(self.open_at(path, flags))
+            .with_context(|| format!("open {}", self.show(path)))?
+        else {
+            return Ok(None);
+        };
+        let mut content = Vec::new();
+        File::from(fd).read_to_end(&mut content).with_context(|| format!("read {}", self.show(path)))?;
+        Ok(Some(content))
+    }
+
+    /// The text of a file; `None` when it is not there.
+    pub(crate) fn read_text(&self, path: &str) -> Result<Option<String>> {
+        Ok(self.read(path)?.map(|content| String::from_utf8_lossy(&content).into_owned()))
+    }
+
+    /// Whether a path leads to anything.
+    pub(crate) fn holds(&self, path: &str) -> Result<bool> {
+        let found = none_if_missing(self.open_at(path, OFlags::PATH));
+        Ok(found.with_context(|| format!("look at {}", self.show(path)))?.is_some())
+    }
+
+    /// The names of the regular files in a directory, sorted by byte; none when it is not there.
+    pub(crate) fn files(&self, path: &str) -> Result<Vec<String>> {
+        let list = || -> rustix::io::Result<Vec<String>> {
+            let Some(fd) = none_if_missing(self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY))? else {
+                return Ok(Vec::new());
+            };
+            let mut names = Vec::new();
+            for entry in Dir::read_from(&fd)? {
+                let entry = entry?;
+                let kind = fs::statat(&fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?.st_mode;
+                if FileType::from_raw_mode(kind) == FileType::RegularFile {
+                    names.push(entry.file_name().to_string_lossy().into_owned());
+                }
+            }
+            names.sort();
+            Ok(names)
+        };
+        list().with_context(|| format!("list {}", self.show(path)))
+    }
+
+    /// Makes a directory with those above it.
+    pub(crate) fn make_directory(&self, path: &str) -> Result<()> {
+        self.directory(path).map(drop)
+    }
+
+    /// Writes a file whole or not at all; a link in its place is replaced.
+    pub(crate) fn write(&self, path: &str, content: &[u8], mode: u32) -> Result<()> {
+        let (directory, name) = split(path)?;
+        let directory = self.directory(directory)?;
+        replace(&directory, name, content, Rights::mode(mode))
+            .with_context(|| format!("write {}", self.show(path)))
+    }
+
+    /// Writes to where a path leads, links included. What cannot be replaced (a device, a file of /proc or
+    /// /sys, a bind mount) is written in place.
+    pub(crate) fn write_through(&self, path: &str, content: &[u8], rights: Rights) -> Result<()> {
+        let path = &self.follow(path)?;
+        let (directory, name) = split(path)?;
+        let directory = self.directory(directory)?;
+        let replaced = match fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile => None,
+            _ => replace(&directory, name, content, rights).ok(),
+        };
+        if replaced.is_some() {
+            return Ok(());
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NONBLOCK;
+        self.write_in_place(path, flags, content, rights)
+    }
+
+    /// Adds to the end of a file, which is made when it is not there.
+    pub(crate) fn append(&self, path: &str, content: &[u8], rights: Rights) -> Result<()> {
+        let path = &self.follow(path)?;
+        let (directory, _) = split(path)?;
+        self.directory(directory)?;
+        self.write_in_place(path, OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND, content, rights)
+    }
+
+    /// Opens a file to which lines are added; it is made when it is not there.
+    pub(crate) fn open_log(&self, path: &str, mode: u32) -> Result<File> {
+        let (directory, _) = split(path)?;
+        self.directory(directory)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND;
+        let fd = self.create_at(path, flags, mode).with_context(|| format!("open {}", self.show(path)))?;
+        Ok(File::from(fd))
+    }
+
+    /// Makes a symbolic link, in the place of what was there.
+    pub(crate) fn link(&self, path: &str, target: &str) -> Result<()> {
+        let (directory, name) = split(path)?;
+        let directory = self.directory(directory)?;
+        let temporary = temporary(name);
+        let link = || -> rustix::io::Result<()> {
+            none_if_missing(fs::unlinkat(&directory, &temporary, AtFlags::empty()))?;
+            fs::symlinkat(target, &directory, &temporary)?;
+            fs::renameat(&directory, &temporary, &directory, name)
+        };
+        link().with_context(|| format!("link {}", self.show(path)))
+    }
+
+    /// Removes a file; one that is not there is no error.
+    pub(crate) fn remove(&self, path: &str) -> Result<()> {
+        let (directory, name) = split(path)?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        let remove = || -> rustix::io::Result<()> {
+            if let Some(directory) = none_if_missing(self.open_at(directory, flags))? {
+                none_if_missing(fs::unlinkat(&directory, name, AtFlags::empty()))?;
+            }
+            Ok(())
+        };
+        remove().with_context(|| format!("remove {}", self.show(path)))
+    }
+
+    /// Waits until what was written below a directory is on the disk.
+    pub(crate) fn sync(&self, path: &str) -> Result<()> {
+        let sync = || fs::syncfs(self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY)?);
+        sync().with_context(|| format!("sync {}", self.show(path)))
+    }
+
+    /// Opens a directory that has to be there.
+    pub(crate) fn open_directory(&self, path: &str) -> Result<OwnedFd> {
+        self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY)
+            .with_context(|| format!("open {}", self.show(path)))
+    }
+
+    /// The path as the outside sees it, for messages and for programs on the live root.
+    pub(crate) fn show(&self, path: &str) -> String {
+        self.path.join(path.trim_start_matches('/')).display().to_string()
+    }
+
+    fn write_in_place(&self, path: &str, flags: OFlags, content: &[u8], rights: Rights) -> Result<()> {
+        let write = || -> Result<()> {
+            let mut file = File::from(self.create_at(path, flags, 0o600)?);
+            file.write_all(content)?;
+            // A device keeps its rights.
+            if file.metadata()?.is_file() {
+                give(&file, rights)
+                    .or_else(|error| if error == Errno::PERM { Ok(()) } else { Err(error) })?;
+            }
+            Ok(())
+        };
+        write().with_context(|| format!("write {}", self.show(path)))
+    }
+
+    /// The path that the links in the place of its last name lead to.
+    fn follow(&self, path: &str) -> Result<String> {
+        let mut path = path.to_owned();
+        for _ in 0..MOST_LINKS {
+            let (directory, name) = split(&path)?;
+            let flags = OFlags::PATH | OFlags::DIRECTORY;
+            let Ok(fd) = self.open_at(directory, flags) else { return Ok(path) };
+            let Ok(target) = fs::readlinkat(&fd, name, Vec::new()) else { return Ok(path) };
+            let target = target.to_string_lossy();
+            path =
+                if target.starts_with('/') { target.into_owned() } else { format!("{directory}/{target}") };
+        }
+        bail!("follow {}: more than {MOST_LINKS} links", self.show(&path))
+    }
+
+    fn directory(&self, path: &str) -> Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let make = || -> rustix::io::Result<OwnedFd> {
+            let mut made = String::from(".");
+            let mut fd = self.open_at(&made, flags)?;
+            for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
+                let above = fd;
+                made = format!("{made}/{name}");
+                fd = match self.open_at(&made, flags) {
+                    Err(Errno::NOENT) => {
+                        fs::mkdirat(&above, name, Mode::from_raw_mode(0o755))?;
+                        self.open_at(&made, flags)?
+                    }
+                    other => other?,
+                };
+            }
+            Ok(fd)
+        };
+        make().with_context(|| format!("make the directory {}", self.show(path)))
+    }
+
+    fn open_at(&self, path: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        self.create_at(path, flags, 0)
+    }
+
+    fn create_at(&self, path: &str, flags: OFlags, mode: u32) -> rustix::io::Result<OwnedFd> {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let path = if path.is_empty() { "." } else { path };
+        fs::openat2(&self.fd, path, flags | OFlags::CLOEXEC, Mode::from_raw_mode(mode), resolve)
+    }
+}
+
+/// Writes under a temporary name beside the file and renames it into place.
+pub(crate) fn replace(directory: &OwnedFd, name: &str, content: &[u8], rights: Rights) -> Result<()> {
+    let temporary = temporary(name);
+    // What an earlier, killed call left is in the way.
+    none_if_missing(fs::unlinkat(directory, &temporary, AtFlags::empty()))?;
+    let write = || -> Result<()> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = fs::openat(directory, &temporary, flags, Mode::from_raw_mode(0o600))?;
+        let mut file = File::from(fd);
+        file.write_all(content)?;
+        give(&file, rights)?;
+        fs::renameat(directory, &temporary, directory, name)?;
+        Ok(())
+    };
+    let written = write();
+    if written.is_err() {
+        none_if_missing(fs::unlinkat(directory, &temporary, AtFlags::empty()))?;
+    }
+    written
+}
+
+/// The owner first: a change of owner takes the set-uid bit away.
+pub(crate) fn give(fd: impl std::os::fd::AsFd, rights: Rights) -> rustix::io::Result<()> {
+    if let Some((uid, gid)) = rights.owner {
+        let now = fs::fstat(&fd)?;
+        if (now.st_uid, now.st_gid) != (uid, gid) {
+            let (uid, gid) = (fs::Uid::from_raw(uid), fs::Gid::from_raw(gid));
+            fs::fchown(&fd, Some(uid), Some(gid))?;
+        }
+    }
+    fs::fchmod(&fd, Mode::from_raw_mode(rights.mode & 0o7777))
+}
+
+fn temporary(name: &str) -> String {
+    format!(".{}.lifeboat-new", name.chars().take(60).collect::<String>())
+}
+
+fn split(path: &str) -> Result<(&str, &str)> {
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    if name.is_empty() || name == "." || name == ".." {
+        bail!("`{path}` names no file");
+    }
+    Ok((directory, name))
+}
+
+fn none_if_missing<T>(result: rustix::io::Result<T>) -> rustix::io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn scratch() -> (tempfile::TempDir, Root) {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        (directory, root)
+    }
+
+    #[test]
+    fn a_file_is_written_with_its_mode_and_its_directories() {
+        let (directory, root) = scratch();
+        root.write("/a/b/c", b"text", 0o640).unwrap();
+        let path = directory.path().join("a/b/c");
+        assert_eq!(std::fs::read(&path).unwrap(), b"text");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, 0o640);
+        assert_eq!(root.files("a/b").unwrap(), ["c"]);
+        assert_eq!(root.files("no/such").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn links_that_lead_out_stay_inside() {
+        let (directory, root) = scratch();
+        let outside = tempfile::tempdir().unwrap();
+        symlink(outside.path(), directory.path().join("out")).unwrap();
+        symlink("../../../../etc/target", directory.path().join("up")).unwrap();
+        assert!(root.write("out/x", b"", 0o644).is_err());
+        root.write_through("up", b"inside", Rights::mode(0o644)).unwrap();
+        assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+        assert_eq!(std::fs::read(directory.path().join("etc/target")).unwrap(), b"inside");
+    }
+
+    #[test]
+    fn a_link_is_written_through_or_replaced_as_asked() {
+        let (directory, root) = scratch();
+        root.write("real", b"old", 0o644).unwrap();
+        symlink("/real", directory.path().join("link")).unwrap();
+        root.write_through("link", b"new", Rights::mode(0o600)).unwrap();
+        assert_eq!(root.read("real").unwrap().unwrap(), b"new");
+        root.write("link", b"own", 0o644).unwrap();
+        assert_eq!(root.read("real").unwrap().unwrap(), b"new");
+        assert_eq!(root.read("link").unwrap().unwrap(), b"own");
+    }
+
+    #[test]
+    fn a_circle_of_links_and_a_path_without_a_name_are_errors() {
+        let (directory, root) = scratch();
+        symlink("b", directory.path().join("a")).unwrap();
+        symlink("a", directory.path().join("b")).unwrap();
+        assert!(root.write_through("a", b"", Rights::mode(0o644)).is_err());
+        assert!(root.write("x/", b"", 0o644).is_err());
+        assert!(root.write("x/..", b"", 0o644).is_err());
+    }
+
+    #[test]
+    fn text_is_appended_and_what_is_not_there_is_none() {
+        let (_directory, root) = scratch();
+        assert_eq!(root.read("log").unwrap(), None);
+        root.append("log", b"a\n", Rights::mode(0o644)).unwrap();
+        root.append("log", b"b\n", Rights::mode(0o644)).unwrap();
+        assert_eq!(root.read_text("log").unwrap().unwrap(), "a\nb\n");
+        root.remove("log").unwrap();
+        root.remove("log").unwrap();
+        assert!(!root.holds("log").unwrap());
+    }
+
+    #[test]
+    fn set_uid_bits_survive_the_change_of_owner() {
+        let (directory, root) = scratch();
+        let owner = Some((rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw()));
+        root.write_through("su", b"", Rights { mode: 0o4711, owner }).unwrap();
+        let mode = directory.path().join("su").metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o4711);
+    }
+}

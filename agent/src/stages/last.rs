@@ -1,0 +1,64 @@
+//! With the system up: deferred files, then the scripts.
+
+use super::{kept_config, run_handlers};
+use crate::apply;
+use crate::handlers::Stage;
+use crate::instance::{Frequency, Instance, now};
+use crate::layout::SCRIPTS;
+use crate::meta_data::MetaData;
+use crate::report::Report;
+use crate::root::Root;
+use anyhow::Result;
+
+/// Where scripts are, how often each place is run, and what says that it was, in cloud-init's order.
+const PLACES: &[(&str, Frequency, &str)] = &[
+    ("per-once", Frequency::Once, "scripts_per_once"),
+    ("per-boot", Frequency::Boot, "config_scripts_per_boot"),
+    ("per-instance", Frequency::Instance, "config_scripts_per_instance"),
+];
+
+/// Runs what is to run late.
+pub(crate) fn last(root: &Root, report: &mut Report) -> Result<()> {
+    let Some(instance) = Instance::current(root)? else {
+        report.info("there is no instance");
+        return Ok(());
+    };
+    let config = kept_config(&instance, root, report);
+    run_handlers(Stage::Final, &config, &MetaData::default(), &instance, root, report);
+    for (directory, frequency, semaphore) in PLACES {
+        run_scripts(&format!("{SCRIPTS}/{directory}"), *frequency, semaphore, &instance, root, report);
+    }
+    let own = instance.path("scripts");
+    run_scripts(&own, Frequency::Instance, "config_scripts_user", &instance, root, report);
+    let uptime = root.read_text("proc/uptime")?.unwrap_or_default();
+    let uptime = uptime.split(' ').next().unwrap_or_default();
+    let text = format!("{uptime} - {} - v. {}\n", now(), env!("CARGO_PKG_VERSION"));
+    root.write(&instance.path("boot-finished"), text.as_bytes(), 0o644)
+}
+
+fn run_scripts(
+    directory: &str,
+    frequency: Frequency,
+    semaphore: &str,
+    instance: &Instance,
+    root: &Root,
+    report: &mut Report,
+) {
+    let Some(false) = report.take(instance.is_done(root, semaphore, frequency)) else { return };
+    let Some(names) = report.take(root.files(directory)) else { return };
+    // Before they run: a script may end in a reboot, and must not come to it again and again.
+    if report.take(instance.set_done(root, semaphore, frequency)).is_none() {
+        return;
+    }
+    for name in names {
+        let path = format!("/{directory}/{name}");
+        if !root.is_live() {
+            report.info(&format!("not on this root: run {path}"));
+            continue;
+        }
+        match apply::run(std::slice::from_ref(&path), None, &[("INSTANCE_ID", &instance.id)], root) {
+            Ok(()) => report.info(&format!("ran {path}")),
+            Err(error) => report.error(format!("run {path}: {error:#}")),
+        }
+    }
+}

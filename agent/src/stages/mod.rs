@@ -1,0 +1,88 @@
+//! What systemd calls at boot, a file for each stage.
+
+mod last;
+mod local;
+mod network;
+
+pub(crate) use last::last;
+pub(crate) use local::local;
+pub(crate) use network::{network, process};
+
+use crate::accounts::Accounts;
+use crate::apply::apply;
+use crate::handlers::{self, Facts, Handler, Stage};
+use crate::instance::Instance;
+use crate::layout;
+use crate::meta_data::MetaData;
+use crate::report::Report;
+use crate::root::Root;
+use crate::user_data;
+use crate::yaml::Mapping;
+use anyhow::Result;
+
+/// Runs the handlers of a stage; one that fails costs only itself.
+fn run_handlers(
+    stage: Stage,
+    config: &Mapping,
+    meta_data: &MetaData,
+    instance: &Instance,
+    root: &Root,
+    report: &mut Report,
+) {
+    for handler in handlers::ALL.iter().filter(|handler| handler.stage == stage) {
+        if let Err(error) = run_handler(handler, config, meta_data, instance, root, report) {
+            report.error(format!("{}: {error:#}", handler.name));
+        }
+    }
+}
+
+fn run_handler(
+    handler: &Handler,
+    config: &Mapping,
+    meta_data: &MetaData,
+    instance: &Instance,
+    root: &Root,
+    report: &mut Report,
+) -> Result<()> {
+    if instance.is_done(root, handler.semaphore, handler.frequency)? {
+        return Ok(());
+    }
+    // Anew for each: the one before may have made users.
+    let accounts = Accounts::read(root)?;
+    let scripts = instance.path("scripts");
+    let facts = Facts { config, meta_data, accounts: &accounts, scripts: &scripts };
+    match (handler.plan)(&facts) {
+        Ok(plan) => {
+            for problem in plan.problems {
+                report.warn(format!("{}: {problem}", handler.name));
+            }
+            for step in plan.steps {
+                match apply(&step, root, report) {
+                    Ok(()) => report.info(&format!("{}: {step}", handler.name)),
+                    Err(error) => report.error(format!("{}: {error:#}", handler.name)),
+                }
+            }
+        }
+        Err(error) => report.error(format!("{}: {error:#}", handler.name)),
+    }
+    // Also after a failure: what failed is told, and does not come back on every boot.
+    instance.set_done(root, handler.semaphore, handler.frequency)
+}
+
+/// The kept configuration: the user's over the system's.
+fn kept_config(instance: &Instance, root: &Root, report: &mut Report) -> Mapping {
+    let user = kept_mapping(&instance.path("cloud-config.txt"), root, report);
+    let system = kept_mapping(layout::SYSTEM_CONFIG, root, report);
+    user.over(&system)
+}
+
+fn kept_mapping(path: &str, root: &Root, report: &mut Report) -> Mapping {
+    let read = || match root.read(path)?.filter(|content| !content.is_empty()) {
+        Some(content) => user_data::parse_config(&content),
+        None => Ok(Mapping::default()),
+    };
+    read().unwrap_or_else(|error| {
+        report.warn(format!("{}: {error:#}", root.show(path)));
+        Mapping::default()
+    })
+}

@@ -1,0 +1,115 @@
+//! With the network: the seed is fetched and kept, and what must be there before logins is done.
+
+use super::{kept_config, run_handlers};
+use crate::fetch::Client;
+use crate::handlers::Stage;
+use crate::instance::{Instance, NO_ID};
+use crate::layout;
+use crate::meta_data::{self, MetaData};
+use crate::report::Report;
+use crate::root::Root;
+use crate::sources::{self, Seed};
+use crate::user_data::{self, TakenApart};
+use anyhow::{Context, Result, bail};
+use std::time::Duration;
+
+/// Fetches, keeps and carries out. The name of the source, for `status`.
+pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Result<Option<String>> {
+    let client = Client::new(budget);
+    let found = sources::find(root, &client, report);
+    let kept = Instance::current(root)?;
+    let (instance, meta_data, source) = match (found, kept) {
+        (Ok(Some(seed)), _) => {
+            let instance = Instance::new(seed.meta_data.instance_id.as_deref().unwrap_or(NO_ID));
+            instance.enter(root)?;
+            let source = seed.source.clone();
+            keep_seed(&seed, &source, &instance, root, report)?;
+            report.info(&format!("instance {} from {source}", instance.id));
+            (instance, seed.meta_data, source)
+        }
+        (Ok(None), Some(kept)) => {
+            report.info(&format!("no seed on the kernel command line: instance {} as it was kept", kept.id));
+            (kept.clone(), kept_meta_data(&kept, root, report), "kept".to_owned())
+        }
+        (Err(error), Some(kept)) => {
+            report.warn(format!("{error:#} (going on with instance {} as it was kept)", kept.id));
+            (kept.clone(), kept_meta_data(&kept, root, report), "kept".to_owned())
+        }
+        (Ok(None), None) => {
+            report.info("there is no seed, and none was kept");
+            return Ok(None);
+        }
+        (Err(error), None) => return Err(error),
+    };
+    let config = kept_config(&instance, root, report);
+    run_handlers(Stage::Network, &config, &meta_data, &instance, root, report);
+    Ok(Some(source))
+}
+
+fn keep_seed(seed: &Seed, source: &str, instance: &Instance, root: &Root, report: &mut Report) -> Result<()> {
+    if let Some(config) = &seed.system_config {
+        match user_data::parse_config(config) {
+            Ok(_) => root.write(layout::SYSTEM_CONFIG, config, 0o600)?,
+            Err(error) => report.warn(format!("cloud-config-url: {error:#} (it is not used)")),
+        }
+    }
+    root.write(&instance.path("datasource"), format!("{source}\n").as_bytes(), 0o644)?;
+    root.write(&instance.path("meta-data.json"), meta_data::to_json(&seed.meta_data).as_bytes(), 0o600)?;
+    let apart = user_data::take_apart(&seed.user_data);
+    keep(&seed.user_data, &apart, instance, root)?;
+    for problem in apart.problems {
+        report.warn(problem);
+    }
+    Ok(())
+}
+
+/// Writes user-data and what it was taken apart into.
+fn keep(raw: &[u8], apart: &TakenApart, instance: &Instance, root: &Root) -> Result<()> {
+    root.write(layout::USER_DATA_RAW, raw, 0o600)?;
+    root.write(layout::USER_DATA, &apart.expanded, 0o600)?;
+    root.write(&instance.path("user-data.txt"), raw, 0o600)?;
+    for script in &apart.scripts {
+        root.write(&instance.path(&format!("scripts/{}", script.name)), &script.content, 0o700)?;
+    }
+    root.write(&instance.path("cloud-config.txt"), apart.config.render().as_bytes(), 0o600)?;
+    // Nothing is noted as done before what it is made from is on the disk.
+    root.sync(&instance.path("scripts"))
+}
+
+fn kept_meta_data(instance: &Instance, root: &Root, report: &mut Report) -> MetaData {
+    let read = || match root.read(&instance.path("meta-data.json"))? {
+        Some(data) => meta_data::parse(&data),
+        None => Ok(MetaData::default()),
+    };
+    read().unwrap_or_else(|error| {
+        report.warn(format!("kept meta-data: {error:#}"));
+        MetaData::default()
+    })
+}
+
+/// Takes the seed in a directory apart and writes it, as a person asks for it.
+pub(crate) fn process(seed: &std::path::Path, root: &Root, report: &mut Report) -> Result<()> {
+    let seed = Root::open(seed)?;
+    let (user_data, meta_data) = (seed.read("user-data")?, seed.read("meta-data")?);
+    if user_data.is_none() && meta_data.is_none() {
+        bail!("{}: neither user-data nor meta-data is there", seed.show(""));
+    }
+    let meta_data = meta_data::parse(&meta_data.unwrap_or_default()).unwrap_or_else(|error| {
+        report.warn(format!("{error:#}"));
+        MetaData::default()
+    });
+    let instance = Instance::new(meta_data.instance_id.as_deref().unwrap_or(NO_ID));
+    instance.enter(root)?;
+    let vendor_data = seed.read("vendor-data")?.unwrap_or_default();
+    root.write(&instance.path("vendor-data.txt"), &vendor_data, 0o600)?;
+    if !vendor_data.is_empty() {
+        report.warn("vendor-data is kept and not acted on yet");
+    }
+    let user_data = user_data.unwrap_or_default();
+    let apart = user_data::take_apart(&user_data);
+    keep(&user_data, &apart, &instance, root).context("keep the user-data")?;
+    for problem in apart.problems {
+        report.warn(problem);
+    }
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! libyaml's events -> a tree of nodes that still knows its tags and places.
+
+use super::error::{Error, Place};
+use super::{DEEPEST, MOST_NODES};
+use libyaml_safer::{Encoding, Event, EventData, Parser, ScalarStyle};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// A node of the document; an alias is the same node once more.
+#[derive(Debug)]
+pub(super) struct Node {
+    /// The tag that was written, in its long form.
+    pub(super) tag: Option<String>,
+    /// Where it begins.
+    pub(super) place: Place,
+    pub(super) content: Content,
+}
+
+#[derive(Debug)]
+pub(super) enum Content {
+    /// A scalar, and whether it was written without quotes.
+    Scalar {
+        text: String,
+        style: Style,
+    },
+    Seq(Vec<Rc<Node>>),
+    Map(Vec<(Rc<Node>, Rc<Node>)>),
+}
+
+/// How a scalar was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Style {
+    Plain,
+    Quoted,
+}
+
+/// The one document of a text; `None` when there is none.
+pub(super) fn compose(text: &str) -> Result<Option<Rc<Node>>, Error> {
+    let mut input = text.as_bytes();
+    let mut parser = Parser::new();
+    parser.set_encoding(Encoding::Utf8);
+    parser.set_input_string(&mut input);
+    let mut composer = Composer { parser, anchors: HashMap::new(), nodes: 0 };
+    composer.next()?;
+    let start = composer.next()?;
+    if start.data == EventData::StreamEnd {
+        return Ok(None);
+    }
+    let first = composer.next()?;
+    let node = composer.node(first, 0)?;
+    composer.next()?;
+    let after = composer.next()?;
+    if after.data != EventData::StreamEnd {
+        return Err(Error::new(after.start_mark.into(), "a second document begins (one is allowed)"));
+    }
+    Ok(Some(node))
+}
+
+struct Composer<'input, 'text> {
+    parser: Parser<&'input mut &'text [u8]>,
+    /// `None`: the anchored node is not finished, so an alias to it would enclose itself.
+    anchors: HashMap<String, Option<Rc<Node>>>,
+    nodes: usize,
+}
+
+impl Composer<'_, '_> {
+    fn next(&mut self) -> Result<Event, Error> {
+        Ok(self.parser.parse()?)
+    }
+
+    fn node(&mut self, event: Event, depth: usize) -> Result<Rc<Node>, Error> {
+        let place = Place::from(event.start_mark);
+        self.nodes += 1;
+        if self.nodes > MOST_NODES {
+            return Err(Error::new(place, format!("more than {MOST_NODES} values")));
+        }
+        if depth > DEEPEST {
+            return Err(Error::new(place, format!("nested deeper than {DEEPEST}")));
+        }
+        let (anchor, tag) = match &event.data {
+            EventData::Alias { anchor } => return self.alias(anchor, place),
+            EventData::Scalar { anchor, tag, .. }
+            | EventData::SequenceStart { anchor, tag, .. }
+            | EventData::MappingStart { anchor, tag, .. } => (anchor.clone(), tag.clone()),
+            _ => return Err(Error::new(place, "a value is missing")),
+        };
+        if let Some(anchor) = &anchor
+            && self.anchors.insert(anchor.clone(), None).is_some()
+        {
+            return Err(Error::new(place, format!("the anchor `{anchor}` is set a second time")));
+        }
+        let content = match event.data {
+            EventData::Scalar { value, style, .. } => {
+                let style = if style == ScalarStyle::Plain { Style::Plain } else { Style::Quoted };
+                Content::Scalar { text: value, style }
+            }
+            EventData::SequenceStart { .. } => self.sequence(depth)?,
+            _ => self.mapping(depth)?,
+        };
+        let node = Rc::new(Node { tag, place, content });
+        if let Some(anchor) = anchor {
+            self.anchors.insert(anchor, Some(Rc::clone(&node)));
+        }
+        Ok(node)
+    }
+
+    fn alias(&mut self, anchor: &str, place: Place) -> Result<Rc<Node>, Error> {
+        match self.anchors.get(anchor) {
+            Some(Some(node)) => Ok(Rc::clone(node)),
+            Some(None) => Err(Error::new(place, format!("the alias `{anchor}` stands for what encloses it"))),
+            None => Err(Error::new(place, format!("the alias `{anchor}` is undefined"))),
+        }
+    }
+
+    fn sequence(&mut self, depth: usize) -> Result<Content, Error> {
+        let mut items = Vec::new();
+        loop {
+            let event = self.next()?;
+            if event.data == EventData::SequenceEnd {
+                return Ok(Content::Seq(items));
+            }
+            items.push(self.node(event, depth + 1)?);
+        }
+    }
+
+    fn mapping(&mut self, depth: usize) -> Result<Content, Error> {
+        let mut pairs = Vec::new();
+        loop {
+            let event = self.next()?;
+            if event.data == EventData::MappingEnd {
+                return Ok(Content::Map(pairs));
+            }
+            let key = self.node(event, depth + 1)?;
+            let event = self.next()?;
+            pairs.push((key, self.node(event, depth + 1)?));
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Nodes -> values: tags, merge keys, and the later of two keys.
+
+use super::compose::{Content, Node, Style};
+use super::error::{Error, Place};
+use super::resolve::{Kind, resolve};
+use super::value::{Mapping, Value};
+use super::{MOST_NODES, scalar, timestamp};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+const STANDARD: &str = "tag:yaml.org,2002:";
+
+/// The value of a document's root node.
+pub(super) fn construct(node: &Node) -> Result<Value, Error> {
+    Constructor { made: 0 }.value(node)
+}
+
+struct Constructor {
+    /// Counts every expansion of an alias, unlike the composer.
+    made: usize,
+}
+
+type Pair = (Rc<Node>, Rc<Node>);
+
+impl Constructor {
+    fn value(&mut self, node: &Node) -> Result<Value, Error> {
+        self.made += 1;
+        if self.made > MOST_NODES {
+            let problem = format!("more than {MOST_NODES} values once the aliases are expanded");
+            return Err(Error::new(node.place, problem));
+        }
+        match &node.content {
+            Content::Scalar { text, .. } => {
+                scalar_value(type_of(node)?, text).map_err(|problem| Error::new(node.place, problem))
+            }
+            Content::Seq(items) => match type_of(node)? {
+                Type::Seq => {
+                    Ok(Value::Seq(items.iter().map(|item| self.value(item)).collect::<Result<_, _>>()?))
+                }
+                Type::Pairs => self.pairs(items),
+                Type::Kind(Kind::Null) => Ok(Value::Null),
+                _ => Err(mismatch(node)),
+            },
+            Content::Map(pairs) => match type_of(node)? {
+                Type::Map => Ok(Value::Map(self.mapping(node.place, pairs)?)),
+                Type::Set => {
+                    let mapping = self.mapping(node.place, pairs)?;
+                    Ok(Value::Set(mapping.iter().map(|(key, _)| key.clone()).collect()))
+                }
+                _ => Err(mismatch(node)),
+            },
+        }
+    }
+
+    fn mapping(&mut self, place: Place, pairs: &[Pair]) -> Result<Mapping, Error> {
+        let mut made: Vec<(Value, Value)> = Vec::new();
+        let mut index: HashMap<String, usize> = HashMap::new();
+        for (key_node, value_node) in self.flatten(place, pairs)? {
+            let key = self.value(&key_node)?;
+            let Some(name) = key.key_name() else {
+                return Err(Error::new(key_node.place, "a list or a mapping as a key"));
+            };
+            let value = self.value(&value_node)?;
+            let slot = index.get(&name).copied();
+            if let Some((_, old)) = slot.and_then(|slot| made.get_mut(slot)) {
+                *old = value;
+            } else {
+                index.insert(name, made.len());
+                made.push((key, value));
+            }
+        }
+        Ok(made.into_iter().collect())
+    }
+
+    /// Puts what `<<` names before the mapping's own pairs, so that these win.
+    fn flatten(&mut self, place: Place, pairs: &[Pair]) -> Result<Vec<Pair>, Error> {
+        let mut merged = Vec::new();
+        let mut own = Vec::new();
+        for (key, value) in pairs {
+            if !is_merge(key) {
+                own.push((Rc::clone(key), Rc::clone(value)));
+                continue;
+            }
+            match &value.content {
+                Content::Map(pairs) => merged.extend(self.flatten(value.place, pairs)?),
+                Content::Seq(items) => {
+                    // The first of a list wins, so it comes last.
+                    for item in items.iter().rev() {
+                        let Content::Map(pairs) = &item.content else { return Err(no_merge(item)) };
+                        merged.extend(self.flatten(item.place, pairs)?);
+                    }
+                }
+                Content::Scalar { .. } => return Err(no_merge(value)),
+            }
+            self.made += merged.len();
+            if self.made > MOST_NODES {
+                return Err(Error::new(
+                    place,
+                    format!("more than {MOST_NODES} values once `<<` is expanded"),
+                ));
+            }
+        }
+        merged.append(&mut own);
+        Ok(merged)
+    }
+
+    /// `!!omap` and `!!pairs`: a list of mappings with one key each.
+    fn pairs(&mut self, items: &[Rc<Node>]) -> Result<Value, Error> {
+        let mut made = Vec::new();
+        for item in items {
+            match &item.content {
+                Content::Map(pairs) if pairs.len() == 1 => {
+                    for (key, value) in pairs {
+                        made.push(Value::Seq(vec![self.value(key)?, self.value(value)?]));
+                    }
+                }
+                _ => return Err(Error::new(item.place, "not a mapping of one key")),
+            }
+        }
+        Ok(Value::Seq(made))
+    }
+}
+
+/// What a node is to become.
+#[derive(Clone, Copy)]
+enum Type {
+    Kind(Kind),
+    Binary,
+    Seq,
+    Pairs,
+    Set,
+    Map,
+}
+
+const TAGS: &[(&str, Type)] = &[
+    ("null", Type::Kind(Kind::Null)),
+    ("bool", Type::Kind(Kind::Bool)),
+    ("int", Type::Kind(Kind::Int)),
+    ("float", Type::Kind(Kind::Float)),
+    ("timestamp", Type::Kind(Kind::Timestamp)),
+    ("str", Type::Kind(Kind::Str)),
+    // cloud-init takes it: old Python wrote it.
+    ("python/unicode", Type::Kind(Kind::Str)),
+    ("binary", Type::Binary),
+    ("seq", Type::Seq),
+    ("omap", Type::Pairs),
+    ("pairs", Type::Pairs),
+    ("map", Type::Map),
+    ("set", Type::Set),
+];
+
+fn type_of(node: &Node) -> Result<Type, Error> {
+    let unmarked = |tag: &&str| *tag != "!";
+    match (node.tag.as_deref().filter(unmarked), &node.content) {
+        (Some(tag), _) => {
+            let name = tag.strip_prefix(STANDARD);
+            TAGS.iter()
+                .find(|(known, _)| Some(*known) == name)
+                .map(|(_, kind)| *kind)
+                .ok_or_else(|| Error::new(node.place, format!("unknown tag `{tag}`")))
+        }
+        // A lone `!` is PyYAML's "as if it were plain".
+        (None, Content::Scalar { text, style }) if *style == Style::Plain || node.tag.is_some() => {
+            Ok(Type::Kind(resolve(text)))
+        }
+        (None, Content::Scalar { .. }) => Ok(Type::Kind(Kind::Str)),
+        (None, Content::Seq(_)) => Ok(Type::Seq),
+        (None, Content::Map(_)) => Ok(Type::Map),
+    }
+}
+
+fn scalar_value(kind: Type, text: &str) -> Result<Value, String> {
+    match kind {
+        Type::Kind(Kind::Null) => Ok(Value::Null),
+        Type::Kind(Kind::Bool) => scalar::boolean(text),
+        Type::Kind(Kind::Int) => scalar::int(text),
+        Type::Kind(Kind::Float) => scalar::float(text),
+        Type::Kind(Kind::Timestamp) => timestamp::check(text).map(|()| Value::Time(text.to_owned())),
+        Type::Kind(Kind::Str) => Ok(Value::Str(text.to_owned())),
+        Type::Kind(Kind::Merge | Kind::Default) => Err(format!("`{text}` means nothing here (quote it)")),
+        Type::Binary => scalar::binary(text),
+        Type::Seq | Type::Pairs | Type::Set | Type::Map => {
+            Err("the tag asks for a list or a mapping and a text follows".into())
+        }
+    }
+}
+
+fn is_merge(key: &Node) -> bool {
+    match &key.content {
+        Content::Scalar { text, style: Style::Plain } => key.tag.is_none() && text == "<<",
+        _ => key.tag.as_deref().and_then(|tag| tag.strip_prefix(STANDARD)) == Some("merge"),
+    }
+}
+
+fn no_merge(node: &Node) -> Error {
+    Error::new(node.place, "a merge (`<<`) of something that is no mapping")
+}
+
+fn mismatch(node: &Node) -> Error {
+    Error::new(node.place, format!("the tag `{}` does not fit", node.tag.as_deref().unwrap_or_default()))
+}

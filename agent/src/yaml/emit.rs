@@ -1,0 +1,174 @@
+//! Values -> YAML (which reads back as the same values under `PyYAML`) and JSON.
+
+use super::resolve::{Kind, resolve};
+use super::value::{Mapping, Value};
+use std::fmt::Write as _;
+
+/// The longest key that stands before its colon; the format's own limit is 1,024.
+const LONGEST_SIMPLE_KEY: usize = 128;
+
+const STEP: usize = 4;
+
+/// A document in block style with sorted keys, without `---`.
+pub(crate) fn to_yaml(value: &Value) -> String {
+    let mut out = String::new();
+    match value {
+        Value::Map(mapping) if !mapping.is_empty() => pairs(&mut out, mapping, 0),
+        Value::Seq(items) if !items.is_empty() => list(&mut out, items, 0),
+        Value::Set(items) => set(&mut out, items, 0),
+        flat => {
+            out.push_str(&inline(flat));
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// One line of JSON. What JSON has no form for becomes a text.
+pub(crate) fn to_json(value: &Value) -> String {
+    match value {
+        Value::Null => "null".into(),
+        Value::Bool(on) => on.to_string(),
+        Value::Int(number) => number.to_string(),
+        Value::Float(number) if number.is_finite() => format!("{number:?}"),
+        Value::Float(number) => quoted(&number.to_string()),
+        Value::Str(text) | Value::Time(text) => quoted(text),
+        Value::Binary(bytes) => quoted(&String::from_utf8_lossy(bytes)),
+        Value::Seq(items) | Value::Set(items) => {
+            format!("[{}]", items.iter().map(to_json).collect::<Vec<_>>().join(","))
+        }
+        Value::Map(mapping) => {
+            let pairs = mapping.iter().map(|(key, value)| {
+                let key = key.scalar_text().unwrap_or_else(|| "null".into());
+                format!("{}:{}", quoted(&key), to_json(value))
+            });
+            format!("{{{}}}", pairs.collect::<Vec<_>>().join(","))
+        }
+    }
+}
+
+fn block(out: &mut String, value: &Value, indent: usize) {
+    match value {
+        Value::Map(mapping) if !mapping.is_empty() => {
+            out.push('\n');
+            pairs(out, mapping, indent);
+        }
+        Value::Seq(items) if !items.is_empty() => {
+            out.push('\n');
+            list(out, items, indent);
+        }
+        Value::Set(items) => {
+            out.push(' ');
+            set(out, items, indent);
+        }
+        flat => {
+            out.push(' ');
+            out.push_str(&inline(flat));
+            out.push('\n');
+        }
+    }
+}
+
+fn pairs(out: &mut String, mapping: &Mapping, indent: usize) {
+    let mut sorted: Vec<_> = mapping.iter().map(|(key, value)| (inline(key), value)).collect();
+    sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let margin = " ".repeat(indent);
+    for (key, value) in sorted {
+        if key.len() > LONGEST_SIMPLE_KEY {
+            push(out, &format!("{margin}? {key}\n{margin}:"));
+        } else {
+            push(out, &format!("{margin}{key}:"));
+        }
+        block(out, value, indent + STEP);
+    }
+}
+
+fn list(out: &mut String, items: &[Value], indent: usize) {
+    let margin = " ".repeat(indent);
+    for item in items {
+        push(out, &format!("{margin}-"));
+        block(out, item, indent + STEP);
+    }
+}
+
+fn set(out: &mut String, items: &[Value], indent: usize) {
+    let margin = " ".repeat(indent);
+    out.push_str(if items.is_empty() { "!!set {}\n" } else { "!!set\n" });
+    for item in items {
+        push(out, &format!("{margin}? {}\n", inline(item)));
+    }
+}
+
+fn push(out: &mut String, text: &str) {
+    out.push_str(text);
+}
+
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Null => "null".into(),
+        Value::Bool(on) => on.to_string(),
+        Value::Int(number) => number.to_string(),
+        Value::Float(number) => float(*number),
+        Value::Str(text) if is_plain(text) => text.clone(),
+        Value::Str(text) => quoted(text),
+        Value::Time(text) => format!("!!timestamp {}", quoted(text)),
+        Value::Binary(bytes) => format!("!!binary \"{}\"", crate::codec::to_base64(bytes)),
+        Value::Seq(_) => "[]".into(),
+        Value::Set(_) => "!!set {}".into(),
+        Value::Map(_) => "{}".into(),
+    }
+}
+
+/// A point and the exponent's sign are what make a float of it in YAML 1.1.
+fn float(number: f64) -> String {
+    if number.is_nan() {
+        return ".nan".into();
+    }
+    if number.is_infinite() {
+        return if number > 0.0 { ".inf".into() } else { "-.inf".into() };
+    }
+    let text = format!("{number:?}");
+    match text.split_once('e') {
+        None => text,
+        Some((digits, exponent)) => {
+            let digits = if digits.contains('.') { digits.to_owned() } else { format!("{digits}.0") };
+            let sign = if exponent.starts_with('-') { "" } else { "+" };
+            format!("{digits}e{sign}{exponent}")
+        }
+    }
+}
+
+fn is_plain(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '/' || first == '_')
+        && !text.ends_with(' ')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./ ".contains(&byte))
+        && resolve(text) == Kind::Str
+}
+
+/// In double quotes, with escapes that both YAML and JSON know.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            // YAML takes these for line ends or marks, or refuses them.
+            '\u{0}'..='\u{1f}'
+            | '\u{7f}'..='\u{a0}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{feff}'
+            | '\u{fffe}'
+            | '\u{ffff}' => {
+                // Writing to a String cannot fail.
+                write!(out, "\\u{:04x}", u32::from(character)).unwrap_or_default();
+            }
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+    out
+}

@@ -1,0 +1,79 @@
+//! An error with its place, and the line it stands on.
+
+use std::fmt;
+
+/// Where something is; both count from 0.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+impl From<libyaml_safer::Mark> for Place {
+    fn from(mark: libyaml_safer::Mark) -> Self {
+        let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
+        Self { line: count(mark.line), column: count(mark.column) }
+    }
+}
+
+/// What is wrong with a YAML text, and where.
+#[derive(Debug)]
+pub(crate) struct Error {
+    problem: String,
+    place: Option<Place>,
+    line: Option<String>,
+}
+
+/// A longer line is cut: a person finds the place by its number.
+const LONGEST_LINE: usize = 120;
+
+impl Error {
+    pub(super) fn new(place: Place, problem: impl Into<String>) -> Self {
+        Self { problem: problem.into(), place: Some(place), line: None }
+    }
+
+    /// Adds the line that the error is about.
+    pub(super) fn showing(mut self, text: &str) -> Self {
+        if let Some(place) = self.place {
+            self.line =
+                text.lines().nth(place.line).map(|line| line.chars().take(LONGEST_LINE).collect::<String>());
+            if self.line.as_ref().and_then(|line| line.chars().nth(place.column)) == Some('\t') {
+                self.problem.push_str(" (a tab cannot indent: use blanks)");
+            }
+        }
+        self
+    }
+}
+
+impl From<libyaml_safer::Error> for Error {
+    fn from(error: libyaml_safer::Error) -> Self {
+        let mut problem = error.problem().to_owned();
+        if let Some(context) = error.context() {
+            problem = format!("{problem} ({context})");
+        }
+        Self { problem, place: error.problem_mark().map(Place::from), line: None }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(place) = self.place else { return write!(out, "{}", self.problem) };
+        let number = (place.line + 1).to_string();
+        write!(out, "line {number}, column {}: {}", place.column + 1, self.problem)?;
+        match &self.line {
+            Some(line) if !line.trim().is_empty() => {
+                // A tab before the place keeps the caret below it.
+                let before: String = line
+                    .chars()
+                    .take(place.column)
+                    .map(|character| if character == '\t' { '\t' } else { ' ' })
+                    .collect();
+                let margin = " ".repeat(number.len());
+                write!(out, "\n  {number} | {line}\n  {margin} | {before}^")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
