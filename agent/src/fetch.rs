@@ -91,7 +91,8 @@ impl Client {
             408 | 429 | 500..=599 => return Err(Failure::Passing(anyhow!("the server answers {status}"))),
             _ => return Err(Failure::Lasting(anyhow!("the server answers {status}"))),
         }
-        let body = response.body_mut().with_config().limit(LARGEST).read_to_vec();
+        // The limit counts as exceeded once it is reached.
+        let body = response.body_mut().with_config().limit(LARGEST + 1).read_to_vec();
         body.map(Fetched::Body).map_err(|error| match error {
             ureq::Error::BodyExceedsLimit(_) => {
                 Failure::Lasting(anyhow!("it is larger than {LARGEST} bytes, the most that is taken"))

@@ -1,0 +1,195 @@
+//! Boots on a scratch root: what is there after the first, and what the next ones change.
+
+use crate::machine::Machine;
+use crate::server::{Reply, Server};
+use expect_test::expect;
+
+const META: &str = "instance-id: i-1\nlocal-hostname: meta\npublic-keys: [ssh-ed25519 AAAAmeta]\n";
+const INSTANCE: &str = "var/lib/cloud/instances/i-1";
+
+const CONFIG: &str = "#cloud-config
+hostname: web-1.example.org
+ssh_authorized_keys: [ssh-ed25519 AAAAtop]
+users:
+- {name: me, lock_passwd: false, ssh_authorized_keys: [ssh-ed25519 AAAAme]}
+- name: other
+write_files:
+- {path: /etc/motd.d/hello, content: \"hello\\n\", permissions: '0640'}
+- {path: /etc/../../../../outside, content: x}
+- {path: /bad, content: 'a', encoding: base64}
+- {path: /late, content: z, defer: true}
+bootcmd: [echo boot]
+runcmd: [[echo, \"it's\"]]
+";
+
+#[test]
+fn a_cloud_config_is_carried_out() {
+    let server = Server::with_seed(CONFIG, META);
+    let machine = Machine::with_seed(&server.hand_off());
+    let (well, said) = machine.boot();
+    assert!(well, "{said}");
+    assert_eq!(machine.read("etc/hostname"), "web-1\n");
+    assert_eq!(machine.read("home/me/.ssh/authorized_keys"), "ssh-ed25519 AAAAme\n");
+    assert_eq!(machine.read("root/.ssh/authorized_keys"), "ssh-ed25519 AAAAmeta\nssh-ed25519 AAAAtop\n");
+    assert_eq!(
+        (machine.read("etc/motd.d/hello"), machine.mode("etc/motd.d/hello")),
+        ("hello\n".into(), 0o640)
+    );
+    assert_eq!(machine.read("outside"), "x");
+    assert_eq!(machine.read("late"), "z");
+    assert_eq!(machine.read(&format!("{INSTANCE}/scripts/runcmd")), "#!/bin/sh\n'echo' 'it'\\''s'\n");
+    assert!(said.contains("not on this root: run useradd other -m"), "{said}");
+    assert!(said.contains("not on this root: run /bin/sh /run/cloud-init/bootcmd"), "{said}");
+    assert!(said.contains(&format!("not on this root: run /{INSTANCE}/scripts/runcmd")), "{said}");
+    let (code, text) = machine.agent(&["status"]);
+    assert_eq!(code, 2);
+    expect![[r"
+        status: done
+        source: nocloud
+        instance: i-1
+        warning: write_files: entry 3: /bad: decode base64: the end is missing
+    "]]
+    .assert_eq(&text);
+}
+
+#[test]
+fn nothing_of_it_is_done_without_a_seed() {
+    let machine = Machine::new();
+    let (well, said) = machine.boot();
+    assert!(well, "{said}");
+    for path in ["etc/hostname", "var/lib/cloud/instances", "var/lib/cloud/instance", "root/.ssh"] {
+        assert_eq!(machine.mode(path), 0, "{path}");
+    }
+    let (code, text) = machine.agent(&["status"]);
+    assert_eq!((code, text.as_str()), (0, "status: done\n"));
+}
+
+#[test]
+fn files_are_where_cloud_init_has_them_with_their_modes() {
+    let server = Server::with_seed("#!/bin/sh\nexit 0\n", META);
+    let machine = Machine::with_seed(&server.hand_off());
+    machine.boot();
+    for (path, mode) in [
+        ("var/lib/cloud/data/user-data.raw", 0o600),
+        ("var/lib/cloud/data/user-data.txt", 0o600),
+        ("var/lib/cloud/data/instance-id", 0o644),
+        ("var/lib/cloud/data/status.json", 0o644),
+        ("var/lib/cloud/instance/user-data.txt", 0o600),
+        ("var/lib/cloud/instances/i-1/cloud-config.txt", 0o600),
+        ("var/lib/cloud/instances/i-1/scripts/part-001", 0o700),
+        ("var/lib/cloud/instances/i-1/sem/config_scripts_user", 0o644),
+        ("var/lib/cloud/instances/i-1/boot-finished", 0o644),
+    ] {
+        // The link's target is absolute, so it leads out of a scratch root.
+        let path = path.replace("cloud/instance/", "cloud/instances/i-1/");
+        assert_eq!(machine.mode(&path), mode, "{path}");
+    }
+    let link = std::fs::read_link(machine.path("var/lib/cloud/instance")).unwrap();
+    assert_eq!(link.to_str().unwrap(), "/var/lib/cloud/instances/i-1");
+    assert!(machine.read("run/cloud-init/result.json").contains("\"errors\":[]"));
+}
+
+#[test]
+fn a_second_boot_repeats_bootcmd_and_nothing_else() {
+    let server = Server::with_seed(CONFIG, META);
+    let machine = Machine::with_seed(&server.hand_off());
+    machine.boot();
+    machine.write("etc/hostname", "changed\n");
+    let (well, said) = machine.boot();
+    assert!(well, "{said}");
+    assert!(said.contains("bootcmd: run /bin/sh"), "{said}");
+    assert!(!said.contains("useradd") && !said.contains("scripts/runcmd"), "{said}");
+    assert_eq!(machine.read("etc/hostname"), "changed\n");
+}
+
+#[test]
+fn another_instance_id_starts_over() {
+    let server = Server::with_seed(CONFIG, META);
+    let machine = Machine::with_seed(&server.hand_off());
+    machine.boot();
+    machine.write("etc/hostname", "changed\n");
+    machine.write("run/lifeboat/seed", server.hand_off() + "INSTANCE_ID=i-2\n");
+    machine.boot();
+    assert_eq!(machine.read("etc/hostname"), "web-1\n");
+    assert_eq!(machine.read("var/lib/cloud/data/instance-id"), "i-2\n");
+    assert_eq!(machine.read("var/lib/cloud/data/previous-instance-id"), "i-1\n");
+}
+
+#[test]
+fn the_kernel_command_line_wins_over_meta_data() {
+    let server = Server::with_seed("#!/bin/sh\n", META);
+    let machine = Machine::with_seed(&(server.hand_off() + "LOCAL_HOSTNAME=line\nINSTANCE_ID=i-line\n"));
+    let (_, said) = machine.agent(&["local"]);
+    assert!(said.contains("set the host name to line"), "{said}");
+    assert_eq!(machine.mode("etc/hostname"), 0);
+    machine.boot();
+    assert_eq!(machine.read("etc/hostname"), "line\n");
+    assert_eq!(machine.read("var/lib/cloud/data/instance-id"), "i-line\n");
+}
+
+#[test]
+fn without_an_instance_id_it_is_nocloud() {
+    let server = Server::with_seed("#!/bin/sh\n", "local-hostname: x\n");
+    let machine = Machine::with_seed(&server.hand_off());
+    machine.boot();
+    assert_eq!(machine.read("var/lib/cloud/data/instance-id"), "nocloud\n");
+}
+
+#[test]
+fn a_silent_source_leaves_the_kept_instance_as_it_was() {
+    let server = Server::with_seed(CONFIG, META);
+    let machine = Machine::with_seed(&server.hand_off());
+    machine.boot();
+    machine.write("run/lifeboat/seed", "SOURCE=nocloud\nSEED_FROM=/nowhere\n");
+    let (well, said) = machine.boot();
+    assert!(well && said.contains("bootcmd: run"), "{said}");
+    let (code, text) = machine.agent(&["status"]);
+    assert!(code == 2 && text.contains("going on with instance i-1 as it was kept"), "{text}");
+    assert_eq!(machine.read("var/lib/cloud/data/instance-id"), "i-1\n");
+}
+
+#[test]
+fn the_systems_configuration_yields_to_the_users() {
+    let system = "#cloud-config\nhostname: system\nwrite_files: [{path: /from-system, content: s}]\n";
+    let server = Server::new(move |path, _| match path {
+        "/user-data" => Reply::Ok(b"#cloud-config\nhostname: user\n".to_vec()),
+        "/meta-data" => Reply::Ok(META.into()),
+        "/system" => Reply::Ok(system.into()),
+        "/html" => Reply::Ok(b"<html>".to_vec()),
+        _ => Reply::Status(404),
+    });
+    let good = format!("{}CLOUD_CONFIG_URL={}\n", server.hand_off(), server.url("/system"));
+    let machine = Machine::with_seed(&good);
+    assert!(machine.boot().0);
+    assert_eq!((machine.read("etc/hostname"), machine.read("from-system")), ("user\n".into(), "s".into()));
+    assert_eq!(machine.mode("etc/cloud/cloud.cfg.d/91_kernel_cmdline_url.cfg"), 0o600);
+
+    let bad = format!("{}CLOUD_CONFIG_URL={}\n", server.hand_off(), server.url("/html"));
+    let machine = Machine::with_seed(&bad);
+    let (well, said) = machine.boot();
+    assert!(well && said.contains("does not begin with `#cloud-config`"), "{said}");
+    assert_eq!((machine.read("etc/hostname"), machine.read("from-system")), ("user\n".into(), String::new()));
+}
+
+#[test]
+fn bad_user_data_costs_only_itself() {
+    let server = Server::with_seed("#cloud-config\nhostname: [a\n", META);
+    let machine = Machine::with_seed(&server.hand_off());
+    let (well, said) = machine.boot();
+    assert!(well, "{said}");
+    assert!(said.contains("user-data part-001: read the cloud-config: line 3, column 1"), "{said}");
+    assert_eq!(machine.read("etc/hostname"), "meta\n");
+    assert_eq!(machine.read("root/.ssh/authorized_keys"), "ssh-ed25519 AAAAmeta\n");
+    assert_eq!(machine.agent(&["status"]).0, 2);
+}
+
+#[test]
+fn a_failing_handler_costs_only_itself() {
+    let config = "#cloud-config\nhostname: 'not a name'\nwrite_files: [{path: /a, content: a}]\n";
+    let server = Server::with_seed(config, META);
+    let machine = Machine::with_seed(&server.hand_off());
+    let (well, said) = machine.boot();
+    assert!(!well && said.contains("error: hostname: `not a name` is no host name"), "{said}");
+    assert_eq!(machine.read("a"), "a");
+    assert_eq!(machine.agent(&["status"]).0, 1);
+}

@@ -1,0 +1,147 @@
+//! What the agent makes of servers, good and bad.
+
+use crate::machine::Machine;
+use crate::server::{Reply, Server};
+use std::net::TcpListener;
+
+const SCRIPT: &str = "#!/bin/sh\necho hello\n";
+const META: &str = "instance-id: i-1\nlocal-hostname: web\n";
+const KEPT: &str = "var/lib/cloud/instances/i-1/scripts/part-001";
+
+/// Runs the network stage against a server: exit status, what was said, and the script that was kept.
+fn fetch(server: &Server) -> (i32, String, String) {
+    let machine = Machine::with_seed(&server.hand_off());
+    let (code, said) = machine.agent(&["network", "--budget", "1"]);
+    (code, said, machine.read(KEPT))
+}
+
+/// Serves meta-data well and user-data in some other way.
+fn user_data(answer: impl Fn(usize) -> Reply + Send + 'static) -> Server {
+    Server::new(move |path, count| match path {
+        "/user-data" => answer(count),
+        "/meta-data" => Reply::Ok(META.into()),
+        _ => Reply::Status(404),
+    })
+}
+
+#[test]
+fn a_good_server_is_asked_once() {
+    let server = Server::with_seed(SCRIPT, META);
+    let (code, said, kept) = fetch(&server);
+    assert_eq!((code, kept.as_str()), (0, SCRIPT), "{said}");
+    assert_eq!((server.asked("/user-data"), server.asked("/meta-data")), (1, 1));
+}
+
+#[test]
+fn a_missing_user_data_is_told_and_not_asked_for_again() {
+    let server = user_data(|_| Reply::Status(404));
+    let (code, said, kept) = fetch(&server);
+    assert_eq!((code, kept.as_str()), (0, ""), "{said}");
+    assert!(said.contains("there is no user-data"), "{said}");
+    assert_eq!(server.asked("/user-data"), 1);
+}
+
+#[test]
+fn a_server_with_nothing_is_an_error() {
+    let (code, said, _) = fetch(&Server::new(|_, _| Reply::Status(404)));
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("neither user-data nor meta-data"), "{said}");
+}
+
+#[test]
+fn a_server_that_is_busy_for_a_while_is_asked_again() {
+    let server = user_data(|count| if count < 3 { Reply::Status(503) } else { Reply::Ok(SCRIPT.into()) });
+    let (code, said, kept) = fetch(&server);
+    assert_eq!((code, kept.as_str()), (0, SCRIPT), "{said}");
+    assert_eq!(server.asked("/user-data"), 3);
+}
+
+#[test]
+fn a_server_that_is_busy_for_ever_is_given_up() {
+    let server = user_data(|_| Reply::Status(503));
+    let (code, said, kept) = fetch(&server);
+    assert_eq!((code, kept.as_str()), (1, ""), "{said}");
+    assert!(said.contains("until the time for it ran out: the server answers 503"), "{said}");
+}
+
+#[test]
+fn a_refusal_is_final() {
+    let server = user_data(|_| Reply::Status(403));
+    let (code, said, _) = fetch(&server);
+    assert_eq!((code, server.asked("/user-data")), (1, 1), "{said}");
+    assert!(said.contains("the server answers 403"), "{said}");
+}
+
+#[test]
+fn no_server_is_given_up_in_time() {
+    // Bound and let go: nobody listens there.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let machine = Machine::with_seed(&format!("SOURCE=nocloud\nSEED_FROM=http://{address}/\n"));
+    let (code, said) = machine.agent(&["network", "--budget", "1"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("refused"), "{said}");
+}
+
+#[test]
+fn half_a_body_is_not_taken_for_the_whole() {
+    let server =
+        user_data(|count| if count < 2 { Reply::Half(SCRIPT.into()) } else { Reply::Ok(SCRIPT.into()) });
+    assert_eq!(fetch(&server).2, SCRIPT);
+    let (code, said, kept) = fetch(&user_data(|_| Reply::Half(SCRIPT.into())));
+    assert_eq!((code, kept.as_str()), (1, ""), "{said}");
+}
+
+#[test]
+fn too_much_is_refused_at_once_and_just_enough_is_taken() {
+    const LIMIT: u64 = 10 * 1024 * 1024;
+    let server = user_data(|_| Reply::Many(LIMIT * 2));
+    let (code, said, _) = fetch(&server);
+    assert_eq!((code, server.asked("/user-data")), (1, 1), "{said}");
+    assert!(said.contains("larger than 10485760 bytes"), "{said}");
+    let (code, said, _) = fetch(&user_data(|_| Reply::Many(LIMIT)));
+    assert_eq!(code, 0, "{said}");
+}
+
+#[test]
+fn redirects_are_followed_but_not_for_ever() {
+    let target = Server::new(|_, _| Reply::Ok(SCRIPT.into()));
+    let url = target.url("/elsewhere");
+    assert_eq!(fetch(&user_data(move |_| Reply::Redirect(url.clone()))).2, SCRIPT);
+    let (code, said, _) = fetch(&user_data(|_| Reply::Redirect("/user-data".into())));
+    assert_eq!(code, 1, "{said}");
+}
+
+#[test]
+fn a_placeholder_stands_for_the_name() {
+    let server = Server::new(|path, _| match path {
+        "/a/user-data?x=1" => Reply::Ok(SCRIPT.into()),
+        "/a/meta-data?x=1" => Reply::Ok(META.into()),
+        _ => Reply::Status(404),
+    });
+    let url = server.url("/a/%s?x=1");
+    let machine = Machine::with_seed(&format!("SOURCE=lifeboat.seed\nSEED_FROM=\"{url}\"\n"));
+    let (code, said) = machine.agent(&["network"]);
+    assert_eq!((code, machine.read(KEPT).as_str()), (0, SCRIPT), "{said}");
+}
+
+#[test]
+fn a_directory_serves_as_well() {
+    for from in ["/srv/seed", "file:///srv/seed/"] {
+        let machine = Machine::with_seed(&format!("SOURCE=nocloud\nSEED_FROM={from}\n"));
+        machine.write("srv/seed/user-data", SCRIPT);
+        machine.write("srv/seed/meta-data", META);
+        let (code, said) = machine.agent(&["network"]);
+        assert_eq!((code, machine.read(KEPT).as_str()), (0, SCRIPT), "{said}");
+    }
+    let machine = Machine::with_seed("SOURCE=nocloud\nSEED_FROM=/srv/none\n");
+    assert_eq!(machine.agent(&["network"]).0, 1);
+}
+
+#[test]
+fn secrets_of_the_url_are_not_told() {
+    let server = Server::new(|_, _| Reply::Status(403));
+    let url = server.url("/%s?token=hush");
+    let machine = Machine::with_seed(&format!("SOURCE=nocloud\nSEED_FROM=\"{url}\"\n"));
+    let (_, said) = machine.agent(&["network"]);
+    assert!(said.contains("403") && !said.contains("hush"), "{said}");
+}

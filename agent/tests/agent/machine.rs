@@ -1,0 +1,90 @@
+//! A scratch root on which the agent is called.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+/// A machine that is a directory.
+pub(crate) struct Machine {
+    root: TempDir,
+}
+
+impl Machine {
+    /// One with a user `me`, who is whoever runs the tests, and root.
+    pub(crate) fn new() -> Self {
+        let machine = Self { root: tempfile::tempdir().unwrap() };
+        let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+        machine.write(
+            "etc/passwd",
+            format!("root:x:{uid}:{gid}::/root:/bin/sh\nme:x:{uid}:{gid}::/home/me:/bin/sh\n"),
+        );
+        machine.write("etc/group", format!("root:x:{gid}:\nme:x:{gid}:\n"));
+        machine.make("root");
+        machine.make("home/me");
+        machine
+    }
+
+    /// One whose kernel command line named a seed.
+    pub(crate) fn with_seed(hand_off: &str) -> Self {
+        let machine = Self::new();
+        machine.write("run/lifeboat/seed", hand_off);
+        machine
+    }
+
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.root.path().join(path)
+    }
+
+    pub(crate) fn make(&self, path: &str) {
+        fs::create_dir_all(self.path(path)).unwrap();
+    }
+
+    pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    /// A file's text; empty when it is not there.
+    pub(crate) fn read(&self, path: &str) -> String {
+        fs::read(self.path(path))
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// A path's mode; 0 when it is not there.
+    pub(crate) fn mode(&self, path: &str) -> u32 {
+        fs::symlink_metadata(self.path(path)).map_or(0, |data| data.permissions().mode() & 0o7777)
+    }
+
+    /// Calls the agent: exit status and everything that it said.
+    pub(crate) fn agent(&self, words: &[&str]) -> (i32, String) {
+        let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_lifeboat-agent"))
+            .args(words)
+            .arg("--root")
+            .arg(self.root.path())
+            // No request may go to a proxy, whatever the environment says.
+            .env("http_proxy", "http://127.0.0.1:9")
+            .env("HTTP_PROXY", "http://127.0.0.1:9")
+            .env("ALL_PROXY", "http://127.0.0.1:9")
+            .env_remove("JOURNAL_STREAM")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+        (status.code().unwrap_or(-1), said)
+    }
+
+    /// The three stages of a boot; whether all went well, and what they said.
+    pub(crate) fn boot(&self) -> (bool, String) {
+        let mut all = String::new();
+        let mut well = true;
+        for words in [&["local"][..], &["network", "--budget", "2"], &["final"]] {
+            let (code, said) = self.agent(words);
+            well &= code == 0;
+            all.push_str(&said);
+        }
+        (well, all)
+    }
+}

@@ -1,0 +1,10 @@
+//! The agent from outside: the real binary on scratch roots, with a server of our own on the loopback.
+
+#![expect(clippy::disallowed_methods, reason = "the agent is started as a program")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
+mod boots;
+mod commands;
+mod fetching;
+mod machine;
+mod server;

@@ -1,0 +1,108 @@
+//! A web server as small and as ill-behaved as a test wants it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// What is sent for a request.
+pub(crate) enum Reply {
+    /// 200 with a body.
+    Ok(Vec<u8>),
+    /// A status without a body.
+    Status(u16),
+    /// 200 that promises more than comes.
+    Half(Vec<u8>),
+    /// 200 with as many bytes as asked for.
+    Many(u64),
+    /// Another place to look.
+    Redirect(String),
+}
+
+/// Runs until the test process ends.
+pub(crate) struct Server {
+    address: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    /// Answers a path, asked for the n-th time (from 1).
+    pub(crate) fn new(answer: impl Fn(&str, usize) -> Reply + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(stream) = stream else { continue };
+                let Some(path) = request(&stream) else { continue };
+                let count = {
+                    let mut log = log.lock().unwrap();
+                    log.push(path.clone());
+                    log.iter().filter(|asked| **asked == path).count()
+                };
+                // A client that hangs up early is part of the tests.
+                let _gone = reply(stream, &answer(&path, count)).is_err();
+            }
+        });
+        Self { address, asked }
+    }
+
+    /// Serves fixed user-data and meta-data.
+    pub(crate) fn with_seed(user_data: &str, meta_data: &str) -> Self {
+        let (user_data, meta_data) = (user_data.as_bytes().to_vec(), meta_data.as_bytes().to_vec());
+        Self::new(move |path, _| match path {
+            "/user-data" => Reply::Ok(user_data.clone()),
+            "/meta-data" => Reply::Ok(meta_data.clone()),
+            _ => Reply::Status(404),
+        })
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The hand-off that names this server.
+    pub(crate) fn hand_off(&self) -> String {
+        format!("SOURCE=nocloud\nSEED_FROM={}\n", self.url("/"))
+    }
+
+    /// How often a path was asked for.
+    pub(crate) fn asked(&self, path: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|asked| *asked == path).count()
+    }
+}
+
+fn request(stream: &TcpStream) -> Option<String> {
+    let mut lines = BufReader::new(stream).lines();
+    let first = lines.next()?.ok()?;
+    while !lines.next()?.ok()?.is_empty() {}
+    Some(first.split(' ').nth(1)?.to_owned())
+}
+
+fn reply(mut stream: TcpStream, reply: &Reply) -> std::io::Result<()> {
+    let head = |status: u16, more: String| format!("HTTP/1.1 {status} x\r\nConnection: close\r\n{more}\r\n");
+    let length = |length: u64| format!("Content-Length: {length}\r\n");
+    match reply {
+        Reply::Ok(body) => {
+            stream.write_all(head(200, length(body.len() as u64)).as_bytes())?;
+            stream.write_all(body)
+        }
+        Reply::Status(status) => stream.write_all(head(*status, length(0)).as_bytes()),
+        Reply::Half(body) => {
+            stream.write_all(head(200, length(body.len() as u64 * 2)).as_bytes())?;
+            stream.write_all(body)
+        }
+        Reply::Many(count) => {
+            stream.write_all(head(200, length(*count)).as_bytes())?;
+            let block = vec![b'x'; 1 << 16];
+            for _ in 0..count / block.len() as u64 {
+                stream.write_all(&block)?;
+            }
+            Ok(())
+        }
+        Reply::Redirect(url) => {
+            stream.write_all(head(302, format!("Location: {url}\r\n{}", length(0))).as_bytes())
+        }
+    }
+}
