@@ -8,14 +8,17 @@ pub mod disk;
 pub mod guest;
 pub mod libblkid;
 mod mirrors;
+pub mod packages;
 pub mod phase;
 mod qmp;
 pub mod run;
 pub mod scratch;
+pub mod setup;
 pub mod shell;
 mod version;
 pub mod vm;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -29,7 +32,8 @@ pub fn dispatch(action: &Action) -> Result<ExitCode> {
         Action::Run(args) => run_guest(args),
         Action::Bench(args) => bench(args),
         Action::Clean => clean(),
-        Action::Test | Action::Build | Action::Soak(_) => bail!("this command is not there yet"),
+        Action::Build => build(),
+        Action::Test | Action::Soak(_) => bail!("this command is not there yet"),
     }
 }
 
@@ -46,6 +50,24 @@ fn run_guest(_: &RunArgs) -> Result<ExitCode> {
 /// HOOK, filled with the guests.
 fn bench(_: &BenchArgs) -> Result<ExitCode> {
     bail!("measuring is not there yet")
+}
+
+/// The tree that this program was built from.
+pub fn workspace() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own)
+}
+
+fn build() -> Result<ExitCode> {
+    let packages = packages::build(&cache::Cache::open()?)?;
+    for file in ["lifeboat", "lifeboat-agent"]
+        .map(packages::binary)
+        .into_iter()
+        .chain([packages.lifeboat, packages.agent])
+    {
+        phase::say(&format!("built {}", file.display()));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn clean() -> Result<ExitCode> {

@@ -1,0 +1,100 @@
+//! Both static binaries and both Debian packages.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::cache::Cache;
+use crate::guest::Packages;
+use crate::run::program;
+use crate::{phase, setup, workspace};
+
+const NAMES: [&str; 2] = ["lifeboat", "lifeboat-agent"];
+
+/// The packages' changelog; its last date becomes that of all files, so that the same sources give the same bytes.
+const CHANGELOG: &str = "packaging/changelog";
+
+/// Sets up what is missing, builds what has changed, and packs it. Guests are cached by the packages' bytes,
+/// which are the same where the sources are.
+pub fn build(cache: &Cache) -> Result<Packages> {
+    setup::build(cache)?;
+    let tool = setup::cargo_deb(cache)?;
+    // Two that pack at once would read each other's half-written files.
+    let _held = cache.lock("packages")?;
+    binaries()?;
+    phase::say("packing them");
+    let date = program("dpkg-parsechangelog")
+        .args(["-l", CHANGELOG, "-S", "Timestamp"])
+        .directory(workspace())
+        .run()?;
+    let [lifeboat, agent] = NAMES.map(|name| pack(&tool, name, date.trim()));
+    Ok(Packages { lifeboat: lifeboat?, agent: agent? })
+}
+
+/// Where cargo leaves a static binary.
+pub fn binary(name: &str) -> PathBuf {
+    workspace().join("target").join(setup::TARGET).join("release").join(name)
+}
+
+fn binaries() -> Result<()> {
+    phase::say("building the static binaries");
+    setup::cargo("build")
+        .args(["--quiet", "--release", "--target", setup::TARGET, "--target-dir"])
+        .arg(workspace().join("target"))
+        .args(NAMES.iter().flat_map(|name| ["--package", name]))
+        .directory(workspace())
+        .run()
+        .map(drop)
+}
+
+fn pack(tool: &Path, name: &str, date: &str) -> Result<PathBuf> {
+    let printed = setup::clean_of_cargo(program(tool))
+        .args(["--quiet", "--no-build", "--package", name, "--target", setup::TARGET, "--output"])
+        .arg(workspace().join("target/debian/"))
+        .env("SOURCE_DATE_EPOCH", date)
+        .directory(workspace())
+        .run()?;
+    let package = printed.lines().last().map(PathBuf::from).filter(|path| path.is_file());
+    package.with_context(|| format!("read the package's path from what cargo-deb said: {printed}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// The crates that are linked into a package's binary: no macros, for those are only run by the compiler.
+    fn linked(package: &str) -> Vec<String> {
+        let tree = setup::cargo("tree")
+            .args(["--offline", "--package", package, "--edges", "normal,no-proc-macro"])
+            .args(["--target", setup::TARGET, "--prefix", "none", "--format", "{p}"])
+            .directory(workspace())
+            .run()
+            .unwrap();
+        tree.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_copyright_file_names_each_crate_that_is_linked_in() {
+        for package in NAMES {
+            let file = workspace().join(format!("packaging/{package}.copyright"));
+            let text = fs::read_to_string(file).unwrap();
+            let named: Vec<&str> = text
+                .lines()
+                .filter_map(|line| line.strip_prefix("Files: "))
+                .flat_map(str::split_whitespace)
+                .collect();
+            let missing: Vec<String> = linked(package)
+                .into_iter()
+                .filter(|name| name != package && !named.contains(&name.as_str()))
+                .collect();
+            assert!(missing.is_empty(), "packaging/{package}.copyright lacks {missing:?}");
+        }
+    }
+
+    #[test]
+    fn the_changelog_is_about_this_version() {
+        let text = fs::read_to_string(workspace().join(CHANGELOG)).unwrap();
+        assert!(text.starts_with(&format!("lifeboat ({}-", env!("CARGO_PKG_VERSION"))), "{text}");
+    }
+}
