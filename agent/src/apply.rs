@@ -6,11 +6,14 @@ use crate::plan::{File, Placing, Step};
 use crate::report::Report;
 use crate::root::{self, Rights, Root};
 use anyhow::{Context, Result, bail};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{self, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Carries one step out, or says that it would be, where the root is not the running system's.
 pub(crate) fn apply(step: &Step, root: &Root, report: &Report) -> Result<()> {
@@ -25,17 +28,30 @@ pub(crate) fn apply(step: &Step, root: &Root, report: &Report) -> Result<()> {
             Ok(())
         }
         Step::Authorize { .. } => Ok(()),
-        Step::Run { argv, input } => run(argv, input.as_deref(), &[], root),
+        Step::Run { argv, input } => run(argv, input.as_deref(), &[], Patience::Limited, root),
         Step::HostName(name) => Ok(rustix::system::sethostname(name.as_bytes())?),
     };
     carry_out().with_context(|| step.to_string())
 }
+
+/// How long a program may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Patience {
+    /// `LIMIT`: logins wait for it.
+    Limited,
+    /// Nothing waits for it.
+    Endless,
+}
+
+/// A program that hangs while logins wait for the agent must not cost the keys that come after it.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Runs a program; what it prints goes to the log of outputs.
 pub(crate) fn run(
     argv: &[String],
     input: Option<&str>,
     environment: &[(&str, &str)],
+    patience: Patience,
     root: &Root,
 ) -> Result<()> {
     let (program, arguments) = argv.split_first().context("nothing to run")?;
@@ -49,11 +65,30 @@ pub(crate) fn run(
     if let (Some(input), Some(mut pipe)) = (input, child.stdin.take()) {
         pipe.write_all(input.as_bytes()).context("give it its input")?;
     }
+    if patience == Patience::Limited && !ends_within(&child, LIMIT)? {
+        child.kill()?;
+        child.wait()?;
+        bail!("it was ended after {} s, for logins wait for it", LIMIT.as_secs());
+    }
     let status = child.wait()?;
     if !status.success() {
         bail!("it ended with {status} (what it said is in /{OUTPUT})");
     }
     Ok(())
+}
+
+fn ends_within(child: &Child, limit: Duration) -> Result<bool> {
+    let pid = Pid::from_child(child);
+    let fd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).context("watch it")?;
+    let deadline = Instant::now() + limit;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut watched = [PollFd::new(&fd, PollFlags::IN)];
+        match poll(&mut watched, Some(&left.try_into()?)) {
+            Err(Errno::INTR) => {}
+            ended => return Ok(ended? > 0),
+        }
+    }
 }
 
 fn write(file: &File, root: &Root) -> Result<()> {
@@ -188,6 +223,18 @@ mod tests {
     fn a_user_who_is_not_there_gets_no_keys() {
         let (_directory, root) = scratch();
         assert!(authorize("nobody", &["k".into()], &root).unwrap_err().to_string().contains("no such user"));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a program to wait for")]
+    fn a_program_that_hangs_is_noticed() {
+        let mut quick = Command::new("true").spawn().unwrap();
+        assert!(ends_within(&quick, LIMIT).unwrap());
+        quick.wait().unwrap();
+        let mut slow = Command::new("sleep").arg("60").spawn().unwrap();
+        assert!(!ends_within(&slow, Duration::from_millis(50)).unwrap());
+        slow.kill().unwrap();
+        slow.wait().unwrap();
     }
 
     #[test]

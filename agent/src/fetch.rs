@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 /// The largest file that is taken.
 const LARGEST: u64 = 10 * 1024 * 1024;
+const TOO_LARGE: &str = "it is larger than 10 MiB, the most that is taken";
 
 /// How long a connection may take to come up, and one request in all.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -57,7 +58,10 @@ impl Client {
     /// Fetches one file; what may pass is tried again while there is time.
     pub(crate) fn get(&self, url: &str, root: &Root) -> Result<Fetched> {
         if let Some(path) = url.strip_prefix("file://").or_else(|| url.starts_with('/').then_some(url)) {
-            return Ok(root.read(path)?.map_or(Fetched::Absent, Fetched::Body));
+            return match root.read(path)? {
+                Some(body) if body.len() as u64 > LARGEST => bail!("read {path}: {TOO_LARGE}"),
+                body => Ok(body.map_or(Fetched::Absent, Fetched::Body)),
+            };
         }
         if !url.starts_with("http://") {
             bail!("fetch {}: only http, file and absolute paths are supported", shown(url));
@@ -94,9 +98,7 @@ impl Client {
         // The limit counts as exceeded once it is reached.
         let body = response.body_mut().with_config().limit(LARGEST + 1).read_to_vec();
         body.map(Fetched::Body).map_err(|error| match error {
-            ureq::Error::BodyExceedsLimit(_) => {
-                Failure::Lasting(anyhow!("it is larger than {LARGEST} bytes, the most that is taken"))
-            }
+            ureq::Error::BodyExceedsLimit(_) => Failure::Lasting(anyhow!(TOO_LARGE)),
             other => passing(other),
         })
     }
@@ -104,9 +106,10 @@ impl Client {
 
 fn passing(error: ureq::Error) -> Failure {
     match error {
-        ureq::Error::BadUri(_) | ureq::Error::TooManyRedirects | ureq::Error::RequireHttpsOnly(_) => {
-            Failure::Lasting(error.into())
-        }
+        ureq::Error::BadUri(_)
+        | ureq::Error::TooManyRedirects
+        | ureq::Error::RedirectFailed
+        | ureq::Error::TlsRequired => Failure::Lasting(error.into()),
         _ => Failure::Passing(error.into()),
     }
 }

@@ -112,12 +112,15 @@ impl Root {
         let path = &self.follow(path)?;
         let (directory, name) = split(path)?;
         let directory = self.directory(directory)?;
-        let replaced = match fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile => None,
-            _ => replace(&directory, name, content, rights).ok(),
-        };
-        if replaced.is_some() {
-            return Ok(());
+        let there = none_if_missing(fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW))
+            .with_context(|| format!("look at {}", self.show(path)))?;
+        let is_file = |stat: fs::Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        if there.is_none_or(is_file) {
+            match replace(&directory, name, content, rights) {
+                // A full disk must not cost the file that is there, hence only errors that say "not this way".
+                Err(error) if there.is_some() && is_no_place_to_replace(&error) => {}
+                replaced => return replaced.with_context(|| format!("write {}", self.show(path))),
+            }
         }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NONBLOCK;
         self.write_in_place(path, flags, content, rights)
@@ -187,10 +190,12 @@ impl Root {
         let write = || -> Result<()> {
             let mut file = File::from(self.create_at(path, flags, 0o600)?);
             file.write_all(content)?;
-            // A device keeps its rights.
+            // A device keeps its rights, and files of /proc and /sys cannot have others.
             if file.metadata()?.is_file() {
-                give(&file, rights)
-                    .or_else(|error| if error == Errno::PERM { Ok(()) } else { Err(error) })?;
+                match give(&file, rights) {
+                    Err(Errno::PERM) => {}
+                    given => given?,
+                }
             }
             Ok(())
         };
@@ -263,6 +268,15 @@ pub(crate) fn replace(directory: &OwnedFd, name: &str, content: &[u8], rights: R
         none_if_missing(fs::unlinkat(directory, &temporary, AtFlags::empty()))?;
     }
     written
+}
+
+/// What /proc, /sys, bind mounts and read-only directories answer.
+fn is_no_place_to_replace(error: &anyhow::Error) -> bool {
+    let refusals = [Errno::PERM, Errno::ACCESS, Errno::ROFS, Errno::BUSY, Errno::NOENT, Errno::OPNOTSUPP];
+    error.chain().any(|cause| match cause.downcast_ref::<Errno>() {
+        Some(errno) => refusals.contains(errno),
+        None => false,
+    })
 }
 
 /// The owner first: a change of owner takes the set-uid bit away.

@@ -1,7 +1,7 @@
 //! With the system up: deferred files, then the scripts.
 
 use super::{kept_config, run_handlers};
-use crate::apply;
+use crate::apply::{self, Patience};
 use crate::handlers::Stage;
 use crate::instance::{Frequency, Instance, now};
 use crate::layout::SCRIPTS;
@@ -56,7 +56,13 @@ fn run_scripts(
             report.info(&format!("not on this root: run {path}"));
             continue;
         }
-        match apply::run(std::slice::from_ref(&path), None, &[("INSTANCE_ID", &instance.id)], root) {
+        match apply::run(
+            std::slice::from_ref(&path),
+            None,
+            &[("INSTANCE_ID", &instance.id)],
+            Patience::Endless,
+            root,
+        ) {
             Ok(()) => report.info(&format!("ran {path}")),
             Err(error) => report.error(format!("run {path}: {error:#}")),
         }

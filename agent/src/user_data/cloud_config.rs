@@ -27,7 +27,7 @@ impl Config {
             }
             Err(error) => {
                 self.ignored.push(part.name.clone());
-                problems.push(format!("user-data {}: {error:#} (this part is dropped)", part.name));
+                problems.push(format!("user-data {} is dropped: {error:#}", part.name));
             }
         }
     }
@@ -118,8 +118,8 @@ mod tests {
                 # Cloud-config part ignored SCHEMA_ERROR: part-002
                 --- {}
                 ...
-                user-data part-001: read the cloud-config: it is a list and no mapping of keys like hostname (this part is dropped)
-                user-data part-002: read the cloud-config: line 3, column 1: did not find expected node content (while parsing a flow node) (this part is dropped)"]],
+                user-data part-001 is dropped: read the cloud-config: it is a list and no mapping of keys like hostname
+                user-data part-002 is dropped: read the cloud-config: line 3, column 1: did not find expected node content (while parsing a flow node)"]],
         );
         check(&[], expect![[""]]);
     }

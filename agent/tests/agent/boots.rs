@@ -177,7 +177,10 @@ fn bad_user_data_costs_only_itself() {
     let machine = Machine::with_seed(&server.hand_off());
     let (well, said) = machine.boot();
     assert!(well, "{said}");
-    assert!(said.contains("user-data part-001: read the cloud-config: line 3, column 1"), "{said}");
+    assert!(
+        said.contains("user-data part-001 is dropped: read the cloud-config: line 3, column 1"),
+        "{said}"
+    );
     assert_eq!(machine.read("etc/hostname"), "meta\n");
     assert_eq!(machine.read("root/.ssh/authorized_keys"), "ssh-ed25519 AAAAmeta\n");
     assert_eq!(machine.agent(&["status"]).0, 2);

@@ -97,7 +97,7 @@ fn too_much_is_refused_at_once_and_just_enough_is_taken() {
     let server = user_data(|_| Reply::Many(LIMIT * 2));
     let (code, said, _) = fetch(&server);
     assert_eq!((code, server.asked("/user-data")), (1, 1), "{said}");
-    assert!(said.contains("larger than 10485760 bytes"), "{said}");
+    assert!(said.contains("larger than 10 MiB"), "{said}");
     let (code, said, _) = fetch(&user_data(|_| Reply::Many(LIMIT)));
     assert_eq!(code, 0, "{said}");
 }
