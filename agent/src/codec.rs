@@ -20,9 +20,9 @@ pub(crate) fn base64(text: &[u8]) -> Result<Vec<u8>> {
             }
             continue;
         }
-        let Some(value) = ALPHABET.iter().position(|letter| letter == byte) else { continue };
+        let Some(value) = value_of(*byte) else { continue };
         padding = 0;
-        bits = (bits << 6) | u32::try_from(value)?;
+        bits = (bits << 6) | u32::from(value);
         count = (count + 1) % 4;
         if count != 1 {
             let shift = match count {
@@ -37,6 +37,17 @@ pub(crate) fn base64(text: &[u8]) -> Result<Vec<u8>> {
         bail!("decode base64: the end is missing");
     }
     Ok(bytes)
+}
+
+fn value_of(letter: u8) -> Option<u8> {
+    match letter {
+        b'A'..=b'Z' => Some(letter - b'A'),
+        b'a'..=b'z' => Some(letter - b'a' + 26),
+        b'0'..=b'9' => Some(letter - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    }
 }
 
 /// Encodes on one line.

@@ -58,13 +58,18 @@ pub(crate) fn finish(stage: &'static str, source: Option<&str>, report: &Report,
 /// What `status` prints, and its exit status.
 pub(crate) fn status(root: &Root) -> Result<(String, u8)> {
     let Some(record) = read(root)? else { return Ok(("status: not run\n".into(), 0)) };
-    let errors = told(&record, "errors");
+    let mut errors = told(&record, "errors");
     let warnings = told(&record, "recoverable_errors");
     let running = record.get("stage").and_then(Value::as_str);
     let finished = |stage| {
         let entry = record.get(stage).and_then(Value::as_map);
         entry.and_then(|entry| entry.get("finished")).is_some_and(|time| *time != Value::Null)
     };
+    for stage in [LOCAL, NETWORK, FINAL] {
+        if record.get(stage).is_some() && !finished(stage) && running != Some(stage) {
+            errors.push(format!("{stage} was cut off before its end"));
+        }
+    }
     let word = match (errors.is_empty(), finished(FINAL) && running.is_none()) {
         (false, _) => "error",
         (true, true) => "done",
@@ -182,6 +187,18 @@ mod tests {
             warning: w
         "]],
         );
+    }
+
+    #[test]
+    fn a_stage_that_never_ended_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        start(NETWORK, &root).unwrap();
+        assert_eq!(status(&root).unwrap(), ("status: running\nstage: init\n".into(), 0));
+        start(FINAL, &root).unwrap();
+        finish(FINAL, None, &Report::default(), &root).unwrap();
+        let expected = "status: error\nerror: init was cut off before its end\n";
+        assert_eq!(status(&root).unwrap(), (expected.into(), 1));
     }
 
     #[test]
