@@ -15,6 +15,7 @@ pub mod run;
 pub mod scratch;
 pub mod setup;
 pub mod shell;
+pub mod suite;
 mod version;
 pub mod vm;
 
@@ -33,7 +34,8 @@ pub fn dispatch(action: &Action) -> Result<ExitCode> {
         Action::Bench(args) => bench(args),
         Action::Clean => clean(),
         Action::Build => build(),
-        Action::Test | Action::Soak(_) => bail!("this command is not there yet"),
+        Action::Test => suite::test(),
+        Action::Soak(args) => suite::soak(args.rounds),
     }
 }
 
