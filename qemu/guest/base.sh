@@ -1,7 +1,8 @@
 #!/bin/sh
 # Run by mmdebstrap on the new tree, where the package lists still are. Installs the release's newest kernel,
-# and puts into $ENTRY a static busybox and a kernel of another version, which is never installed: it plays
-# the kernel that a platform brings. Its initramfs here is the one without lifeboat.
+# and puts into $ENTRY a static busybox, a package that lifeboat takes the place of, and a kernel of another
+# version, which is never installed: it plays the kernel that a platform brings. Its initramfs here is the one
+# without lifeboat.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 tree=$1
@@ -21,7 +22,9 @@ release=${package#linux-image-}
 
 mkdir "$tree/downloads"
 chroot "$tree" sh -c 'cd /downloads && apt-get download -o APT::Sandbox::User=root "$@"' sh \
-    "$package" busybox-static
+    "$package" busybox-static cloud-initramfs-rescuevol
+mkdir "$ENTRY/neighbours"
+cp "$tree"/downloads/cloud-initramfs-*.deb "$ENTRY/neighbours"
 dpkg-deb --extract "$tree"/downloads/busybox-static_*.deb "$tree/downloads"
 dpkg-deb --extract "$tree"/downloads/linux-image-*.deb "$tree/downloads"
 

@@ -32,8 +32,11 @@ mkdir "$output/external"
 chroot "$tree" mkinitramfs -o /tmp/plain.img "$release" &
 chroot "$tree" mkinitramfs -d /tmp/faults -o /tmp/faulty.img "$release"
 wait $!
+# How many files an export must hold.
+chroot "$tree" unmkinitramfs /tmp/plain.img /tmp/plain
+find "$tree/tmp/plain" -path "*/lib/modules/$release/*" -type f | wc -l >"$output/external/module-files"
 mv "$tree/tmp/plain.img" "$tree/tmp/faulty.img" "$output/external/"
-rm -r "$tree/lib/modules/$release" "$tree/boot/config-$release" "$tree/tmp/faults"
+rm -r "$tree/lib/modules/$release" "$tree/boot/config-$release" "$tree/tmp/faults" "$tree/tmp/plain"
 
 # LABEL HOST-NAME
 image() {

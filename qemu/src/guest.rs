@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::args::Kernel;
 use crate::cache::Cache;
-use crate::{phase, run};
+use crate::{packages, phase, run, setup};
 pub use tiny::{Modules, Tiny};
 
 /// The scripts and files that guests are made with.
@@ -29,8 +29,10 @@ pub const PASSWORD: &str = "lifeboat";
 /// Everything that machines are put together from.
 #[derive(Debug, Clone)]
 pub struct Guests {
+    cache: Cache,
     base: PathBuf,
     debian: PathBuf,
+    packages: Packages,
 }
 
 /// The packages under test.
@@ -54,11 +56,24 @@ pub enum Initramfs {
 }
 
 impl Guests {
-    /// Builds what is not in the cache yet.
-    pub fn build(cache: &Cache, packages: &Packages) -> Result<Self> {
-        let base = base(cache)?;
-        let debian = debian(cache, &base, packages)?;
-        Ok(Self { base, debian })
+    /// Sets up what is missing, and builds the packages and what is not in the cache yet.
+    pub fn build() -> Result<Self> {
+        let cache = Cache::open()?;
+        setup::guests()?;
+        let packages = packages::build(&cache)?;
+        let base = base(&cache)?;
+        let debian = debian(&cache, &base, &packages)?;
+        Ok(Self { cache, base, debian, packages })
+    }
+
+    /// Where they are cached.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// The packages that are installed in them.
+    pub fn packages(&self) -> &Packages {
+        &self.packages
     }
 
     /// The disk of the Debian guest: label `lifeboat-root`, host name `own`.
@@ -73,9 +88,12 @@ impl Guests {
 
     /// The release of the external kernel.
     pub fn external_release(&self) -> Result<String> {
-        let path = self.base.join("external/release");
-        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-        Ok(text.trim().to_owned())
+        read_line(&self.base.join("external/release"))
+    }
+
+    /// How many files of modules lifeboat's initramfs for the external kernel holds.
+    pub fn external_module_files(&self) -> Result<String> {
+        read_line(&self.debian.join("external/module-files"))
     }
 
     /// The kernel's own file, and an initramfs for it.
@@ -92,6 +110,11 @@ impl Guests {
     /// The Debian tree as a tar file, without our packages.
     pub fn base_tar(&self) -> PathBuf {
         self.base.join("base.tar")
+    }
+
+    /// The folder with a package that lifeboat takes the place of.
+    pub fn neighbours(&self) -> PathBuf {
+        self.base.join("neighbours")
     }
 
     fn busybox(&self) -> PathBuf {
@@ -120,8 +143,18 @@ fn base(cache: &Cache) -> Result<PathBuf> {
     })
 }
 
+/// A tree of another suite with a kernel, as a tar file: not to boot, but to install packages in.
+pub fn other_suite(cache: &Cache, suite: &str) -> Result<PathBuf> {
+    let packages = "initramfs-tools,linux-image-cloud-amd64,zstd";
+    let entry = cache.entry("suite", &[suite.as_bytes(), packages.as_bytes()], |entry| {
+        phase::say(&format!("making a Debian tree ({suite})"));
+        mmdebstrap(suite, packages).arg(suite).arg(entry.join("base.tar")).run().map(drop)
+    })?;
+    Ok(entry.join("base.tar"))
+}
+
 /// mmdebstrap for a small tree, without documentation.
-pub fn mmdebstrap(suite: &str, packages: &str) -> run::Program {
+fn mmdebstrap(suite: &str, packages: &str) -> run::Program {
     run::privileged("mmdebstrap")
         .args(["--variant=minbase", "--mode=root", "--format=tar"])
         .arg(format!("--include={packages}"))
@@ -171,4 +204,9 @@ fn tree(folder: &Path, inputs: &mut Vec<Vec<u8>>) -> Result<()> {
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("read {}", path.display()))
+}
+
+fn read_line(path: &Path) -> Result<String> {
+    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    Ok(text.trim().to_owned())
 }

@@ -2,8 +2,11 @@
 
 pub mod archive;
 pub mod args;
+pub mod bench;
+pub mod by_hand;
 pub mod cache;
 pub mod console;
+pub mod demo;
 pub mod disk;
 pub mod guest;
 pub mod libblkid;
@@ -13,45 +16,32 @@ pub mod phase;
 mod qmp;
 pub mod run;
 pub mod scratch;
+pub mod seed_server;
 pub mod setup;
 pub mod shell;
 pub mod suite;
+pub mod tree;
 mod version;
 pub mod vm;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
-use args::{Action, BenchArgs, DemoArgs, RunArgs};
+use anyhow::Result;
+use args::{Action, BenchArgs};
 
 /// Does what the command line says.
 pub fn dispatch(action: &Action) -> Result<ExitCode> {
     phase::start();
     match action {
-        Action::Demo(args) => demo(args),
-        Action::Run(args) => run_guest(args),
-        Action::Bench(args) => bench(args),
+        Action::Demo(args) => demo::run(args),
+        Action::Run(args) => by_hand::run(args),
+        Action::Bench(BenchArgs {}) => bench::run(),
         Action::Clean => clean(),
         Action::Build => build(),
         Action::Test => suite::test(),
         Action::Soak(args) => suite::soak(args.rounds),
     }
-}
-
-/// HOOK, filled with the guests: `demo::run(args)`.
-fn demo(_: &DemoArgs) -> Result<ExitCode> {
-    bail!("the demo is not there yet")
-}
-
-/// HOOK, filled with the guests.
-fn run_guest(_: &RunArgs) -> Result<ExitCode> {
-    bail!("booting a guest by hand is not there yet")
-}
-
-/// HOOK, filled with the guests.
-fn bench(_: &BenchArgs) -> Result<ExitCode> {
-    bail!("measuring is not there yet")
 }
 
 /// The tree that this program was built from.

@@ -107,7 +107,7 @@ impl Machine {
 
     /// Starts it, when it is its turn.
     pub fn boot(self) -> Result<Vm> {
-        let turn = turn(&Cache::open()?)?;
+        let turn = turn(self.guests.cache())?;
         let scratch = Scratch::new()?;
         let errors = scratch.path().join("errors");
         let errors = File::create(&errors).with_context(|| format!("make {}", errors.display()))?;
@@ -128,7 +128,7 @@ impl Machine {
 
     /// Starts it with its console on our terminal, and waits for its end.
     pub fn boot_here(self) -> Result<ExitStatus> {
-        let turn = turn(&Cache::open()?)?;
+        let turn = turn(self.guests.cache())?;
         let scratch = Scratch::new()?;
         let ended = self.qemu(scratch.path())?.args(["-serial", "mon:stdio"]).interact();
         drop(turn);
@@ -231,11 +231,12 @@ impl Vm {
         Ok(output.text.trim_end().to_owned())
     }
 
-    /// Reboots the guest from within. A guest that was to end on a reboot ends.
+    /// Reboots the guest from within, and waits until it is down.
     pub fn reboot(&mut self) -> Result<()> {
         let until = Instant::now() + PATIENCE;
-        // The answer may not come any more. Busybox has only this way; systemd takes it as an order as well.
-        self.shell(until)?.send("sync; systemctl reboot || reboot -f")
+        // Busybox without its init knows only the second way. An answer may not come any more.
+        self.shell(until)?.send("sync; systemctl reboot || reboot -f")?;
+        self.wait_for("reboot: Restarting system")
     }
 
     /// Attaches a disk to the running guest.

@@ -15,7 +15,7 @@ const FOLDERS: [&str; 8] = ["proc", "sys", "dev", "run", "tmp", "etc", "bin", "u
 
 /// The commands of busybox that the guest and the tests call.
 const APPLETS: &str = "sh cat ls find grep wc stat stty mount umount touch mkdir rm reboot sync sleep echo test true \
-                       readlink df head sort ps modprobe lsmod insmod uname";
+                       readlink awk tail df head sort ps modprobe lsmod insmod uname";
 
 /// The disk of a tiny guest.
 #[derive(Debug, Clone)]

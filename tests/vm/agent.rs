@@ -1,0 +1,97 @@
+//! The agent on Debian: what a seed asks for is there after the boot, and nothing without one.
+
+use anyhow::{Result, ensure};
+use lifeboat_qemu::seed_server::SeedServer;
+use lifeboat_qemu::vm::Vm;
+
+use crate::Test;
+use crate::lab::{debian, machine, must_hold};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("a_cloud_config_is_carried_out_once_per_instance", cloud_config),
+    ("a_script_runs_late_and_once_per_instance", script),
+    ("nothing_is_done_without_a_seed", no_seed),
+];
+
+const META_DATA: &str = "instance-id: i-1\nlocal-hostname: from-meta-data\n";
+
+const CLOUD_CONFIG: &str = "#cloud-config
+hostname: seeded
+users:
+  - name: ann
+    ssh_authorized_keys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGfirstfirstfirstfirstfirstfirstfirstfirst ann@home]
+write_files:
+  - path: /etc/seeded.conf
+    permissions: '0640'
+    content: |
+      from = seed
+bootcmd:
+  - echo bootcmd >> /var/log/order
+runcmd:
+  - [sh, -c, 'echo runcmd >> /var/log/order']
+";
+
+const SCRIPT: &str = "#!/bin/sh
+systemctl is-active multi-user.target >>/var/log/script
+";
+
+fn cloud_config() -> Result<()> {
+    let seed = SeedServer::new(&[("meta-data", META_DATA), ("user-data", CLOUD_CONFIG)])?;
+    let mut vm = seeded(&seed)?;
+    vm.wait_for_login("seeded")?;
+    settled(&mut vm)?;
+    ensure!(vm.read("hostname; cat /etc/hostname")? == "seeded\nseeded", "another host name");
+    let file = vm.read("cat /etc/seeded.conf; stat -c %a-%U /etc/seeded.conf")?;
+    ensure!(file == "from = seed\n640-root", "the file holds:\n{file}");
+    let keys = vm.read("cat ~ann/.ssh/authorized_keys; stat -c %a-%U ~ann/.ssh ~ann/.ssh/authorized_keys")?;
+    must_hold(&keys, &["ann@home\n", "700-ann\n600-ann"])?;
+    ensure!(vm.read("cat /var/log/order")? == "bootcmd\nruncmd", "commands ran in another order");
+    for name in ["meta-data", "user-data"] {
+        ensure!(seed.asked_for().contains(&name.to_owned()), "{name} was not asked for");
+    }
+
+    vm.read("rm /etc/seeded.conf")?;
+    vm.reboot()?;
+    vm.wait_for_login("seeded")?;
+    settled(&mut vm)?;
+    ensure!(vm.run("ls /etc/seeded.conf")?.status != 0, "the file was written again");
+    let order = vm.read("cat /var/log/order")?;
+    ensure!(order.matches("runcmd").count() == 1, "runcmd ran again:\n{order}");
+    Ok(())
+}
+
+fn script() -> Result<()> {
+    let seed = SeedServer::new(&[("meta-data", META_DATA), ("user-data", SCRIPT)])?;
+    let mut vm = seeded(&seed)?;
+    vm.wait_for_login("from-meta-data")?;
+    settled(&mut vm)?;
+    let ran = vm.read("cat /var/log/script")?;
+    ensure!(ran == "active", "the script saw:\n{ran}");
+
+    vm.reboot()?;
+    vm.wait_for_login("from-meta-data")?;
+    settled(&mut vm)?;
+    ensure!(vm.read("cat /var/log/script")? == "active", "the script ran again");
+    Ok(())
+}
+
+fn no_seed() -> Result<()> {
+    let mut vm = machine()?.disk(debian()?).boot()?;
+    vm.wait_for_login("own")?;
+    settled(&mut vm)?;
+    ensure!(vm.read("hostname")? == "own", "another host name");
+    let units = vm.read("systemctl list-units --all 'lifeboat-agent*'")?;
+    must_hold(&units, &["0 loaded units"])?;
+    ensure!(vm.run("ls /var/lib/cloud/instance")?.status != 0, "there is an instance");
+    Ok(())
+}
+
+fn seeded(seed: &SeedServer) -> Result<Vm> {
+    machine()?.disk(debian()?).parameter(&format!("ds=nocloud-net;s={}", seed.url())).reboots().boot()
+}
+
+/// Waits until all units that the boot wants have started or failed.
+fn settled(vm: &mut Vm) -> Result<()> {
+    // Its exit status tells of units that have nothing to do with us.
+    vm.run("systemctl is-system-running --wait").map(drop)
+}

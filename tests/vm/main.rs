@@ -1,0 +1,66 @@
+//! The journeys in QEMU: real kernels, initramfs-tools' own images, klibc's run-init, systemd. Guests are
+//! built on demand; nothing here can pass without one having booted.
+
+mod agent;
+mod faults;
+mod lab;
+mod modules;
+mod packages;
+mod rescue;
+mod seed;
+mod smoke;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use libtest_mimic::{Arguments, Trial};
+
+/// A test: its name, and what must hold.
+pub(crate) type Test = (&'static str, fn() -> Result<()>);
+
+/// The tests of a file; to add a file: a line here.
+const FILES: &[(&str, &[Test])] = &[
+    ("agent", agent::TESTS),
+    ("faults", faults::TESTS),
+    ("modules", modules::TESTS),
+    ("packages", packages::TESTS),
+    ("rescue", rescue::TESTS),
+    ("seed", seed::TESTS),
+    ("smoke", smoke::TESTS),
+];
+
+/// The files that hold no tests.
+const OTHERS: &[&str] = &["lab", "main"];
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // As many as guests run at a time.
+    arguments.test_threads.get_or_insert(2);
+    let mut trials = vec![trial("the_table", ("holds_every_file", every_file_is_in_the_table))];
+    for (file, tests) in FILES {
+        trials.extend(tests.iter().map(|test| trial(file, *test)));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trial(file: &str, (name, test): Test) -> Trial {
+    let name = format!("{file}::{name}");
+    Trial::test(name.clone(), move || {
+        let start = Instant::now();
+        let result = test();
+        lab::say(&format!("{:6.1}s {name}", start.elapsed().as_secs_f64()));
+        result.map_err(|error| format!("{error:#}").into())
+    })
+}
+
+fn every_file_is_in_the_table() -> Result<()> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vm");
+    for entry in std::fs::read_dir(folder).context("read tests/vm")? {
+        let path = entry?.path();
+        let name = path.file_stem().and_then(|name| name.to_str()).context("name a file of tests")?;
+        let known = OTHERS.contains(&name) || FILES.iter().any(|(file, _)| *file == name);
+        ensure!(known, "{} is in no table", path.display());
+    }
+    Ok(())
+}

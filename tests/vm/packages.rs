@@ -1,0 +1,116 @@
+//! The packages where they are installed: what they put into an initramfs, and what is left of them. No
+//! machine is booted here; apt, dpkg's triggers and update-initramfs are the guests' own.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use lifeboat_qemu::guest::other_suite;
+use lifeboat_qemu::run::program;
+use lifeboat_qemu::scratch::Scratch;
+use lifeboat_qemu::tree::Tree;
+
+use crate::Test;
+use crate::lab::{debian, guests, machine, must_hold};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("removal_leaves_an_initramfs_without_a_trace", removal),
+    ("a_list_of_modules_is_completed_by_the_hook", list),
+    ("modules_for_this_machine_are_completed_by_the_hook", dep),
+    ("they_take_the_place_of_those_that_would_run_beside_them", replacement),
+    ("they_are_installed_on_debian_13", debian_13),
+];
+
+/// Drivers and file systems of rescue volumes that no test machine has.
+const DRIVERS: [&str; 4] = ["/nvme.ko", "/xfs.ko", "/vfat.ko", "/virtio_scsi.ko"];
+
+const INSTALL: &str =
+    "apt-get install --yes --no-install-recommends /tmp/lifeboat.deb /tmp/lifeboat-agent.deb";
+
+/// What the initramfs holds, by names.
+const CONTENT: &str = "lsinitramfs /boot/initrd.img-*";
+
+fn tree(tar: &Path) -> Result<Tree> {
+    let guests = guests()?;
+    let tree = Tree::unpack(guests.cache(), tar)?;
+    tree.add(&guests.packages().lifeboat, "tmp/lifeboat.deb")?;
+    tree.add(&guests.packages().agent, "tmp/lifeboat-agent.deb")?;
+    Ok(tree)
+}
+
+fn removal() -> Result<()> {
+    let tree = tree(&guests()?.base_tar())?;
+    let before = tree.run(CONTENT)?;
+    tree.run(INSTALL)?;
+    must_hold(&tree.run(CONTENT)?, &["usr/sbin/lifeboat\n", "scripts/init-bottom/lifeboat\n"])?;
+    tree.run("apt-get purge --yes lifeboat lifeboat-agent")?;
+    let after = tree.run(CONTENT)?;
+    ensure!(!after.contains("lifeboat"), "the initramfs holds:\n{after}");
+    ensure!(after == before, "the initramfs is not what it was");
+    let left = tree.run("find / -xdev -path /tmp -prune -o -path /var/lib/dpkg -prune -o -path /var/log -prune -o -iname '*lifeboat*' -print")?;
+    ensure!(left.is_empty(), "left behind:\n{left}");
+    Ok(())
+}
+
+fn list() -> Result<()> {
+    let tree = tree(&guests()?.base_tar())?;
+    tree.run("echo MODULES=list >/etc/initramfs-tools/conf.d/modules; update-initramfs -u")?;
+    let without = tree.run(CONTENT)?;
+    ensure!(!without.contains("/xfs.ko"), "the list alone holds xfs");
+    tree.run(INSTALL)?;
+    must_hold(&tree.run(CONTENT)?, &DRIVERS)
+}
+
+fn dep() -> Result<()> {
+    // Which modules this machine needs can only be asked on a machine.
+    let mut vm = machine()?.disk(debian()?).boot()?;
+    vm.wait_for_login("own")?;
+    vm.read("echo MODULES=dep >/etc/initramfs-tools/conf.d/modules")?;
+    let content = vm.read("mkinitramfs -o /var/tmp/dep $(linux-version list) && lsinitramfs /var/tmp/dep")?;
+    must_hold(&content, &DRIVERS)?;
+    ensure!(!content.contains("/hid-"), "all modules are there, not those of this machine");
+    Ok(())
+}
+
+fn replacement() -> Result<()> {
+    let guests = guests()?;
+    let tree = tree(&guests.base_tar())?;
+    for package in fs::read_dir(guests.neighbours())? {
+        tree.add(&package?.path(), "tmp/rescuevol.deb")?;
+    }
+    tree.add(&stand_in("cloud-initramfs-copymods")?, "tmp/copymods.deb")?;
+    tree.run("apt-get install --yes /tmp/rescuevol.deb /tmp/copymods.deb")?;
+    must_hold(&tree.run(CONTENT)?, &["rescuevol"])?;
+    tree.run(INSTALL)?;
+    let installed = tree.run("dpkg-query --show --showformat '${db:Status-Abbrev}${Package}\n'")?;
+    ensure!(!installed.contains("ii cloud-initramfs"), "beside lifeboat are:\n{installed}");
+    let content = tree.run(CONTENT)?;
+    ensure!(!content.contains("rescuevol"), "the initramfs holds:\n{content}");
+    must_hold(&content, &["usr/sbin/lifeboat\n"])
+}
+
+/// An empty package of this name, where Debian has none.
+fn stand_in(name: &str) -> Result<std::path::PathBuf> {
+    let scratch = Scratch::new()?;
+    let folder = scratch.path().join(name);
+    fs::create_dir_all(folder.join("DEBIAN"))?;
+    fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    let control = format!(
+        "Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: nobody <nobody@localhost>\nDescription: empty\n"
+    );
+    fs::write(folder.join("DEBIAN/control"), control)?;
+    let package = guests()?.cache().folder("trees")?.join(format!("{name}.deb"));
+    program("dpkg-deb").args(["--root-owner-group", "--build"]).args([&folder, &package]).run()?;
+    Ok(package)
+}
+
+fn debian_13() -> Result<()> {
+    let tree = tree(&other_suite(guests()?.cache(), "trixie")?)?;
+    tree.run(INSTALL)?;
+    must_hold(&tree.run(CONTENT)?, &["usr/sbin/lifeboat\n", "scripts/init-premount/lifeboat\n", "/xfs.ko"])?;
+    must_hold(&tree.run("lifeboat --version; lifeboat-agent --version")?, &["lifeboat", "lifeboat-agent"])?;
+    tree.run("apt-get purge --yes lifeboat lifeboat-agent")?;
+    let content = tree.run(CONTENT)?;
+    ensure!(!content.contains("lifeboat"), "the initramfs holds:\n{content}");
+    Ok(())
+}

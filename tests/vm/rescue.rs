@@ -1,0 +1,128 @@
+//! Rescue volumes: which are booted, when, and what the system on them is told.
+
+use anyhow::{Result, ensure};
+use lifeboat_qemu::guest::{Initramfs, Tiny};
+use lifeboat_qemu::vm::Vm;
+
+use crate::Test;
+use crate::lab::{debian, debian_rescue, machine, must_hold, must_not_say, must_say, root, volume};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("a_volume_labelled_rescue_is_booted", || booted("RESCUE")),
+    ("a_volume_labelled_uec_rescue_is_booted", || booted("UEC-rescue")),
+    ("a_volume_with_another_label_is_not_booted", || not_booted(volume("rescue"), "")),
+    ("a_finished_volume_is_not_booted", || not_booted(volume("RESCUE").file("finished", ""), "")),
+    ("a_volume_is_not_booted_when_switched_off", || not_booted(volume("RESCUE"), "lifeboat.rescue=off")),
+    ("a_volume_is_not_booted_when_all_is_switched_off", || not_booted(volume("RESCUE"), "lifeboat=off")),
+    ("nothing_of_a_broken_root_leaks_into_the_rescue_boot", no_leaks),
+    ("the_broken_root_does_not_boot_without_the_volume", broken),
+    ("the_own_roots_scripts_run_without_a_volume", own_scripts),
+    ("a_volume_attached_late_is_pivoted_to", attached_late),
+    ("another_disk_attached_late_is_left_alone", other_attached_late),
+    ("a_volume_that_is_finished_gives_way_on_reboot", finished),
+    ("the_admin_is_told_on_debian", debian_admin),
+];
+
+/// What is wrong with the broken root, as far as the kernel command line can say it.
+const BROKEN: &str = "rootflags=no-such-flag rootfstype=xfs init=/no-such-init resume=/dev/vda";
+
+fn booted(label: &str) -> Result<()> {
+    let mut vm = machine()?.disk(root()).disk(volume(label)).boot()?;
+    vm.wait_for_login("rescue")?;
+    must_be_rescued(&mut vm, label, "a rescue volume was attached when the machine started")
+}
+
+fn must_be_rescued(vm: &mut Vm, label: &str, reason: &str) -> Result<()> {
+    let state = vm.read("cat /run/lifeboat/rescue; stat -c %a /run/lifeboat/rescue")?;
+    let (label, reason) = (format!("\nLABEL={label}\n"), format!("REASON=\"{reason}\"\n"));
+    let wanted =
+        ["BOOTED=rescue\n", &reason, "\nDEVICE=/dev/vdb\n", &label, "\nORIGINAL_ROOT=/dev/vda\n", "\n644"];
+    must_hold(&state, &wanted)?;
+    must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vdb / ext4 "])?;
+    // Modules are exported into whatever root was chosen.
+    must_hold(&vm.read("cat /proc/mounts")?, &[" /lib/modules tmpfs "])
+}
+
+fn not_booted(volume: Tiny, parameter: &str) -> Result<()> {
+    let mut vm = machine()?.disk(root()).disk(volume).parameter(parameter).boot()?;
+    vm.wait_for_login("own")?;
+    let state = vm.run("cat /run/lifeboat/rescue")?.text;
+    ensure!(!state.contains("BOOTED=rescue"), "the state says:\n{state}");
+    ensure!(
+        vm.run("ls /run/motd.d/lifeboat /run/issue.d/lifeboat.issue")?.status != 0,
+        "the admin is told lies"
+    );
+    Ok(())
+}
+
+fn no_leaks() -> Result<()> {
+    let machine = machine()?.initramfs(Initramfs::Faulty).disk(root()).disk(volume("RESCUE"));
+    let mut vm = machine.parameter(BROKEN).boot()?;
+    vm.wait_for_login("rescue")?;
+    for script in ["local-top", "local-premount"] {
+        must_not_say(&vm, &format!("test: {script} ran"))?;
+    }
+    must_be_rescued(&mut vm, "RESCUE", "a rescue volume was attached when the machine started")
+}
+
+fn broken() -> Result<()> {
+    let mut vm = machine()?.initramfs(Initramfs::Faulty).disk(root()).parameter(BROKEN).boot()?;
+    vm.wait_for("test: local-top ran")?;
+    vm.wait_for("Failed to mount")
+}
+
+fn own_scripts() -> Result<()> {
+    let mut vm = machine()?.initramfs(Initramfs::Faulty).disk(root()).disk(volume("other")).boot()?;
+    vm.wait_for_login("own")?;
+    must_say(&vm, "test: local-top ran")?;
+    must_say(&vm, "test: local-premount ran")
+}
+
+fn attached_late() -> Result<()> {
+    let mut vm = held()?;
+    vm.attach(volume("RESCUE"))?;
+    vm.wait_for_login("rescue")?;
+    must_be_rescued(&mut vm, "RESCUE", "a rescue volume appeared after the root was mounted")?;
+    let mounts = vm.read("cat /proc/mounts")?;
+    ensure!(!mounts.contains("/dev/vda"), "the original root is still mounted:\n{mounts}");
+    Ok(())
+}
+
+fn other_attached_late() -> Result<()> {
+    let mut vm = held()?;
+    vm.attach(volume("other"))?;
+    vm.wait_for_login("own")?;
+    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n"])
+}
+
+/// A guest that is held in local-bottom, its own root mounted, until a second disk is attached.
+fn held() -> Result<Vm> {
+    let machine = machine()?.initramfs(Initramfs::Faulty).disk(root());
+    let mut vm = machine.parameter("test.hold=local-bottom").boot()?;
+    vm.wait_for("test: waiting for a second disk")?;
+    Ok(vm)
+}
+
+fn finished() -> Result<()> {
+    let mut vm = machine()?.disk(root()).disk(volume("RESCUE")).reboots().boot()?;
+    vm.wait_for_login("rescue")?;
+    vm.read("touch /finished")?;
+    vm.reboot()?;
+    vm.wait_for_login("own")?;
+    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n", "/finished"])
+}
+
+fn debian_admin() -> Result<()> {
+    let mut vm = machine()?.disk(debian()?).disk(debian_rescue()?).reboots().boot()?;
+    vm.wait_for_login("rescue")?;
+    // The console shows the issue above its prompt, and the message of the day after the login.
+    let told = ["/dev/vdb", "/dev/vda", "touch /finished"];
+    must_hold(&vm.console.text().replace("lifeboat: ", ""), &told)?;
+    must_hold(&vm.log_in()?, &told)?;
+    vm.read("touch /finished")?;
+    vm.reboot()?;
+    vm.wait_for_login("own")?;
+    let shown = vm.log_in()?;
+    ensure!(!shown.contains("/finished"), "the admin of the own root is shown:\n{shown}");
+    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n", "/finished"])
+}
