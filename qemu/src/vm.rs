@@ -239,6 +239,13 @@ impl Vm {
         self.wait_for("reboot: Restarting system")
     }
 
+    /// Switches the guest off from within, and waits until it is down: what was written is on its disks.
+    pub fn power_off(&mut self) -> Result<()> {
+        let until = Instant::now() + PATIENCE;
+        self.shell(until)?.send("sync; systemctl poweroff || poweroff -f")?;
+        self.wait_for("reboot: Power down")
+    }
+
     /// Attaches a disk to the running guest.
     pub fn attach(&mut self, disk: impl Into<Disk>) -> Result<()> {
         let folder: PathBuf = self.scratch.path().join("attached");
