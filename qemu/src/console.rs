@@ -87,7 +87,7 @@ impl Console {
             text = self.shared.changed.wait_timeout(text, left).unwrap_or_else(PoisonError::into_inner).0;
         };
         let console = String::from_utf8_lossy(&text.bytes).into_owned();
-        bail!("wait for `{wanted}` on the console: {why}; the console:\n{console}")
+        bail!("wait for `{}` on the console: {why}; the console:\n{console}", wanted.trim())
     }
 
     /// All that was written so far.

@@ -164,6 +164,16 @@ impl Program {
         Ok(Running { child, name: self.to_string() })
     }
 
+    /// The command line as a person would type it.
+    pub fn typed(&self) -> String {
+        let plain = |character: char| character.is_ascii_alphanumeric() || "-_./,=:+%@".contains(character);
+        let quote = |word: &OsString| match word.to_string_lossy() {
+            word if !word.is_empty() && word.chars().all(plain) => word.into_owned(),
+            word => format!("'{}'", word.replace('\'', r"'\''")),
+        };
+        self.words.iter().map(quote).collect::<Vec<_>>().join(" ")
+    }
+
     fn start(&self, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> Result<Child> {
         let mut words = self.prefix().into_iter().chain(self.words.iter().cloned());
         let first = words.next().context("run a program without a name")?;
@@ -254,6 +264,12 @@ mod tests {
         assert!(text.starts_with("`sh -c seq 20; exit 3` ended with exit status: 3"), "{text}");
         assert!(!text.contains("    5\n") && text.contains("    6\n") && text.contains("    20\n"), "{text}");
         assert!(text.ends_with("count to less"), "{text}");
+    }
+
+    #[test]
+    fn a_command_line_can_be_typed() {
+        let typed = program("qemu").args(["-append", "ds=nocloud;s=x", "it's", "a.img"]).typed();
+        assert_eq!(typed, r"qemu -append 'ds=nocloud;s=x' 'it'\''s' a.img");
     }
 
     #[test]

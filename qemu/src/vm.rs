@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::args::Kernel;
 use crate::cache::Cache;
@@ -138,7 +138,7 @@ impl Machine {
     /// The command line that starts it with its console on a terminal; tiny disks are made in the folder.
     pub fn command(&self, folder: &Path) -> Result<String> {
         let program = self.qemu(folder)?.args(["-serial", "mon:stdio"]);
-        Ok(program.to_string())
+        Ok(program.typed())
     }
 
     fn qemu(&self, folder: &Path) -> Result<Program> {
@@ -191,7 +191,8 @@ fn turn(cache: &Cache) -> Result<File> {
 impl Vm {
     /// Waits until this is on the console; the error holds all that is there.
     pub fn wait_for(&mut self, wanted: &str) -> Result<()> {
-        self.console.wait_for(wanted, Instant::now() + PATIENCE).with_context(|| self.errors())
+        let seen = self.console.wait_for(wanted, Instant::now() + PATIENCE);
+        seen.map_err(|err| self.complained(err))
     }
 
     /// Waits for the login prompt of the guest with this host name.
@@ -214,7 +215,7 @@ impl Vm {
     pub fn run(&mut self, command: &str) -> Result<Output> {
         let until = Instant::now() + PATIENCE;
         let output = self.shell(until).and_then(|shell| shell.run(command, until));
-        output.with_context(|| format!("{}the console:\n{}", self.errors(), self.console.text()))
+        output.map_err(|err| self.complained(anyhow!("{err:#}; the console:\n{}", self.console.text())))
     }
 
     /// Runs a command line that must succeed, and gives what it writes.
@@ -222,7 +223,7 @@ impl Vm {
         let output = self.run(command)?;
         if output.status != 0 {
             bail!(
-                "`{command}` in the guest ended with {}:\n{}the console:\n{}",
+                "`{command}` in the guest ended with {}:\n{}\nthe console:\n{}",
                 output.status,
                 output.text,
                 self.console.text()
@@ -265,10 +266,10 @@ impl Vm {
         Ok(self.shell.insert(shell))
     }
 
-    /// What qemu itself complained of.
-    fn errors(&self) -> String {
+    /// Adds what qemu itself complained of.
+    fn complained(&self, err: anyhow::Error) -> anyhow::Error {
         let text = std::fs::read_to_string(self.scratch.path().join("errors")).unwrap_or_default();
         let process = self.running.child.id();
-        if text.is_empty() { String::new() } else { format!("qemu (process {process}) says:\n{text}\n") }
+        if text.is_empty() { err } else { err.context(format!("qemu (process {process}) says:\n{text}")) }
     }
 }
