@@ -9,7 +9,10 @@ const HELP: &str = "\
 Usage: lifeboat [--dry-run] JOURNEY
 
 Journeys, each called by its own line in an initramfs's stage script:
-  rescue premount   before the root is mounted: boot from a volume labelled RESCUE or UEC-rescue
+  rescue premount   before the root is mounted: boot from a volume labelled RESCUE
+  rescue block      while init waits for a missing root: boot from a volume that appears
+  rescue wait TEXT  when init gives up: boot from a volume that is attached now, or wait for one
+  rescue mounted    once a rescue volume is mounted: let its fstab lead to no other disk
   rescue bottom     with the root mounted: tell the admin, or pivot to a volume that appeared late
   modules           give the root the running kernel's modules from the initramfs
   seed              hand the seed on the kernel command line to the booted system
@@ -37,10 +40,16 @@ pub(crate) enum Invocation {
 }
 
 /// A journey at its stage.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Journey {
     /// `lifeboat rescue premount`
     RescuePremount,
+    /// `lifeboat rescue block`
+    RescueBlock,
+    /// `lifeboat rescue wait TEXT`: what init told its `panic()`.
+    RescueWait(String),
+    /// `lifeboat rescue mounted`
+    RescueMounted,
     /// `lifeboat rescue bottom`
     RescueBottom,
     /// `lifeboat modules`
@@ -51,6 +60,8 @@ pub(crate) enum Journey {
 
 const JOURNEYS: &[(&[&str], Journey)] = &[
     (&["rescue", "premount"], Journey::RescuePremount),
+    (&["rescue", "block"], Journey::RescueBlock),
+    (&["rescue", "mounted"], Journey::RescueMounted),
     (&["rescue", "bottom"], Journey::RescueBottom),
     (&["modules"], Journey::Modules),
     (&["seed"], Journey::Seed),
@@ -58,11 +69,11 @@ const JOURNEYS: &[(&[&str], Journey)] = &[
 
 impl Journey {
     /// The journey's one word: its kernel parameter, log prefix and state file.
-    pub(crate) fn name(self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::RescuePremount | Self::RescueBottom => "rescue",
             Self::Modules => "modules",
             Self::Seed => "seed",
+            _ => "rescue",
         }
     }
 }
@@ -83,8 +94,13 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Inv
             _ => return Err(argument.unexpected().into()),
         }
     }
+    if let [first, second, text] = words.as_slice()
+        && [first.as_str(), second] == ["rescue", "wait"]
+    {
+        return Ok(Invocation::Run { journey: Journey::RescueWait(text.clone()), mode });
+    }
     match JOURNEYS.iter().find(|(spelling, _)| *spelling == words) {
-        Some((_, journey)) => Ok(Invocation::Run { journey: *journey, mode }),
+        Some((_, journey)) => Ok(Invocation::Run { journey: journey.clone(), mode }),
         None if words.is_empty() => bail!("no journey given"),
         None => bail!("unknown journey `{}`", words.join(" ")),
     }
@@ -102,8 +118,16 @@ mod tests {
     fn every_journey_is_found_by_its_words() {
         for (words, journey) in JOURNEYS {
             let parsed = parse_words(&words.join(" ")).unwrap();
-            assert_eq!(parsed, Invocation::Run { journey: *journey, mode: Mode::Apply });
+            assert_eq!(parsed, Invocation::Run { journey: journey.clone(), mode: Mode::Apply });
         }
+    }
+
+    #[test]
+    fn what_init_says_is_one_argument() {
+        let said = "ALERT!  LABEL=x does not exist.";
+        let parsed = parse(["rescue", "wait", said].map(OsString::from)).unwrap();
+        assert_eq!(parsed, Invocation::Run { journey: Journey::RescueWait(said.into()), mode: Mode::Apply });
+        assert!(parse_words("rescue wait").is_err());
     }
 
     #[test]

@@ -67,6 +67,28 @@ pub(crate) fn probe(device: &File, types: &[&'static CStr]) -> Result<Option<Sup
     Ok(Some(Superblock { kind: text(kind), label, uuid: uuid.map(text) }))
 }
 
+/// The id and the name that the partition table gives to a partition; neither for a whole disk.
+pub(crate) fn partition(device: &File) -> Result<(Option<String>, Option<String>)> {
+    // SAFETY: as in `probe`.
+    let (uuid, name) = unsafe {
+        let probe = Probe(blkid_sys::blkid_new_probe());
+        if probe.0.is_null() {
+            bail!("libblkid is out of memory");
+        }
+        check(blkid_sys::blkid_probe_set_device(probe.0, device.as_raw_fd(), 0, 0), "take up the device")?;
+        check(blkid_sys::blkid_probe_enable_superblocks(probe.0, 0), "pass over superblocks")?;
+        check(blkid_sys::blkid_probe_enable_partitions(probe.0, 1), "look for partitions")?;
+        let details = blkid_sys::BLKID_PARTS_ENTRY_DETAILS.cast_signed();
+        check(blkid_sys::blkid_probe_set_partitions_flags(probe.0, details), "choose values")?;
+        if blkid_sys::blkid_do_safeprobe(probe.0) != 0 {
+            return Ok((None, None));
+        }
+        (value(&probe, c"PART_ENTRY_UUID"), value(&probe, c"PART_ENTRY_NAME"))
+    };
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ok((uuid.map(text), name.map(text)))
+}
+
 /// Makes a block device read-only or writable for everyone (BLKROSET): a journal is not replayed on it.
 pub(crate) fn set_read_only(device: &File, read_only: ReadOnly) -> rustix::io::Result<()> {
     const BLKROSET: rustix::ioctl::Opcode = rustix::ioctl::opcode::none(0x12, 93);

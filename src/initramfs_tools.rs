@@ -1,17 +1,49 @@
-//! The only file that knows initramfs-tools: what its init exports to stage scripts, and how it is steered.
-//!
-//! After each stage script init sources /conf/param.conf into its own shell, so that what is assigned there
-//! takes the place of what the kernel command line said.
+//! The only files that know initramfs-tools: what its init exports to stage scripts, and how it is steered.
 
-use crate::state;
-use crate::volume::{self, Volume};
-use anyhow::{Context, Result};
-use std::fmt::Write as _;
-use std::fs;
-use std::io::ErrorKind;
+mod param_conf;
+
+use crate::state::{self, State};
+use crate::volume::{Nature, Volume};
+use anyhow::Result;
+use param_conf::{After, Conf};
 use std::path::{Path, PathBuf};
 
-const PARAM_CONF: &str = "/conf/param.conf";
+/// The variables of init that the kernel command line sets for the own root.
+const OWN: [&str; 9] =
+    ["BOOT", "ROOT", "ROOTFSTYPE", "ROOTFLAGS", "UBIMTD", "readonly", "init", "resume", "resume_offset"];
+
+/// Where they are kept while a rescue volume takes the root's place.
+const KEPT: &str = "init";
+
+/// Where init found that it cannot go on: what it tells its `panic()`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Stuck {
+    /// The device that `root=` names is not there, or has no file system that is known.
+    Missing(String),
+    /// There is no `root=`.
+    Unnamed,
+    /// fsck did not succeed on the root.
+    Unrepaired,
+    /// The root cannot be mounted.
+    Unmountable,
+}
+
+impl Stuck {
+    /// `None`: the message is not about the root; it is not for us to do anything about it.
+    pub(crate) fn from_message(message: &str) -> Option<Self> {
+        let between = |start, end| message.strip_prefix(start)?.strip_suffix(end);
+        if let Some(root) = between("ALERT!  ", " does not exist.  Dropping to a shell!") {
+            return (Some(root) == own_root().as_deref()).then(|| Self::Missing(root.to_owned()));
+        }
+        if message.starts_with("No root device specified.") {
+            return Some(Self::Unnamed);
+        }
+        if between("The root filesystem on ", " requires a manual fsck").is_some() {
+            return Some(Self::Unrepaired);
+        }
+        between("Failed to mount ", " as root file system.").map(|_| Self::Unmountable)
+    }
+}
 
 /// Where the root is mounted, or will be.
 pub(crate) fn root_mount_point() -> PathBuf {
@@ -20,25 +52,46 @@ pub(crate) fn root_mount_point() -> PathBuf {
 
 /// The root that init would mount: a device's path, `LABEL=…`, `UUID=…`, or whatever else was given.
 pub(crate) fn own_root() -> Option<String> {
-    std::env::var("ROOT").ok().filter(|root| !root.is_empty())
+    variable("ROOT")
 }
 
-/// Makes init mount this volume as the root.
-pub(crate) fn steer(volume: &Volume) -> Result<()> {
-    let path = Path::new(PARAM_CONF);
-    let existing = match fs::read_to_string(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        other => other.with_context(|| format!("read {PARAM_CONF}"))?,
-    };
-    let name = volume.device.strip_prefix("/dev").unwrap_or(&volume.device).to_string_lossy();
-    let writable = if volume::is_read_only(&name.replace('/', "!")) { "y" } else { "n" };
-    state::write_whole(path, &render(&existing, volume, writable), 0o644)
+/// The root that init would have mounted, while a rescue volume takes its place.
+pub(crate) fn kept_root() -> Result<Option<String>> {
+    Ok(state::read(KEPT, "ROOT")?.filter(|root| !root.is_empty()))
 }
 
-/// Nothing of the own root may leak into the rescue boot, so every variable that was set for it is set anew.
-fn render(existing: &str, volume: &Volume, read_only: &str) -> String {
-    let device = volume.device.to_string_lossy();
-    let assignments: [(&str, &str); 11] = [
+/// The init that the kernel command line names.
+pub(crate) fn own_init() -> Option<String> {
+    variable("init")
+}
+
+/// Whether `panic=` forbids a shell: then no key may end a wait either.
+pub(crate) fn forbids_a_shell() -> bool {
+    variable("panic").is_some()
+}
+
+/// Makes init ask `lifeboat rescue wait` before it gives up, and keeps what it would have done. `root`: the
+/// device that `root=` is to mean.
+pub(crate) fn watch(root: Option<&Path>) -> Result<()> {
+    let mut kept = State::default();
+    for name in OWN {
+        kept.push(name, std::env::var(name).unwrap_or_default());
+    }
+    kept.write(KEPT, 0o600)?;
+    let mut conf = Conf::default();
+    if let Some(root) = root {
+        conf.set("ROOT", &root.to_string_lossy());
+    }
+    param_conf::write(&conf)
+}
+
+/// Makes init mount this volume as the root; `stuck`: after it could not go on with its own.
+pub(crate) fn steer(volume: &Volume, stuck: Option<&Stuck>) -> Result<()> {
+    let device = volume.device.to_string_lossy().into_owned();
+    let read_only = if volume.nature() == Nature::ReadOnly { "y" } else { "n" };
+    let mut conf = Conf::default();
+    // Nothing of the own root may leak into the rescue boot, so every variable that was set for it is set anew.
+    for (name, value) in [
         ("BOOT", "local"),
         ("ROOT", &device),
         ("ROOTFSTYPE", &volume.kind),
@@ -53,64 +106,75 @@ fn render(existing: &str, volume: &Volume, read_only: &str) -> String {
         // The stages are skipped: they unlock, assemble and wait for the own root's devices.
         ("local_top_used", "yes"),
         ("local_premount_used", "yes"),
-    ];
-    let mut text = existing.to_owned();
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
+    ] {
+        conf.set(name, value);
     }
-    text.push_str("# lifeboat: boot from the rescue volume\n");
-    for (name, value) in assignments {
-        // Writing to a String cannot fail.
-        writeln!(text, "{name}={}", quote(value)).unwrap_or_default();
+    conf.before_fstab_is_read();
+    match stuck {
+        None | Some(Stuck::Unnamed) => {}
+        // init goes on asking for the device that it was told first.
+        Some(Stuck::Missing(root)) => conf.found_at(root, &device),
+        Some(Stuck::Unmountable) => conf.go_on(&[], After::Nothing),
+        Some(Stuck::Unrepaired) => conf.go_on(&[], After::SkipOneMount),
     }
-    text
+    param_conf::write(&conf)
 }
 
-fn quote(value: &str) -> String {
-    format!("'{}'", value.replace('\'', "'\\''"))
+/// Makes init start the root's ordinary init, after a rescue volume took the place of the own root.
+pub(crate) fn forget_own_init() -> Result<()> {
+    let mut conf = Conf::default();
+    conf.set("init", "/sbin/init");
+    param_conf::write(&conf)
+}
+
+/// Takes steering back, after the rescue volume could not be mounted, and makes init mount its own root.
+pub(crate) fn restore(stuck: &Stuck) -> Result<()> {
+    let mut values = Vec::new();
+    for name in OWN {
+        values.push((name, state::read(KEPT, name)?.unwrap_or_default()));
+    }
+    let mut assignments: Vec<(&str, &str)> =
+        values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assignments.extend([("local_top_used", "no"), ("local_premount_used", "no")]);
+    let after = match stuck {
+        Stuck::Unrepaired => After::SkipOneMount,
+        _ => After::Nothing,
+    };
+    // Assigned once: what param.conf assigns lastingly is assigned anew after each script, when init has
+    // long gone on to other values.
+    let mut conf = Conf::default();
+    conf.go_on(&assignments, after);
+    param_conf::write(&conf)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use expect_test::expect;
 
-    fn rescue() -> Volume {
-        Volume {
-            device: "/dev/vdb1".into(),
-            kind: "ext4".into(),
-            label: Some(b"RESCUE'; reboot".to_vec()),
-            uuid: None,
+    #[test]
+    fn what_init_says_of_its_root_is_understood() {
+        let message = "No root device specified. Boot arguments must include a root= parameter.";
+        assert_eq!(Stuck::from_message(message), Some(Stuck::Unnamed));
+        let message = "The root filesystem on /dev/vda requires a manual fsck";
+        assert_eq!(Stuck::from_message(message), Some(Stuck::Unrepaired));
+        let message = "Failed to mount /dev/vda as root file system.";
+        assert_eq!(Stuck::from_message(message), Some(Stuck::Unmountable));
+    }
+
+    #[test]
+    fn what_it_says_of_anything_else_is_left_to_it() {
+        for message in [
+            "Spawning shell within the initramfs",
+            "Failed to mount /dev/vdb as /usr file system.",
+            "The /usr filesystem on /dev/vdb requires a manual fsck",
+            "ALERT!  UUID=of-usr does not exist.  Dropping to a shell!",
+            "No init found. Try passing init= bootarg.",
+        ] {
+            assert_eq!(Stuck::from_message(message), None, "{message}");
         }
-    }
-
-    #[test]
-    fn everything_that_was_set_for_the_own_root_is_set_anew() {
-        expect![[r"
-            # lifeboat: boot from the rescue volume
-            BOOT='local'
-            ROOT='/dev/vdb1'
-            ROOTFSTYPE='ext4'
-            ROOTFLAGS=''
-            UBIMTD=''
-            readonly='n'
-            init='/sbin/init'
-            resume=''
-            resume_offset=''
-            local_top_used='yes'
-            local_premount_used='yes'
-        "]]
-        .assert_eq(&render("", &rescue(), "n"));
-    }
-
-    #[test]
-    fn what_other_scripts_left_stays() {
-        let text = render("IP=dhcp", &rescue(), "n");
-        assert!(text.starts_with("IP=dhcp\n# lifeboat"), "{text}");
-    }
-
-    #[test]
-    fn a_quote_in_a_value_ends_nothing() {
-        assert_eq!(quote("a'; reboot; '"), r"'a'\''; reboot; '\'''");
     }
 }

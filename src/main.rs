@@ -4,6 +4,7 @@
 mod args;
 
 mod cmdline;
+mod consoles;
 mod ffi;
 mod initramfs_tools;
 mod kmsg;
@@ -20,8 +21,8 @@ use args::{Invocation, Journey};
 use outcome::{Mode, Outcome};
 use std::process::ExitCode;
 
-/// A journey takes well under a second. One that is stuck, on a device that does not answer, must not hold
-/// up the boot for good.
+/// In seconds. A journey takes well under one; one that is stuck, on a device that does not answer, must not
+/// hold up the boot for good.
 const LONGEST_JOURNEY: u32 = 30;
 
 fn main() -> ExitCode {
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
         }
     };
     ffi::end_after(LONGEST_JOURNEY);
-    match run(journey, mode) {
+    match run(&journey, mode) {
         Ok(outcome) => outcome.report(journey.name(), mode),
         Err(error) => {
             kmsg::log(kmsg::Level::Error, journey.name(), &format!("{error:#}"));
@@ -43,14 +44,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(journey: Journey, mode: Mode) -> anyhow::Result<Outcome> {
+fn run(journey: &Journey, mode: Mode) -> anyhow::Result<Outcome> {
     let parameters = cmdline::Parameters::read()?;
     if let Some(parameter) = parameters.switched_off(journey.name()) {
         return Ok(Outcome::Skipped(format!("{parameter} is on the kernel command line")));
     }
     match journey {
-        Journey::RescuePremount => rescue::premount::run(mode),
-        Journey::RescueBottom => rescue::bottom::run(mode),
+        Journey::RescuePremount => rescue::premount::run(&parameters, mode),
+        Journey::RescueBlock => rescue::block::run(&parameters, mode),
+        Journey::RescueWait(message) => rescue::wait::run(&parameters, message, mode),
+        Journey::RescueMounted => rescue::mounted::run(mode),
+        Journey::RescueBottom => rescue::bottom::run(&parameters, mode),
         Journey::Modules => modules::run(mode),
         Journey::Seed => seed::run(&parameters, mode),
     }

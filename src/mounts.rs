@@ -1,10 +1,14 @@
 //! The mount table, and mounts that are undone when they are no longer wanted.
 
 use crate::ffi::{self, ReadOnly};
+use crate::root::Root;
 use crate::state;
 use crate::volume::{self, Volume};
 use anyhow::{Context, Result, bail};
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::fs::CWD;
+use rustix::mount::{
+    MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, move_mount, open_tree, unmount,
+};
 use std::ffi::CStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,6 +65,15 @@ fn unescape(field: &str) -> PathBuf {
         plain = plain.replace(escape, character);
     }
     PathBuf::from(plain)
+}
+
+/// Covers a file inside a root with another file.
+pub(crate) fn cover(root: &Root, path: &str, with: &Path) -> Result<()> {
+    let target = root.locate(path)?.with_context(|| format!("{} has gone", root.show(path)))?;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let source = open_tree(CWD, with, flags).with_context(|| format!("open {}", with.display()))?;
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(&source, "", &target, "", flags).context("mount")
 }
 
 /// A mount on a directory of its own below /run/lifeboat, undone when dropped.
@@ -148,8 +161,7 @@ struct WritableAgain(Option<fs::File>);
 
 impl WritableAgain {
     fn protect(device: &Path) -> Result<Self> {
-        let name = device.strip_prefix("/dev").unwrap_or(device).to_string_lossy().replace('/', "!");
-        if volume::is_read_only(&name) {
+        if volume::is_read_only(&volume::name_of(device)) {
             return Ok(Self(None));
         }
         let file = volume::open(device)?;

@@ -12,7 +12,7 @@ pub(crate) enum Mode {
     DryRun,
 }
 
-/// How a journey ended when nothing went wrong. Both are exit status 0.
+/// How a journey ended when nothing went wrong. Exit status 0, but for the last.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Outcome {
     /// Something was changed, or would have been: the sentence for the log.
@@ -21,21 +21,27 @@ pub(crate) enum Outcome {
     Loud(String),
     /// Nothing needed to be changed: the reason.
     Skipped(String),
+    /// Nothing needed to be changed, and nobody wants to read it again.
+    Quiet,
+    /// Nothing could be done; who called goes on as if lifeboat were not there. Exit status 1.
+    GaveUp(String),
 }
 
 impl Outcome {
     /// Logs the result (`--dry-run`: prints it) and turns it into the exit status.
     pub(crate) fn report(self, journey: &str, mode: Mode) -> ExitCode {
-        let (level, text) = match self {
-            Self::Done(text) => (Level::Info, text),
-            Self::Loud(text) => (Level::Error, text),
-            Self::Skipped(reason) => (Level::Info, format!("skipped: {reason}")),
+        let (level, text, status) = match self {
+            Self::Done(text) => (Level::Info, text, ExitCode::SUCCESS),
+            Self::Loud(text) => (Level::Error, text, ExitCode::SUCCESS),
+            Self::Skipped(reason) => (Level::Info, format!("skipped: {reason}"), ExitCode::SUCCESS),
+            Self::Quiet => return ExitCode::SUCCESS,
+            Self::GaveUp(reason) => (Level::Info, reason, ExitCode::FAILURE),
         };
         match mode {
             Mode::DryRun => kmsg::print(&format!("{journey}: {text}\n")),
             Mode::Apply => {
                 kmsg::log(level, journey, &text);
-                ExitCode::SUCCESS
+                status
             }
         }
     }

@@ -1,17 +1,27 @@
-//! Boots a volume labelled RESCUE or UEC-rescue in place of the machine's own root, unless it holds
-//! `/finished` (`CloudServerNattyCloudImages`, "rescue boot").
+//! Boots a rescue volume in place of the machine's own root, unless it is marked as finished
+//! (`CloudServerNattyCloudImages`, "rescue boot").
 
+pub(crate) mod block;
 pub(crate) mod bottom;
 mod candidate;
 mod decision;
+mod fstab;
+mod identity;
+pub(crate) mod mounted;
 mod notice;
 pub(crate) mod premount;
+mod settings;
+pub(crate) mod wait;
 
+use crate::initramfs_tools::{self, Stuck};
 use crate::volume::{self, Volume};
+use anyhow::Result;
 use candidate::{Candidate, Verdict};
+use decision::{Decision, Record};
+use settings::{Selector, Settings};
 
-/// The labels that make a volume a rescue volume.
-const LABELS: [&str; 2] = ["RESCUE", "UEC-rescue"];
+/// The labels that make a volume a rescue volume; the last is that of cloud-initramfs-rescuevol.
+const LABELS: [&str; 3] = ["RESCUE", "UEC-rescue", "RESCUE_VOL"];
 
 /// What is on the machine's block devices.
 #[derive(Debug)]
@@ -19,20 +29,34 @@ struct Scan {
     /// The kernel's names of all devices that were looked at.
     devices: Vec<String>,
     volumes: Vec<Volume>,
+    /// The volumes that are labelled or named as rescue volumes, the one to be preferred first.
     candidates: Vec<Candidate>,
     /// One line for each device that could not be read.
     complaints: Vec<String>,
 }
 
 impl Scan {
-    /// Probes the devices, and looks into those that are labelled as rescue volumes.
-    fn of(devices: Vec<String>) -> Self {
+    /// Probes the devices, and looks into those that are labelled or named as rescue volumes.
+    /// `own_root` is what `root=` says.
+    fn of(devices: Vec<String>, settings: &Settings, own_root: Option<&str>) -> Self {
+        let own_root = own_root.and_then(Selector::parse);
+        let mut selectors = settings.named.iter().chain(&settings.require).chain(&own_root);
+        let need_partitions = selectors.any(Selector::needs_partition);
         let mut scan = Self { devices, volumes: Vec::new(), candidates: Vec::new(), complaints: Vec::new() };
         for name in &scan.devices {
-            match volume::probe(&volume::node(name)) {
+            let device = volume::node(name);
+            let probed = volume::probe(&device).and_then(|found| match found {
+                Some(mut found) if need_partitions => {
+                    found.partition = volume::partition(&device)?;
+                    Ok(Some(found))
+                }
+                found => Ok(found),
+            });
+            match probed {
                 Ok(Some(volume)) => {
-                    if has_rescue_label(&volume) {
-                        scan.candidates.push(Candidate::judge(volume.clone()));
+                    if let Some(claim) = claim(&volume, settings) {
+                        let serial = volume::serial(name);
+                        scan.candidates.push(Candidate::judge(volume.clone(), claim, serial, settings));
                     }
                     scan.volumes.push(volume);
                 }
@@ -40,26 +64,48 @@ impl Scan {
                 Err(error) => scan.complaints.push(format!("{error:#}")),
             }
         }
+        scan.candidates.sort_unstable_by(Candidate::order);
         scan
     }
 
-    /// The first fit candidate in the order of the devices' names; the others are told with their reasons.
+    /// Leaves out the volumes on these devices: they have failed already.
+    fn leave_out(&mut self, failed: &[String]) {
+        let failed = |candidate: &Candidate| {
+            failed.iter().any(|path| candidate.volume.device.as_os_str() == path.as_str())
+        };
+        self.candidates.retain(|candidate| !failed(candidate));
+    }
+
+    /// The first fit candidate; the others are told with their reasons.
     fn choose(&self) -> Choice {
         let chosen = self.candidates.iter().find(|candidate| candidate.verdict == Verdict::Fit);
-        let chosen = chosen.map(|candidate| candidate.volume.clone());
         let passed_over = self
             .candidates
             .iter()
-            .filter(|candidate| Some(&candidate.volume) != chosen.as_ref())
-            .map(|candidate| match (&candidate.verdict, &chosen) {
+            .filter(|candidate| chosen.is_none_or(|chosen| chosen.volume != candidate.volume))
+            .map(|candidate| match (&candidate.verdict, chosen) {
                 (Verdict::Fit, Some(chosen)) => {
-                    format!("{} is not used: {} comes first", candidate.volume, chosen.device.display())
+                    let reason = candidate.why_after(chosen);
+                    format!("{} is not used: {} {reason}", candidate.volume, chosen.volume.device.display())
                 }
                 (verdict, _) => format!("{} is ignored: {verdict}", candidate.volume),
             })
             .collect();
-        Choice { chosen, passed_over }
+        Choice { chosen: chosen.map(|candidate| candidate.volume.clone()), passed_over }
     }
+}
+
+/// The decision is on record, and the rescue system's users are told, before init is steered; both are taken
+/// back when that does not succeed.
+fn carry_out(record: &Record, stuck: Option<&Stuck>) -> Result<()> {
+    record.write()?;
+    let Decision::Rescue { volume, original, .. } = &record.decision else { return Ok(()) };
+    let steered = notice::write(volume, original).and_then(|()| initramfs_tools::steer(volume, stuck));
+    if steered.is_err() {
+        decision::forget()?;
+        notice::forget()?;
+    }
+    steered
 }
 
 /// The volume to boot from, and a line on each that is not.
@@ -73,77 +119,150 @@ impl Choice {
     /// Why the machine's own root is booted.
     fn reason_for_none(&self) -> String {
         if self.passed_over.is_empty() {
-            format!("no volume is labelled {}", LABELS.join(" or "))
+            format!("no volume is labelled {}", LABELS.join(", "))
         } else {
             self.passed_over.join("; ")
         }
     }
 }
 
-fn has_rescue_label(volume: &Volume) -> bool {
-    volume.label.as_deref().is_some_and(|label| LABELS.iter().any(|known| known.as_bytes() == label))
+/// Why a volume is a candidate; what is named comes before what is labelled.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Claim {
+    /// It is named in the settings, as the how-manieth.
+    Named(usize),
+    /// It has the how-manieth of the known labels.
+    Labelled(usize),
+}
+
+fn claim(volume: &Volume, settings: &Settings) -> Option<Claim> {
+    // What cannot be mounted as a file system (a member of an array, a locked volume) is no candidate.
+    volume.file_system()?;
+    if let Some(position) = settings.named.iter().position(|selector| selector.names(volume)) {
+        return Some(Claim::Named(position));
+    }
+    let label = volume.label.as_deref()?;
+    let same = |known: &&str| match volume.kind.as_str() {
+        // vfat has capital letters only.
+        "vfat" => known.as_bytes().eq_ignore_ascii_case(label),
+        _ => known.as_bytes() == label,
+    };
+    LABELS.iter().position(same).map(Claim::Labelled)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
-    fn candidate(device: &str, verdict: Verdict) -> Candidate {
-        let volume = Volume {
+    fn volume(device: &str, label: &str, uuid: &str) -> Volume {
+        Volume {
             device: device.into(),
             kind: "ext4".into(),
-            label: Some(b"RESCUE".to_vec()),
-            uuid: None,
-        };
-        Candidate { volume, verdict }
+            label: Some(label.as_bytes().to_vec()),
+            uuid: Some(uuid.into()),
+            ..Volume::default()
+        }
     }
 
-    fn scan(candidates: Vec<Candidate>) -> Scan {
+    fn candidate(device: &str, verdict: Verdict) -> Candidate {
+        let volume = volume(device, "RESCUE", "u");
+        Candidate { volume, claim: Claim::Labelled(0), serial: None, verdict }
+    }
+
+    fn scan(mut candidates: Vec<Candidate>) -> Scan {
+        candidates.sort_unstable_by(Candidate::order);
         Scan { devices: Vec::new(), volumes: Vec::new(), candidates, complaints: Vec::new() }
+    }
+
+    fn chosen(candidates: Vec<Candidate>) -> String {
+        scan(candidates).choose().chosen.unwrap().device.display().to_string()
     }
 
     #[test]
     fn a_volume_without_a_reason_against_it_is_chosen() {
-        let choice = scan(vec![candidate("/dev/vdb", Verdict::Fit)]).choose();
-        assert_eq!(choice.chosen.unwrap().device, Path::new("/dev/vdb"));
-        assert!(choice.passed_over.is_empty());
+        assert_eq!(chosen(vec![candidate("/dev/vdb", Verdict::Fit)]), "/dev/vdb");
     }
 
     #[test]
     fn a_finished_volume_is_ignored_and_said_so() {
-        let choice = scan(vec![candidate("/dev/vdb", Verdict::Finished)]).choose();
+        let choice = scan(vec![candidate("/dev/vdb", Verdict::Finished("finished"))]).choose();
         assert_eq!(choice.chosen, None);
         assert_eq!(
             choice.reason_for_none(),
-            "/dev/vdb (ext4, label RESCUE) is ignored: it holds /finished (remove it to boot from the volume again)"
+            "/dev/vdb (ext4, label RESCUE) is ignored: it holds /finished (remove that to boot from the volume again)"
         );
     }
 
     #[test]
     fn the_next_volume_is_taken_when_the_first_is_ignored() {
-        let candidates = vec![candidate("/dev/vdb", Verdict::NoInit), candidate("/dev/vdc", Verdict::Fit)];
-        let choice = scan(candidates).choose();
-        assert_eq!(choice.chosen.unwrap().device, Path::new("/dev/vdc"));
-        assert_eq!(choice.passed_over.len(), 1);
+        let candidates = || vec![candidate("/dev/vdb", Verdict::NoInit), candidate("/dev/vdc", Verdict::Fit)];
+        assert_eq!(chosen(candidates()), "/dev/vdc");
+        assert_eq!(scan(candidates()).choose().passed_over.len(), 1);
     }
 
     #[test]
-    fn of_two_fit_volumes_the_first_is_taken_and_the_other_told() {
-        let choice =
-            scan(vec![candidate("/dev/vdb", Verdict::Fit), candidate("/dev/vdc", Verdict::Fit)]).choose();
-        assert_eq!(choice.chosen.unwrap().device, Path::new("/dev/vdb"));
-        assert_eq!(choice.passed_over, ["/dev/vdc (ext4, label RESCUE) is not used: /dev/vdb comes first"]);
+    fn copies_are_told_apart_by_serial_number_and_then_by_device() {
+        let copy = |device: &str, serial: Option<&str>| Candidate {
+            serial: serial.map(str::to_owned),
+            ..candidate(device, Verdict::Fit)
+        };
+        assert_eq!(chosen(vec![copy("/dev/vdb", Some("z")), copy("/dev/vdc", Some("a"))]), "/dev/vdc");
+        assert_eq!(chosen(vec![copy("/dev/vdc", None), copy("/dev/vdb", None)]), "/dev/vdb");
+        let choice = scan(vec![copy("/dev/vdb", None), copy("/dev/vdc", None)]).choose();
+        assert_eq!(
+            choice.passed_over,
+            [
+                "/dev/vdc (ext4, label RESCUE) is not used: /dev/vdb has the same label and UUID and comes first by device"
+            ]
+        );
     }
 
     #[test]
-    fn only_the_known_labels_count() {
-        for (label, counts) in
-            [("RESCUE", true), ("UEC-rescue", true), ("rescue", false), ("RESCUE2", false), ("", false)]
-        {
-            let mut volume = candidate("/dev/vdb", Verdict::Fit).volume;
-            volume.label = Some(label.as_bytes().to_vec());
-            assert_eq!(has_rescue_label(&volume), counts, "{label}");
+    fn the_order_of_the_devices_decides_nothing_else() {
+        let make = |device: &str, label: &str, uuid: &str, claim| Candidate {
+            volume: volume(device, label, uuid),
+            claim,
+            serial: None,
+            verdict: Verdict::Fit,
+        };
+        for [a, b] in [["/dev/vdb", "/dev/vdc"], ["/dev/vdc", "/dev/vdb"]] {
+            let by_label = vec![
+                make(a, "RESCUE", "z", Claim::Labelled(0)),
+                make(b, "UEC-rescue", "a", Claim::Labelled(1)),
+            ];
+            assert_eq!(chosen(by_label), a);
+            let by_uuid =
+                vec![make(a, "RESCUE", "a", Claim::Labelled(0)), make(b, "RESCUE", "z", Claim::Labelled(0))];
+            assert_eq!(chosen(by_uuid), a);
+            let named =
+                vec![make(a, "fixer", "z", Claim::Named(0)), make(b, "RESCUE", "a", Claim::Labelled(0))];
+            assert_eq!(chosen(named), a);
         }
+    }
+
+    #[test]
+    fn only_the_known_labels_count_and_on_vfat_without_regard_to_case() {
+        let settings = Settings::from(None, None);
+        for (kind, label, expected) in [
+            ("ext4", "RESCUE", Some(Claim::Labelled(0))),
+            ("ext4", "UEC-rescue", Some(Claim::Labelled(1))),
+            ("ext4", "RESCUE_VOL", Some(Claim::Labelled(2))),
+            ("ext4", "rescue", None),
+            ("ext4", "RESCUE2", None),
+            ("ext4", "", None),
+            ("vfat", "UEC-RESCUE", Some(Claim::Labelled(1))),
+            ("linux_raid_member", "RESCUE", None),
+            ("crypto_LUKS", "RESCUE", None),
+        ] {
+            let volume = Volume { kind: kind.into(), ..volume("/dev/vdb", label, "u") };
+            assert_eq!(claim(&volume, &settings), expected, "{kind} {label}");
+        }
+    }
+
+    #[test]
+    fn what_the_settings_name_is_a_candidate_whatever_its_label() {
+        let settings = Settings { named: vec![Selector::Uuid("U".into())], ..Settings::from(None, None) };
+        assert_eq!(claim(&volume("/dev/vdb", "data", "u"), &settings), Some(Claim::Named(0)));
+        assert_eq!(claim(&volume("/dev/vdb", "data", "v"), &settings), None);
     }
 }

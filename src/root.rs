@@ -69,12 +69,18 @@ impl Root {
         Ok(self.locate(path)?.is_some())
     }
 
-    /// Whether a name stands in the root directory itself, even as a link that leads nowhere.
-    pub(crate) fn has_entry(&self, name: &str) -> Result<bool> {
-        match statat(&self.fd, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW) {
+    /// Whether a name stands there, even as a link that leads nowhere.
+    pub(crate) fn has_entry(&self, path: impl AsRef<Path>) -> Result<bool> {
+        let path = path.as_ref();
+        let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else { return Ok(false) };
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        let Some(directory) = self.open_at(parent, OFlags::PATH | OFlags::DIRECTORY)? else {
+            return Ok(false);
+        };
+        match statat(&directory, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
-            Err(error) => Err(error).with_context(|| format!("look at {}", self.show(name))),
+            Err(error) => Err(error).with_context(|| format!("look at {}", self.show(path))),
         }
     }
 
@@ -98,7 +104,7 @@ impl Root {
                     entries.push(Entry { name: path_from(name.to_bytes()), kind });
                 }
             }
-            entries.sort_by(|a, b| a.name.cmp(&b.name));
+            entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
             Ok(entries)
         };
         listing().with_context(|| format!("list {}", self.path.display()))

@@ -76,7 +76,7 @@ type Fields = Vec<(&'static str, String)>;
 fn parse_ds(value: &str) -> Result<Option<(String, Fields)>> {
     let mut words = value.split(';');
     let source = words.next().unwrap_or_default();
-    if !SOURCES.contains(&source.to_lowercase().as_str()) {
+    if !SOURCES.contains(&source.to_ascii_lowercase().as_str()) {
         return Ok(None);
     }
     let mut fields = Fields::new();
@@ -88,7 +88,7 @@ fn parse_ds(value: &str) -> Result<Option<(String, Fields)>> {
         check_field(key, value).with_context(|| format!("`{word}`"))?;
         fields.push((key, value.to_owned()));
     }
-    Ok(Some((source.to_lowercase(), fields)))
+    Ok(Some((source.to_ascii_lowercase(), fields)))
 }
 
 fn known_fields() -> String {

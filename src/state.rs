@@ -95,9 +95,10 @@ pub(crate) fn read(name: &str, key: &str) -> Result<Option<String>> {
     }
 }
 
-fn lookup(text: &str, key: &str) -> Option<String> {
-    let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
-    Some(unquote(value))
+/// The value of a key in `KEY=value` lines; of several the last counts, as for a shell.
+pub(crate) fn lookup(text: &str, key: &str) -> Option<String> {
+    let value = text.lines().rev().find_map(|line| line.trim_start().strip_prefix(key)?.strip_prefix('='))?;
+    Some(unquote(value.trim_end()))
 }
 
 fn quote(value: &str) -> String {
@@ -119,9 +120,11 @@ fn quote(value: &str) -> String {
 }
 
 fn unquote(value: &str) -> String {
-    let Some(inner) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
-        return value.to_owned();
-    };
+    let between = |quote| value.strip_prefix(quote)?.strip_suffix(quote);
+    if let Some(inner) = between('\'') {
+        return inner.to_owned();
+    }
+    let Some(inner) = between('"') else { return value.to_owned() };
     let mut plain = String::new();
     let mut escaped = false;
     for character in inner.chars() {
@@ -156,6 +159,8 @@ mod tests {
         state.push("REASON", "it's \\ \"$HOME\"");
         assert_eq!(lookup(&state.render(), "REASON").unwrap(), "it's \\ \"$HOME\"");
         assert_eq!(lookup(&state.render(), "REAS"), None);
+        assert_eq!(lookup("# A=a\nA='b c'\n A=d  \n", "A").unwrap(), "d");
+        assert_eq!(lookup("A='b c'", "A").unwrap(), "b c");
     }
 
     #[test]

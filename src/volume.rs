@@ -19,17 +19,29 @@ pub(crate) struct FileSystem {
     /// The options with which it can be looked at without a write: no journal is replayed, and a copy of a
     /// mounted file system is not refused.
     pub(crate) untouched: &'static CStr,
+    /// Whether it can be written to at all.
+    pub(crate) nature: Nature,
+}
+
+/// Whether a file system can be written to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Nature {
+    /// It can.
+    Writable,
+    /// It is a medium such as a CD's.
+    ReadOnly,
 }
 
 /// To add one: a line here, and its driver in the build hook.
 pub(crate) const FILE_SYSTEMS: &[FileSystem] = &[
-    FileSystem { name: c"ext4", untouched: c"noload" },
-    FileSystem { name: c"ext3", untouched: c"noload" },
-    FileSystem { name: c"ext2", untouched: c"" },
-    FileSystem { name: c"xfs", untouched: c"norecovery,nouuid" },
-    FileSystem { name: c"btrfs", untouched: c"rescue=nologreplay" },
-    FileSystem { name: c"vfat", untouched: c"" },
-    FileSystem { name: c"iso9660", untouched: c"" },
+    FileSystem { name: c"ext4", untouched: c"noload", nature: Nature::Writable },
+    FileSystem { name: c"ext3", untouched: c"noload", nature: Nature::Writable },
+    FileSystem { name: c"ext2", untouched: c"", nature: Nature::Writable },
+    FileSystem { name: c"xfs", untouched: c"norecovery,nouuid", nature: Nature::Writable },
+    FileSystem { name: c"btrfs", untouched: c"rescue=nologreplay", nature: Nature::Writable },
+    FileSystem { name: c"vfat", untouched: c"", nature: Nature::Writable },
+    FileSystem { name: c"iso9660", untouched: c"", nature: Nature::ReadOnly },
+    FileSystem { name: c"squashfs", untouched: c"", nature: Nature::ReadOnly },
 ];
 
 /// Not candidates, but probed for: their content can look like a file system of its own, because the
@@ -45,7 +57,7 @@ const MEMBERS: &[&CStr] = &[
 ];
 
 /// A block device with a superblock on it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Volume {
     /// The device's node.
     pub(crate) device: PathBuf,
@@ -55,12 +67,35 @@ pub(crate) struct Volume {
     pub(crate) label: Option<Vec<u8>>,
     /// The file system's UUID.
     pub(crate) uuid: Option<String>,
+    /// The kernel's name of the disk that it is, or is on.
+    pub(crate) disk: String,
+    /// The partition's own id and name, where they were asked for.
+    pub(crate) partition: Partition,
+}
+
+/// What a partition table says of a partition.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Partition {
+    /// `PARTUUID`
+    pub(crate) uuid: Option<String>,
+    /// `PARTLABEL`
+    pub(crate) label: Option<String>,
 }
 
 impl Volume {
     /// How to mount it; `None` for what is no file system that is known here.
     pub(crate) fn file_system(&self) -> Option<&'static FileSystem> {
         FILE_SYSTEMS.iter().find(|known| known.name.to_bytes() == self.kind.as_bytes())
+    }
+
+    /// Whether it can be written to: some file systems and some devices cannot.
+    pub(crate) fn nature(&self) -> Nature {
+        let name =
+            self.device.strip_prefix("/dev").unwrap_or(&self.device).to_string_lossy().replace('/', "!");
+        match self.file_system() {
+            Some(known) if known.nature == Nature::Writable && !is_read_only(&name) => Nature::Writable,
+            _ => Nature::ReadOnly,
+        }
     }
 
     /// The label as one printable line.
@@ -89,7 +124,7 @@ pub(crate) fn devices() -> Result<Vec<String>> {
             names.push(name);
         }
     }
-    names.sort_by(|a, b| natural_order(a, b));
+    names.sort_unstable_by(|a, b| natural_order(a, b));
     Ok(names)
 }
 
@@ -97,6 +132,11 @@ pub(crate) fn devices() -> Result<Vec<String>> {
 pub(crate) fn node(name: &str) -> PathBuf {
     // Names such as cciss/c0d0 have a `!` in sysfs.
     Path::new("/dev").join(name.replace('!', "/"))
+}
+
+/// The kernel's name of a device's node.
+pub(crate) fn name_of(device: &Path) -> String {
+    device.strip_prefix("/dev").unwrap_or(device).to_string_lossy().replace('/', "!")
 }
 
 /// Reads a device's superblock; `None` when there is none of a type that matters.
@@ -112,7 +152,39 @@ pub(crate) fn probe(device: &Path) -> Result<Option<Volume>> {
         kind: superblock.kind,
         label: superblock.label,
         uuid: superblock.uuid,
+        disk: disk(&name_of(device)).file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        partition: Partition::default(),
     }))
+}
+
+/// Everything that can be read on these devices, with what the partition tables say.
+pub(crate) fn all_with_partitions(names: &[String]) -> Vec<Volume> {
+    let read = |name: &String| -> Option<Volume> {
+        let device = node(name);
+        let mut volume = probe(&device).ok().flatten()?;
+        volume.partition = partition(&device).unwrap_or_default();
+        Some(volume)
+    };
+    names.iter().filter_map(read).collect()
+}
+
+/// Reads what the partition table says of a partition; empty for a whole disk.
+pub(crate) fn partition(device: &Path) -> Result<Partition> {
+    let read = || ffi::partition(&open(device)?);
+    let (uuid, label) = read().with_context(|| format!("read the partition of {}", device.display()))?;
+    Ok(Partition { uuid, label })
+}
+
+/// The serial number of the disk that a device is, or is on. Copies of one volume differ in nothing else.
+pub(crate) fn serial(name: &str) -> Option<String> {
+    let disk = disk(name);
+    // virtio; NVMe; SCSI, whose page has a header of four bytes.
+    let serial = |path: &str, header: usize| {
+        let bytes = fs::read(disk.join(path)).ok()?;
+        let text = String::from_utf8_lossy(bytes.get(header..)?).trim().to_owned();
+        Some(text).filter(|text| !text.is_empty())
+    };
+    serial("serial", 0).or_else(|| serial("device/serial", 0)).or_else(|| serial("device/vpd_pg80", 4))
 }
 
 /// Opens a device for reading. Non-blocking, so that a drive without a medium does not wait for one.
@@ -125,6 +197,16 @@ pub(crate) fn open(device: &Path) -> Result<File> {
 /// Whether the kernel refuses writes to the device.
 pub(crate) fn is_read_only(name: &str) -> bool {
     attribute(name, "ro").as_deref() == Some("1")
+}
+
+/// The device's directory in sysfs, or for a partition that of its disk.
+fn disk(name: &str) -> PathBuf {
+    let path = Path::new(SYS_BLOCK).join(name);
+    let mut disk = fs::canonicalize(&path).unwrap_or(path);
+    if disk.join("partition").try_exists().unwrap_or(false) {
+        disk.pop();
+    }
+    disk
 }
 
 fn can_hold_a_volume(name: &str) -> bool {
@@ -142,7 +224,8 @@ fn attribute(name: &str, attribute: &str) -> Option<String> {
     Some(text.trim_end().to_owned())
 }
 
-fn natural_order(a: &str, b: &str) -> Ordering {
+/// `vda2` before `vda10`, `vdz` before `vdaa`.
+pub(crate) fn natural_order(a: &str, b: &str) -> Ordering {
     let key = |name: &str| {
         let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
         let number = name.strip_prefix(stem).and_then(|digits| digits.parse::<u64>().ok());
@@ -217,7 +300,7 @@ mod tests {
     #[test]
     fn partitions_are_ordered_by_number_and_disks_by_letters() {
         let mut names = ["vda10", "vdaa", "vdb", "vda2", "vda"];
-        names.sort_by(|a, b| natural_order(a, b));
+        names.sort_unstable_by(|a, b| natural_order(a, b));
         assert_eq!(names, ["vda", "vda2", "vda10", "vdb", "vdaa"]);
     }
 }

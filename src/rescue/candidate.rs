@@ -1,44 +1,86 @@
-//! A volume with a rescue label: is it fit to be booted from?
+//! A volume that is labelled or named as a rescue volume: is it fit to be booted from, and before which other?
 
+use super::Claim;
+use super::settings::Settings;
 use crate::mounts::Untouched;
 use crate::root::Root;
-use crate::volume::Volume;
+use crate::volume::{Volume, natural_order};
 use anyhow::Result;
+use std::cmp::Ordering;
 use std::fmt;
 
-/// In the root directory of a volume that is not to be booted from any more.
-const FINISHED: &str = "finished";
+/// Each of these, in the volume, says that it is not to be booted from any more: the specification's final
+/// name, its draft's, and cloud-initramfs-rescuevol's.
+const MARKERS: [&str; 3] = ["finished", "DONE", "etc/rescuevol-ignore"];
 
 /// What init tries, in its order. A volume with none of them would only end the boot.
-const INITS: [&str; 4] = ["sbin/init", "etc/init", "bin/init", "bin/sh"];
+pub(super) const INITS: [&str; 4] = ["sbin/init", "etc/init", "bin/init", "bin/sh"];
 
-/// A volume with a rescue label.
+/// A volume that is labelled or named as a rescue volume.
 #[derive(Debug)]
-pub(crate) struct Candidate {
+pub(super) struct Candidate {
     /// The volume.
-    pub(crate) volume: Volume,
+    pub(super) volume: Volume,
+    /// Why it is a candidate.
+    pub(super) claim: Claim,
+    /// The serial number of its disk.
+    pub(super) serial: Option<String>,
     /// What speaks against it.
-    pub(crate) verdict: Verdict,
+    pub(super) verdict: Verdict,
 }
 
 /// Whether a candidate is fit, or the reason why not.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Verdict {
+pub(super) enum Verdict {
     /// Nothing speaks against it.
     Fit,
-    /// Its owner has said that it has done its work.
-    Finished,
+    /// Its owner has said that it has done its work, with this marker.
+    Finished(&'static str),
     /// No operating system is on it.
     NoInit,
+    /// The settings accept another volume only: its selector.
+    Refused(String),
     /// It could not be looked into: why.
     Unreadable(String),
 }
 
 impl Candidate {
     /// Looks into the volume without changing a byte of it.
-    pub(crate) fn judge(volume: Volume) -> Self {
-        let verdict = look_into(&volume).unwrap_or_else(|error| Verdict::Unreadable(format!("{error:#}")));
-        Self { volume, verdict }
+    pub(super) fn judge(volume: Volume, claim: Claim, serial: Option<String>, settings: &Settings) -> Self {
+        let refused = settings.require.as_ref().filter(|required| !required.names(&volume));
+        let verdict = match refused {
+            Some(required) => Verdict::Refused(required.to_string()),
+            None => look_into(&volume).unwrap_or_else(|error| Verdict::Unreadable(format!("{error:#}"))),
+        };
+        Self { volume, claim, serial, verdict }
+    }
+
+    /// The volume to be preferred first. What decides is on the volume; only copies of one volume are told
+    /// apart by their disks.
+    pub(super) fn order(&self, other: &Self) -> Ordering {
+        let path = |candidate: &Self| candidate.volume.device.to_string_lossy().into_owned();
+        self.identity()
+            .cmp(&other.identity())
+            .then_with(|| self.serial.cmp(&other.serial))
+            .then_with(|| natural_order(&path(self), &path(other)))
+    }
+
+    /// Why another candidate comes before this one, as the end of a sentence about the other.
+    pub(super) fn why_after(&self, first: &Self) -> &'static str {
+        match (first.claim, self.claim) {
+            (Claim::Named(_), Claim::Labelled(_)) => "is named in the settings",
+            (Claim::Named(a), Claim::Named(b)) if a != b => "is named before it in the settings",
+            (Claim::Labelled(a), Claim::Labelled(b)) if a != b => "has a label that comes first",
+            _ if first.identity() != self.identity() => "comes first by UUID",
+            _ if first.serial != self.serial => {
+                "has the same label and UUID and comes first by serial number"
+            }
+            _ => "has the same label and UUID and comes first by device",
+        }
+    }
+
+    fn identity(&self) -> (Claim, &Option<Vec<u8>>, &Option<String>, &str) {
+        (self.claim, &self.volume.label, &self.volume.uuid, &self.volume.kind)
     }
 }
 
@@ -46,10 +88,13 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fit => write!(f, "nothing speaks against it"),
-            Self::Finished => write!(f, "it holds /finished (remove it to boot from the volume again)"),
+            Self::Finished(marker) => {
+                write!(f, "it holds /{marker} (remove that to boot from the volume again)")
+            }
             Self::NoInit => {
                 write!(f, "it holds no init ({})", INITS.map(|path| format!("/{path}")).join(", "))
             }
+            Self::Refused(required) => write!(f, "only {required} is accepted (require= in the settings)"),
             Self::Unreadable(reason) => write!(f, "{reason}"),
         }
     }
@@ -62,8 +107,10 @@ fn look_into(volume: &Volume) -> Result<Verdict> {
 }
 
 fn judge(root: &Root) -> Result<Verdict> {
-    if root.has_entry(FINISHED)? {
-        return Ok(Verdict::Finished);
+    for marker in MARKERS {
+        if root.has_entry(marker)? {
+            return Ok(Verdict::Finished(marker));
+        }
     }
     for init in INITS {
         if root.holds(init)? {
@@ -98,10 +145,32 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_of_any_kind_finishes_it() {
-        assert_eq!(verdict(|root| fs::write(root.join("finished"), "").unwrap()), Verdict::Finished);
-        assert_eq!(verdict(|root| fs::create_dir(root.join("finished")).unwrap()), Verdict::Finished);
-        assert_eq!(verdict(|root| symlink("nowhere", root.join("finished")).unwrap()), Verdict::Finished);
+    fn each_marker_of_any_kind_finishes_it() {
+        for marker in MARKERS {
+            let file = |root: &std::path::Path| {
+                fs::create_dir_all(root.join(marker).parent().unwrap()).unwrap();
+                fs::write(root.join(marker), "").unwrap();
+            };
+            assert_eq!(verdict(file), Verdict::Finished(marker));
+            let directory = |root: &std::path::Path| fs::create_dir_all(root.join(marker)).unwrap();
+            assert_eq!(verdict(directory), Verdict::Finished(marker));
+        }
+        assert_eq!(
+            verdict(|root| symlink("nowhere", root.join("finished")).unwrap()),
+            Verdict::Finished("finished")
+        );
+    }
+
+    #[test]
+    fn a_marker_behind_an_absolute_link_is_looked_for_inside_the_volume() {
+        assert_eq!(
+            verdict(|root| {
+                fs::create_dir_all(root.join("config")).unwrap();
+                fs::write(root.join("config/rescuevol-ignore"), "").unwrap();
+                symlink("/config", root.join("etc")).unwrap();
+            }),
+            Verdict::Finished("etc/rescuevol-ignore")
+        );
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! /run/lifeboat/rescue: what was decided and why, for the later stage, the admin and the agent.
 
+use super::settings::Selector;
 use crate::state::{self, State};
 use crate::volume::Volume;
 use anyhow::Result;
 use std::fmt;
-use std::path::Path;
 
 const NAME: &str = "rescue";
 
@@ -24,30 +24,13 @@ impl Original {
     /// the same label and UUID.
     pub(crate) fn find(named: Option<&str>, volumes: &[Volume], rescue: &Volume) -> Self {
         let Some(named) = named else { return Self::Unknown };
-        let matches = |volume: &&Volume| {
-            if let Some(label) = named.strip_prefix("LABEL=") {
-                return volume.label.as_deref() == Some(label.as_bytes());
-            }
-            if let Some(uuid) = named.strip_prefix("UUID=") {
-                return volume.uuid.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(uuid));
-            }
-            resolve(named) == resolve(&volume.device.to_string_lossy())
-        };
+        let matches =
+            |volume: &&Volume| Selector::parse(named).is_some_and(|selector| selector.names(volume));
         match volumes.iter().filter(|volume| volume.device != rescue.device).find(matches) {
             Some(volume) => Self::Volume(volume.clone()),
             None => Self::Named(named.to_owned()),
         }
     }
-}
-
-/// udev's links lead to the device's node; what cannot be followed stands for itself.
-fn resolve(named: &str) -> std::path::PathBuf {
-    let path = match named.split_once('=') {
-        Some(("PARTUUID", id)) => Path::new("/dev/disk/by-partuuid").join(id.to_lowercase()),
-        Some(("PARTLABEL", label)) => Path::new("/dev/disk/by-partlabel").join(label),
-        _ => named.into(),
-    };
-    std::fs::canonicalize(&path).unwrap_or(path)
 }
 
 impl fmt::Display for Original {
@@ -86,30 +69,89 @@ pub(crate) enum How {
     Steered,
     /// It took the place of the root that was mounted.
     Pivoted,
+    /// init was told to mount it after it could not mount the own root.
+    Saved,
 }
 
-impl Decision {
-    /// Writes the file. `devices` are those that were looked at.
-    pub(crate) fn write(&self, devices: &[String]) -> Result<()> {
-        self.state(devices).write(NAME, 0o644)
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Steered => "a rescue volume was attached when the machine started",
+            Self::Pivoted => "a rescue volume appeared after the root was mounted",
+            Self::Saved => "the root is missing or could not be mounted",
+        })
+    }
+}
+
+/// All that /run/lifeboat/rescue says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Record {
+    /// What is booted.
+    pub(crate) decision: Decision,
+    /// What happened so far in this boot.
+    pub(crate) so_far: SoFar,
+}
+
+/// What happened so far in this boot: each stage is a process of its own, and reads it.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub(crate) struct SoFar {
+    /// The device that was made the root.
+    pub(crate) rescue: Option<String>,
+    /// The devices that were looked at, as the kernel names them.
+    pub(crate) looked_at: Vec<String>,
+    /// The devices of rescue volumes that could not be booted from.
+    pub(crate) failed: Vec<String>,
+    /// Whether the root was waited for.
+    pub(crate) waited: Waited,
+}
+
+/// A boot waits once.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) enum Waited {
+    /// Not yet.
+    #[default]
+    NotYet,
+    /// Until the end.
+    Once,
+}
+
+impl SoFar {
+    /// Reads it; nothing is there when no stage came to its end yet.
+    pub(crate) fn read() -> Result<Self> {
+        let list = |key| -> Result<Vec<String>> {
+            let value = state::read(NAME, key)?.unwrap_or_default();
+            Ok(value.split_whitespace().map(str::to_owned).collect())
+        };
+        Ok(Self {
+            rescue: state::read(NAME, "DEVICE")?,
+            looked_at: list("LOOKED_AT")?,
+            failed: list("FAILED")?,
+            waited: if state::read(NAME, "WAITED")?.is_some() { Waited::Once } else { Waited::NotYet },
+        })
     }
 
-    fn state(&self, devices: &[String]) -> State {
+    /// Those of the devices that were not looked at yet.
+    pub(crate) fn new_among(&self, devices: &[String]) -> Vec<String> {
+        devices.iter().filter(|name| !self.looked_at.contains(name)).cloned().collect()
+    }
+}
+
+impl Record {
+    /// Writes the file.
+    pub(crate) fn write(&self) -> Result<()> {
+        self.state().write(NAME, 0o644)
+    }
+
+    fn state(&self) -> State {
         let mut state = State::default();
-        match self {
-            Self::OwnRoot { reason } => {
+        match &self.decision {
+            Decision::OwnRoot { reason } => {
                 state.push("BOOTED", "own-root");
                 state.push("REASON", reason);
             }
-            Self::Rescue { volume, how, original } => {
+            Decision::Rescue { volume, how, original } => {
                 state.push("BOOTED", "rescue");
-                state.push(
-                    "REASON",
-                    match how {
-                        How::Steered => "a rescue volume was attached when the machine started",
-                        How::Pivoted => "a rescue volume appeared after the root was mounted",
-                    },
-                );
+                state.push("REASON", how.to_string());
                 push_volume(&mut state, ["DEVICE", "TYPE", "LABEL", "UUID"], volume);
                 match original {
                     Original::Volume(volume) => {
@@ -121,7 +163,13 @@ impl Decision {
                 }
             }
         }
-        state.push("LOOKED_AT", devices.join(" "));
+        state.push("LOOKED_AT", self.so_far.looked_at.join(" "));
+        if !self.so_far.failed.is_empty() {
+            state.push("FAILED", self.so_far.failed.join(" "));
+        }
+        if self.so_far.waited == Waited::Once {
+            state.push("WAITED", "yes");
+        }
         state
     }
 }
@@ -132,26 +180,6 @@ fn push_volume(state: &mut State, keys: [&'static str; 4], volume: &Volume) {
     state.push(kind, &volume.kind);
     state.push_some(label, volume.printable_label());
     state.push_some(uuid, volume.uuid.clone());
-}
-
-/// What the premount stage left, for the bottom stage.
-#[derive(Default, PartialEq, Eq, Debug)]
-pub(crate) struct Earlier {
-    /// The device to which init was steered.
-    pub(crate) steered_to: Option<String>,
-    /// The devices that were looked at then.
-    pub(crate) devices: Vec<String>,
-}
-
-impl Earlier {
-    /// Reads it; nothing is there when the premount stage did not run or did not come to its end.
-    pub(crate) fn read() -> Result<Self> {
-        let devices = state::read(NAME, "LOOKED_AT")?.unwrap_or_default();
-        Ok(Self {
-            steered_to: state::read(NAME, "DEVICE")?,
-            devices: devices.split_whitespace().map(str::to_owned).collect(),
-        })
-    }
 }
 
 /// Takes a decision back that could not be carried out.
@@ -170,7 +198,13 @@ mod tests {
             kind: "ext4".into(),
             label: Some(label.as_bytes().to_vec()),
             uuid: Some("6f1e2b1c".into()),
+            ..Volume::default()
         }
+    }
+
+    fn state(decision: Decision, looked_at: &[&str]) -> String {
+        let looked_at = looked_at.iter().map(ToString::to_string).collect();
+        Record { decision, so_far: SoFar { looked_at, ..SoFar::default() } }.state().render()
     }
 
     #[test]
@@ -193,7 +227,7 @@ mod tests {
             ORIGINAL_UUID=6f1e2b1c
             LOOKED_AT="vda vda1 vdb"
         "#]]
-        .assert_eq(&decision.state(&["vda".into(), "vda1".into(), "vdb".into()]).render());
+        .assert_eq(&state(decision, &["vda", "vda1", "vdb"]));
     }
 
     #[test]
@@ -204,15 +238,16 @@ mod tests {
             REASON="no volume is labelled RESCUE"
             LOOKED_AT=vda
         "#]]
-        .assert_eq(&decision.state(&["vda".into()]).render());
+        .assert_eq(&state(decision, &["vda"]));
     }
 
     #[test]
     fn the_original_root_is_found_by_label_uuid_or_device() {
-        let (own, rescue) = (volume("/dev/vda1", "own"), volume("/dev/vdb", "RESCUE"));
+        let (mut own, rescue) = (volume("/dev/vda1", "own"), volume("/dev/vdb", "RESCUE"));
+        own.partition.uuid = Some("AB-01".into());
         let volumes = [rescue.clone(), own.clone()];
         // The rescue volume has the same UUID, as a copy has.
-        for named in ["LABEL=own", "UUID=6F1E2B1C", "/dev/vda1"] {
+        for named in ["LABEL=own", "UUID=6F1E2B1C", "/dev/vda1", "PARTUUID=ab-01"] {
             assert_eq!(
                 Original::find(Some(named), &volumes, &rescue),
                 Original::Volume(own.clone()),

@@ -9,25 +9,24 @@ use std::path::Path;
 /// Shown by `pam_motd` after a login.
 const MOTD: &str = "/run/motd.d/lifeboat";
 
-/// Shown by agetty above its prompt; a backslash is special in it.
-const ISSUE: &str = "/run/issue.d/lifeboat.issue";
-
 /// Writes the notice to where the rescue system's own programs show it; nothing of lifeboat need be in it.
 pub(crate) fn write(rescue: &Volume, original: &Original) -> Result<()> {
-    let text = text(rescue, original);
-    for (path, text) in [(MOTD, text.clone()), (ISSUE, text.replace('\\', "\\\\"))] {
-        let path = Path::new(path);
-        if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
-        }
-        write_whole(path, &text, 0o644)?;
+    let path = Path::new(MOTD);
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
     }
-    Ok(())
+    write_whole(path, &text(rescue, original), 0o644)
+}
+
+/// What agetty shows above its prompt: the rescue system's own text and the notice, in which a backslash would
+/// be special. (agetty reads /run/issue.d only where there is no /etc/issue.)
+pub(crate) fn issue(own: &str, rescue: &Volume, original: &Original) -> String {
+    format!("{own}{}", text(rescue, original).replace('\\', "\\\\"))
 }
 
 /// Takes the notice back.
 pub(crate) fn forget() -> Result<()> {
-    [MOTD, ISSUE].iter().try_for_each(|path| remove_if_there(Path::new(path)))
+    remove_if_there(Path::new(MOTD))
 }
 
 fn text(rescue: &Volume, original: &Original) -> String {
@@ -65,7 +64,7 @@ mod tests {
             device: device.into(),
             kind: kind.into(),
             label: Some(label.as_bytes().to_vec()),
-            uuid: None,
+            ..Volume::default()
         }
     }
 
@@ -84,6 +83,14 @@ mod tests {
 
         "]]
         .assert_eq(&text(&volume("/dev/vdb", "ext4", "RESCUE"), &original));
+    }
+
+    #[test]
+    fn the_own_issue_stays_above_the_notice_and_nothing_in_it_is_special() {
+        let rescue = volume("/dev/vdb", "ext4", "RES\u{1}");
+        let text = issue("Debian \\n \\l\n", &rescue, &Original::Unknown);
+        assert!(text.starts_with("Debian \\n \\l\n\n*** RESCUE SYSTEM ***\n"), "{text}");
+        assert!(text.contains("label RES\\\\u{1})"), "{text}");
     }
 
     #[test]

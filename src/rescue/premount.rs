@@ -1,28 +1,60 @@
 //! Before the root is waited for, unlocked or mounted: steers init to a rescue volume.
 
-use super::decision::{self, Decision, How, Original};
-use super::{Choice, Scan, notice};
+use super::decision::{Decision, How, Original, Record, SoFar};
+use super::settings::{Selector, Settings};
+use super::{Choice, Scan, carry_out, identity};
+use crate::cmdline::Parameters;
 use crate::initramfs_tools;
 use crate::kmsg::{self, Level};
 use crate::outcome::{Mode, Outcome};
 use crate::volume::{self, Volume};
 use anyhow::Result;
 use std::fmt;
+use std::path::PathBuf;
 
 /// Steers, or says why the own root is booted.
-pub(crate) fn run(mode: Mode) -> Result<Outcome> {
-    let scan = Scan::of(volume::devices()?);
-    let plan = plan(scan.choose(), initramfs_tools::own_root().as_deref(), &scan.volumes);
+pub(crate) fn run(parameters: &Parameters, mode: Mode) -> Result<Outcome> {
+    let settings = Settings::read(parameters)?;
+    if let Some(place) = settings.off {
+        return Ok(Outcome::Skipped(format!("`off` is {place}")));
+    }
+    let own_root = initramfs_tools::own_root();
+    let scan = Scan::of(volume::devices()?, &settings, own_root.as_deref());
+    let plan = plan(scan.choose(), own_root.as_deref(), &scan.volumes);
     if mode == Mode::Apply {
-        for line in scan.complaints.iter().chain(&plan.remarks) {
+        for line in settings.complaints.iter().chain(&scan.complaints).chain(&plan.remarks) {
             kmsg::log(Level::Info, "rescue", line);
         }
-        apply(&plan.decision, &scan.devices)?;
+        let pinned = settle_identities(&scan, own_root.as_deref());
+        initramfs_tools::watch(pinned.as_deref())?;
+        let so_far = SoFar { looked_at: scan.devices, ..SoFar::default() };
+        carry_out(&Record { decision: plan.decision.clone(), so_far }, None)?;
     }
-    Ok(match plan.decision {
+    Ok(match &plan.decision {
         Decision::Rescue { .. } => Outcome::Loud(plan.to_string()),
-        Decision::OwnRoot { reason } => Outcome::Skipped(reason),
+        Decision::OwnRoot { reason } => Outcome::Skipped(reason.clone()),
     })
+}
+
+/// Sees to it that what names the own root and disk does not lead to an ignored volume. Whatever fails here
+/// fails alone: it is told, and the boot is as it would have been.
+fn settle_identities(scan: &Scan, own_root: Option<&str>) -> Option<PathBuf> {
+    let selector = Selector::parse(own_root?)?;
+    let tell = |error: &anyhow::Error| kmsg::log(Level::Error, "rescue", &format!("{error:#}"));
+    let pinned = identity::pin(&selector, &scan.volumes, &scan.candidates).inspect_err(tell).ok().flatten();
+    let named = || scan.volumes.iter().find(|volume| selector.names(volume)).cloned();
+    let own_disk = pinned.clone().or_else(named).map(|volume| volume.disk);
+    let disks = identity::ignored_disks(&scan.candidates, own_disk.as_deref());
+    if let Err(error) = identity::give_way(&disks, &scan.volumes) {
+        tell(&error);
+    }
+    let pinned = pinned?.device;
+    kmsg::log(
+        Level::Info,
+        "rescue",
+        &format!("root={selector} is {}, not the ignored copy", pinned.display()),
+    );
+    Some(pinned)
 }
 
 #[derive(PartialEq, Eq, Debug)]
@@ -58,18 +90,6 @@ fn plan(choice: Choice, own_root: Option<&str>, volumes: &[Volume]) -> Plan {
     Plan { decision: Decision::Rescue { volume, how: How::Steered, original }, remarks: choice.passed_over }
 }
 
-/// The decision is on record before init is steered, and is taken back when that does not succeed.
-fn apply(decision: &Decision, devices: &[String]) -> Result<()> {
-    decision.write(devices)?;
-    let Decision::Rescue { volume, original, .. } = decision else { return Ok(()) };
-    let steered = notice::write(volume, original).and_then(|()| initramfs_tools::steer(volume));
-    if steered.is_err() {
-        decision::forget()?;
-        notice::forget()?;
-    }
-    steered
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,7 +99,7 @@ mod tests {
             device: device.into(),
             kind: "ext4".into(),
             label: Some(label.as_bytes().to_vec()),
-            uuid: None,
+            ..Volume::default()
         }
     }
 
@@ -100,7 +120,7 @@ mod tests {
     #[test]
     fn without_a_volume_the_own_root_is_booted() {
         let plan = plan(choice(None), Some("LABEL=own"), &[]);
-        assert_eq!(plan.to_string(), "no volume is labelled RESCUE or UEC-rescue");
+        assert_eq!(plan.to_string(), "no volume is labelled RESCUE, UEC-rescue, RESCUE_VOL");
         assert!(matches!(plan.decision, Decision::OwnRoot { .. }));
     }
 

@@ -1,0 +1,176 @@
+//! /conf/param.conf: after each stage script init sources it into its own shell, so that what is assigned
+//! there takes the place of what the kernel command line said, and what is defined there that of its functions.
+
+use crate::state::write_whole;
+use anyhow::{Context, Result};
+use std::fmt::Write as _;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+const PATH: &str = "/conf/param.conf";
+const BEGIN: &str = "# lifeboat: begin\n";
+const END: &str = "# lifeboat: end\n";
+
+/// init gives up only after lifeboat has: its own `panic()` then runs unchanged, from where it was defined.
+const PANIC: &str = "\
+panic() {
+	lifeboat_go_on=:
+	if /usr/sbin/lifeboat rescue wait \"$*\"; then
+		. /conf/param.conf
+		eval \"$lifeboat_go_on\"
+	else
+		. /scripts/functions
+		panic \"$@\"
+	fi
+}
+";
+
+/// init reads the root's fstab right after mounting it, with no stage between.
+const READ_FSTAB: &str = "\
+read_fstab_entry() {
+	/usr/sbin/lifeboat rescue mounted
+	. /scripts/functions
+	read_fstab_entry \"$@\"
+}";
+
+/// What lifeboat's part of the file says.
+#[derive(Default)]
+pub(super) struct Conf {
+    lines: String,
+}
+
+/// What init still does where it was stuck, once the root is mounted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum After {
+    /// Nothing that matters.
+    Nothing,
+    /// It goes on to mount what it could not check: that one call of `mount` is to do nothing.
+    SkipOneMount,
+}
+
+impl Conf {
+    /// Assigns a variable of init's.
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        self.push(&format!("{name}={}", quote(value)));
+    }
+
+    /// Makes init find `root` at `device`.
+    pub(super) fn found_at(&mut self, root: &str, device: &str) {
+        self.push(&format!(
+            "resolve_device() {{\n\tcase \"$1\" in\n\t{}) echo {} ;;\n\t\
+             *) ( . /scripts/functions; resolve_device \"$1\" ) ;;\n\tesac\n}}",
+            quote(root),
+            quote(device)
+        ));
+    }
+
+    /// Lets lifeboat cover the root's fstab before init reads it.
+    pub(super) fn before_fstab_is_read(&mut self) {
+        self.push(READ_FSTAB);
+    }
+
+    /// Makes init mount the root that the variables name, from within its `panic()`, after these assignments.
+    pub(super) fn go_on(&mut self, assignments: &[(&str, &str)], after: After) {
+        let mut commands = String::new();
+        for (name, value) in assignments {
+            // Writing to a String cannot fail.
+            write!(commands, "{name}={}; ", quote(value)).unwrap_or_default();
+        }
+        commands += ". \"/scripts/${BOOT}\"; mountroot";
+        if after == After::SkipOneMount {
+            commands += "; _checkfs_once() { return 0; }; mount() { unset -f mount; }";
+        }
+        self.set("lifeboat_go_on", &commands);
+    }
+
+    fn push(&mut self, line: &str) {
+        // Writing to a String cannot fail.
+        writeln!(self.lines, "{line}").unwrap_or_default();
+    }
+
+    /// The whole file: what others left in it, and our part in place of our earlier one.
+    fn render(&self, existing: &str) -> String {
+        let others = match (existing.split_once(BEGIN), existing.split_once(END)) {
+            (Some((before, _)), Some((_, after))) => format!("{before}{after}"),
+            _ => existing.to_owned(),
+        };
+        let newline = if others.is_empty() || others.ends_with('\n') { "" } else { "\n" };
+        format!("{others}{newline}{BEGIN}{PANIC}{}{END}", self.lines)
+    }
+}
+
+/// Writes our part of the file, whole or not at all.
+pub(super) fn write(conf: &Conf) -> Result<()> {
+    let existing = match fs::read_to_string(PATH) {
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        other => other.with_context(|| format!("read {PATH}"))?,
+    };
+    write_whole(Path::new(PATH), &conf.render(&existing), 0o644)
+}
+
+fn quote(value: &str) -> String {
+    format!("'{}'", value.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    fn our_part(conf: &Conf) -> String {
+        conf.render("").replace(PANIC, "").replace(BEGIN, "").replace(END, "")
+    }
+
+    #[test]
+    fn a_quote_in_a_value_ends_nothing() {
+        let mut conf = Conf::default();
+        conf.set("ROOT", "a'; reboot; '");
+        assert_eq!(our_part(&conf), "ROOT='a'\\''; reboot; '\\'''\n");
+    }
+
+    #[test]
+    fn what_other_scripts_left_stays_and_our_own_is_replaced() {
+        let mut first = Conf::default();
+        first.set("ROOT", "/dev/vdb");
+        let mut second = Conf::default();
+        second.set("ROOT", "/dev/vdc");
+        let text = second.render(&(first.render("IP=dhcp") + "X=y\n"));
+        assert!(text.starts_with("IP=dhcp\nX=y\n# lifeboat: begin\n"), "{text}");
+        assert!(text.contains("/dev/vdc") && !text.contains("/dev/vdb"), "{text}");
+    }
+
+    #[test]
+    fn a_root_that_is_missing_is_found_elsewhere_and_others_where_they_were() {
+        let mut conf = Conf::default();
+        conf.found_at("LABEL=o'wn", "/dev/vdb");
+        expect![[r#"
+            resolve_device() {
+            	case "$1" in
+            	'LABEL=o'\''wn') echo '/dev/vdb' ;;
+            	*) ( . /scripts/functions; resolve_device "$1" ) ;;
+            	esac
+            }
+        "#]]
+        .assert_eq(&our_part(&conf));
+    }
+
+    #[test]
+    fn init_mounts_what_the_variables_name() {
+        let mut conf = Conf::default();
+        conf.go_on(&[], After::Nothing);
+        assert_eq!(our_part(&conf), "lifeboat_go_on='. \"/scripts/${BOOT}\"; mountroot'\n");
+    }
+
+    #[test]
+    fn assignments_of_the_moment_come_first_and_a_stuck_mount_is_skipped() {
+        let mut conf = Conf::default();
+        conf.go_on(&[("ROOT", "/dev/vda")], After::SkipOneMount);
+        let text = our_part(&conf);
+        assert!(text.starts_with("lifeboat_go_on='ROOT='\\''/dev/vda'\\''; . \"/scripts/"), "{text}");
+        assert!(
+            text.ends_with("; mountroot; _checkfs_once() { return 0; }; mount() { unset -f mount; }'\n"),
+            "{text}"
+        );
+    }
+}

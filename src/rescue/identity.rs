@@ -1,0 +1,188 @@
+//! A volume that was copied from the machine's own image has its UUIDs and labels. While such a volume is
+//! ignored, what names the own root must lead to the own disk, now and in the booted system.
+
+use super::candidate::{Candidate, Verdict};
+use super::settings::Selector;
+use crate::state::write_whole;
+use crate::volume::Volume;
+use anyhow::{Context, Result};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Read by the booted system's udev, which makes its links anew.
+const RULES: &str = "/run/udev/rules.d/90-lifeboat.rules";
+
+/// udev's records of the devices, which survive the switch of root.
+const RECORDS: &str = "/run/udev/data";
+
+/// The device that `root=` is to lead to, where it could lead to an ignored volume instead.
+pub(super) fn pin(
+    own_root: &Selector,
+    volumes: &[Volume],
+    candidates: &[Candidate],
+) -> Result<Option<Volume>> {
+    let named: Vec<&Volume> =
+        volumes.iter().filter(|volume| volume.file_system().is_some() && own_root.names(volume)).collect();
+    let ignored = |volume: &&Volume| {
+        candidates
+            .iter()
+            .any(|candidate| candidate.verdict != Verdict::Fit && candidate.volume.device == volume.device)
+    };
+    let own: Vec<&&Volume> = named.iter().filter(|volume| !ignored(volume)).collect();
+    match own.as_slice() {
+        [own] if named.len() > 1 => Ok(Some((**own).clone())),
+        [_, _, ..] => {
+            let devices: Vec<String> = own.iter().map(|volume| volume.device.display().to_string()).collect();
+            anyhow::bail!(
+                "root={own_root} names {}; init takes one of them (name the right one by its device: root=/dev/…)",
+                devices.join(" and ")
+            )
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The disks of ignored volumes, but not the own root's.
+pub(super) fn ignored_disks(candidates: &[Candidate], own_disk: Option<&str>) -> BTreeSet<String> {
+    candidates
+        .iter()
+        .filter(|candidate| candidate.verdict != Verdict::Fit)
+        .map(|candidate| candidate.volume.disk.clone())
+        .filter(|disk| Some(disk.as_str()) != own_disk)
+        .collect()
+}
+
+/// Takes the links below /dev/disk that lead to these disks, and that another disk has a claim to as well.
+pub(super) fn give_way(disks: &BTreeSet<String>, volumes: &[Volume]) -> Result<()> {
+    if disks.is_empty() {
+        return Ok(());
+    }
+    let rules = Path::new(RULES);
+    if let Some(directory) = rules.parent() {
+        fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
+    }
+    write_whole(rules, &render_rules(disks), 0o644)?;
+    // The booted system's udev may come to these devices only after something was mounted by a link.
+    let claimed: BTreeSet<String> = volumes
+        .iter()
+        .filter(|volume| disks.contains(&volume.disk))
+        .flat_map(|volume| links(&volume.device))
+        .collect();
+    for volume in volumes.iter().filter(|volume| !disks.contains(&volume.disk)) {
+        for link in links(&volume.device).iter().filter(|link| claimed.contains(*link)) {
+            point(&Path::new("/dev").join(link), &volume.device)?;
+        }
+    }
+    Ok(())
+}
+
+fn render_rules(disks: &BTreeSet<String>) -> String {
+    let mut text =
+        String::from("# Made by lifeboat: the links of ignored rescue volumes give way to others.\n");
+    for disk in disks {
+        // Writing to a String cannot fail.
+        writeln!(
+            text,
+            "SUBSYSTEM==\"block\", DEVPATH==\"*/block/{disk}|*/block/{disk}/*\", OPTIONS+=\"link_priority=-100\""
+        )
+        .unwrap_or_default();
+    }
+    text
+}
+
+/// What udev links to a device, below /dev.
+fn links(device: &Path) -> Vec<String> {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(metadata) = fs::metadata(device) else { return Vec::new() };
+    let (major, minor) = (rustix::fs::major(metadata.rdev()), rustix::fs::minor(metadata.rdev()));
+    let record = fs::read_to_string(Path::new(RECORDS).join(format!("b{major}:{minor}"))).unwrap_or_default();
+    parse_record(&record)
+}
+
+fn parse_record(record: &str) -> Vec<String> {
+    const BY_CONTENT: [&str; 4] =
+        ["disk/by-uuid/", "disk/by-label/", "disk/by-partuuid/", "disk/by-partlabel/"];
+    record
+        .lines()
+        .filter_map(|line| line.strip_prefix("S:"))
+        .filter(|link| BY_CONTENT.iter().any(|folder| link.starts_with(folder)))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Points a link to a device, in one step.
+fn point(link: &Path, device: &Path) -> Result<()> {
+    let target = PathBuf::from("../..").join(device.strip_prefix("/dev").unwrap_or(device));
+    if fs::read_link(link).is_ok_and(|current| current == target) {
+        return Ok(());
+    }
+    let new = link.with_extension("lifeboat-new");
+    std::os::unix::fs::symlink(&target, &new)
+        .and_then(|()| fs::rename(&new, link))
+        .with_context(|| format!("point {} to {}", link.display(), device.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rescue::Claim;
+
+    fn volume(device: &str, uuid: &str) -> Volume {
+        Volume {
+            device: device.into(),
+            kind: "ext4".into(),
+            uuid: Some(uuid.into()),
+            disk: device.trim_start_matches("/dev/").trim_end_matches(char::is_numeric).into(),
+            ..Volume::default()
+        }
+    }
+
+    fn ignored(volume: Volume) -> Candidate {
+        let verdict = Verdict::Finished("finished");
+        Candidate { volume, claim: Claim::Labelled(0), serial: None, verdict }
+    }
+
+    #[test]
+    fn the_root_is_pinned_to_the_disk_that_is_not_ignored() {
+        let volumes = [volume("/dev/vda1", "u"), volume("/dev/vdb1", "u")];
+        for (finished, own) in [(0, 1), (1, 0)] {
+            let pinned =
+                pin(&Selector::Uuid("u".into()), &volumes, &[ignored(volumes[finished].clone())]).unwrap();
+            assert_eq!(pinned.as_ref(), Some(&volumes[own]));
+        }
+    }
+
+    #[test]
+    fn a_root_that_only_one_volume_has_is_not_pinned() {
+        let volumes = [volume("/dev/vda1", "u"), volume("/dev/vdb1", "v")];
+        let candidates = [ignored(volumes[1].clone())];
+        assert_eq!(pin(&Selector::Uuid("u".into()), &volumes, &candidates).unwrap(), None);
+        assert_eq!(pin(&Selector::Uuid("v".into()), &volumes, &candidates).unwrap(), None);
+    }
+
+    #[test]
+    fn two_roots_without_a_marker_are_said_to_be_two() {
+        let volumes = [volume("/dev/vda1", "u"), volume("/dev/vdb1", "u")];
+        let error = pin(&Selector::Uuid("u".into()), &volumes, &[]).unwrap_err();
+        assert!(error.to_string().starts_with("root=UUID=u names /dev/vda1 and /dev/vdb1; "), "{error}");
+    }
+
+    #[test]
+    fn whole_disks_give_way_but_not_the_own_one() {
+        let candidates = [ignored(volume("/dev/vdb1", "u")), ignored(volume("/dev/vda3", "w"))];
+        let disks = ignored_disks(&candidates, Some("vda"));
+        assert_eq!(disks.iter().collect::<Vec<_>>(), ["vdb"]);
+        assert!(
+            render_rules(&disks).contains("DEVPATH==\"*/block/vdb|*/block/vdb/*\", OPTIONS+=\"link_priority")
+        );
+    }
+
+    #[test]
+    fn links_by_content_are_read_from_udevs_record() {
+        let record =
+            "S:disk/by-uuid/u-1\nS:disk/by-path/pci-0\nI:1\nS:disk/by-partuuid/p-1\nE:ID_FS_TYPE=ext4\n";
+        assert_eq!(parse_record(record), ["disk/by-uuid/u-1", "disk/by-partuuid/p-1"]);
+    }
+}

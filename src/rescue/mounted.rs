@@ -1,0 +1,53 @@
+//! Right after init mounted a rescue volume, before it looks for /usr in its fstab: covers files of the rescue
+//! system with generated ones. The volume itself is unchanged.
+
+use super::decision::{Original, SoFar};
+use super::{fstab, notice};
+use crate::initramfs_tools;
+use crate::mounts;
+use crate::outcome::{Mode, Outcome};
+use crate::root::Root;
+use crate::state::{self, write_whole};
+use crate::volume::{self, Volume};
+use anyhow::{Context, Result};
+use std::path::Path;
+
+/// Covers, where the root is a rescue volume.
+pub(crate) fn run(mode: Mode) -> Result<Outcome> {
+    let root = initramfs_tools::root_mount_point();
+    let Some(device) = SoFar::read()?.rescue else { return Ok(Outcome::Quiet) };
+    if mounts::at(&root)?.is_none_or(|mount| mount.source != Path::new(&device)) {
+        return Ok(Outcome::Quiet);
+    }
+    let volumes = volume::all_with_partitions(&volume::devices()?);
+    let Some(rescue) = volumes.iter().find(|volume| volume.device == Path::new(&device)) else {
+        return Ok(Outcome::Quiet);
+    };
+    let original = match state::read("rescue", "ORIGINAL_ROOT")? {
+        Some(name) => volumes
+            .iter()
+            .find(|volume| volume.device == Path::new(&name))
+            .map_or(Original::Named(name), |volume| Original::Volume(volume.clone())),
+        None => Original::Unknown,
+    };
+    if mode == Mode::Apply {
+        cover(&root, rescue, &original, &volumes)?;
+    }
+    Ok(Outcome::Done(format!("the fstab of {rescue} leads to no other disk")))
+}
+
+/// Covers the fstab, and what agetty shows above its prompt.
+pub(super) fn cover(root: &Path, rescue: &Volume, original: &Original, volumes: &[Volume]) -> Result<()> {
+    let root = Root::open(root)?;
+    cover_file(&root, "fstab", |text| fstab::rewrite(text, rescue, volumes))?;
+    cover_file(&root, "issue", |text| notice::issue(text, rescue, original))
+}
+
+/// A file that is not there is left so.
+fn cover_file(root: &Root, name: &str, generate: impl Fn(&str) -> String) -> Result<()> {
+    let path = format!("etc/{name}");
+    let Some(text) = root.read(&path)? else { return Ok(()) };
+    let generated = Path::new(state::DIRECTORY).join(name);
+    write_whole(&generated, &generate(&String::from_utf8_lossy(&text)), 0o644)?;
+    mounts::cover(root, &path, &generated).with_context(|| format!("cover {}", root.show(&path)))
+}

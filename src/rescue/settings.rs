@@ -1,0 +1,265 @@
+//! What the owner set: `lifeboat.rescue=` on the kernel command line, and `LIFEBOAT_RESCUE=` in the
+//! /etc/default/lifeboat that was baked into the initramfs. Words are joined by commas.
+
+use crate::cmdline::Parameters;
+use crate::kmsg::escape;
+use crate::state;
+use crate::volume::Volume;
+use anyhow::{Context, Result};
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+const BAKED: &str = "/etc/default/lifeboat";
+
+/// How long a root that is missing or cannot be mounted is waited for, in seconds.
+const WAIT: u64 = 300;
+
+/// What is in force, after both places were read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Settings {
+    /// No scan, no wait.
+    pub(crate) off: Option<Place>,
+    /// How long to wait when the root is missing or cannot be mounted, in seconds.
+    pub(crate) wait: u64,
+    /// Volumes that are candidates whatever their label is, and come first.
+    pub(crate) named: Vec<Selector>,
+    /// The one volume that is accepted.
+    pub(crate) require: Option<Selector>,
+    /// One line for each word that was not understood.
+    pub(crate) complaints: Vec<String>,
+}
+
+/// Where a setting was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// The kernel command line.
+    CommandLine,
+    /// The initramfs's own /etc/default/lifeboat.
+    Baked,
+}
+
+/// How a volume is named.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Selector {
+    Label(String),
+    Uuid(String),
+    PartUuid(String),
+    PartLabel(String),
+    Device(PathBuf),
+}
+
+/// The words of one place.
+#[derive(Default)]
+struct Words {
+    off: bool,
+    override_: bool,
+    wait: Option<u64>,
+    named: Vec<Selector>,
+    require: Option<Selector>,
+    complaints: Vec<String>,
+}
+
+impl Settings {
+    /// The command line wins, but what is baked in as `off` or `require=` holds unless `override` is baked
+    /// in with it: whoever can write the command line need not be whoever owns the initramfs.
+    pub(crate) fn from(command_line: Option<&str>, baked: Option<&str>) -> Self {
+        let mut line = Words::parse(command_line.unwrap_or_default(), Place::CommandLine);
+        let mut baked = Words::parse(baked.unwrap_or_default(), Place::Baked);
+        let mut complaints = std::mem::take(&mut baked.complaints);
+        complaints.append(&mut line.complaints);
+
+        // A command line that asks for something other than `off` switches on.
+        let asks = line.wait.is_some() || line.require.is_some() || !line.named.is_empty();
+        let off = if line.off {
+            Some(Place::CommandLine)
+        } else {
+            (baked.off && !(baked.override_ && asks)).then_some(Place::Baked)
+        };
+        let undone = baked.override_ && (line.require.is_some() || !line.named.is_empty());
+        let require = match baked.require {
+            Some(baked) if !undone => Some(baked),
+            _ => line.require,
+        };
+        let named = if line.named.is_empty() { baked.named } else { line.named };
+        Self { off, wait: line.wait.or(baked.wait).unwrap_or(WAIT), named, require, complaints }
+    }
+}
+
+impl Settings {
+    /// Reads both places.
+    pub(crate) fn read(parameters: &Parameters) -> Result<Self> {
+        let baked = match fs::read_to_string(BAKED) {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            text => state::lookup(&text.with_context(|| format!("read {BAKED}"))?, "LIFEBOAT_RESCUE"),
+        };
+        Ok(Self::from(parameters.value("lifeboat.rescue"), baked.as_deref()))
+    }
+}
+
+impl Words {
+    fn parse(value: &str, place: Place) -> Self {
+        let mut words = Self::default();
+        for word in value.split(',').filter(|word| !word.is_empty()) {
+            if !words.take(word, place) {
+                words.complaints.push(format!(
+                    "`{}` {place} is not understood and not used (known: {KNOWN})",
+                    escape(word.as_bytes())
+                ));
+            }
+        }
+        words
+    }
+
+    /// Whether the word was understood.
+    fn take(&mut self, word: &str, place: Place) -> bool {
+        if word == "off" {
+            self.off = true;
+        } else if word == "override" && place == Place::Baked {
+            self.override_ = true;
+        } else if let Some(seconds) = word.strip_prefix("wait:") {
+            self.wait = seconds.parse().ok().filter(|_| seconds.bytes().all(|byte| byte.is_ascii_digit()));
+            return self.wait.is_some();
+        } else if let Some(name) = word.strip_prefix("require=") {
+            // A label or a path can be had by anybody who attaches a disk.
+            self.require = Selector::parse(name)
+                .filter(|selector| matches!(selector, Selector::Uuid(_) | Selector::PartUuid(_)));
+            return self.require.is_some();
+        } else if let Some(selector) = Selector::parse(word) {
+            self.named.push(selector);
+        } else {
+            return false;
+        }
+        true
+    }
+}
+
+const KNOWN: &str =
+    "off, wait:SECONDS, LABEL=, UUID=, PARTUUID=, PARTLABEL=, /dev/…, require=UUID=, require=PARTUUID=";
+
+impl Selector {
+    /// `LABEL=…`, `UUID=…`, `PARTUUID=…`, `PARTLABEL=…` or a device's path.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        if word.starts_with("/dev/") {
+            return Some(Self::Device(word.into()));
+        }
+        let (kind, name) = word.split_once('=').filter(|(_, name)| !name.is_empty())?;
+        let name = name.trim_matches('"').to_owned();
+        Some(match kind {
+            "LABEL" => Self::Label(name),
+            "UUID" => Self::Uuid(name),
+            "PARTUUID" => Self::PartUuid(name),
+            "PARTLABEL" => Self::PartLabel(name),
+            _ => return None,
+        })
+    }
+
+    /// Whether only a partition table can tell.
+    pub(crate) fn needs_partition(&self) -> bool {
+        matches!(self, Self::PartUuid(_) | Self::PartLabel(_))
+    }
+
+    /// Whether this names the volume.
+    pub(crate) fn names(&self, volume: &Volume) -> bool {
+        let same = |known: &Option<String>, wanted: &str| {
+            known.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(wanted))
+        };
+        match self {
+            Self::Label(label) => volume.label.as_deref() == Some(label.as_bytes()),
+            Self::Uuid(uuid) => same(&volume.uuid, uuid),
+            Self::PartUuid(uuid) => same(&volume.partition.uuid, uuid),
+            Self::PartLabel(label) => volume.partition.label.as_deref() == Some(label),
+            Self::Device(path) => {
+                std::fs::canonicalize(path).unwrap_or_else(|_| path.clone()) == volume.device
+            }
+        }
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Label(label) => write!(f, "LABEL={label}"),
+            Self::Uuid(uuid) => write!(f, "UUID={uuid}"),
+            Self::PartUuid(uuid) => write!(f, "PARTUUID={uuid}"),
+            Self::PartLabel(label) => write!(f, "PARTLABEL={label}"),
+            Self::Device(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CommandLine => write!(f, "in lifeboat.rescue= on the kernel command line"),
+            Self::Baked => write!(f, "in LIFEBOAT_RESCUE= of the initramfs's /etc/default/lifeboat"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(command_line: &str, baked: &str) -> Settings {
+        Settings::from(Some(command_line).filter(|line| !line.is_empty()), Some(baked))
+    }
+
+    #[test]
+    fn without_settings_nothing_is_off_and_the_wait_is_five_minutes() {
+        let settings = Settings::from(None, None);
+        assert_eq!((settings.off, settings.wait), (None, 300));
+        assert!(settings.named.is_empty() && settings.require.is_none() && settings.complaints.is_empty());
+    }
+
+    #[test]
+    fn words_are_joined_by_commas() {
+        let settings = settings("wait:10,LABEL=Fix me,PARTUUID=ab-01,/dev/vdb2", "");
+        assert_eq!(settings.wait, 10);
+        assert_eq!(
+            settings.named,
+            [
+                Selector::Label("Fix me".into()),
+                Selector::PartUuid("ab-01".into()),
+                Selector::Device("/dev/vdb2".into())
+            ]
+        );
+    }
+
+    #[test]
+    fn the_command_line_wins_over_what_is_baked_in() {
+        let settings = settings("wait:10,UUID=a", "wait:20,UUID=b");
+        assert_eq!((settings.wait, settings.named), (10, vec![Selector::Uuid("a".into())]));
+    }
+
+    #[test]
+    fn what_is_baked_in_as_off_or_require_holds() {
+        assert_eq!(settings("LABEL=X", "off").off, Some(Place::Baked));
+        let required = settings("require=UUID=b,UUID=b", "require=UUID=a").require;
+        assert_eq!(required, Some(Selector::Uuid("a".into())));
+    }
+
+    #[test]
+    fn override_lets_the_command_line_undo_it() {
+        assert_eq!(settings("LABEL=X", "off,override").off, None);
+        assert_eq!(settings("", "off,override").off, Some(Place::Baked));
+        assert_eq!(settings("UUID=b", "require=UUID=a,override").require, None);
+        assert_eq!(settings("wait:1", "require=UUID=a,override").require, Some(Selector::Uuid("a".into())));
+        assert_eq!(settings("off", "override").off, Some(Place::CommandLine));
+    }
+
+    #[test]
+    fn a_bad_word_is_said_and_treated_as_not_given() {
+        for word in ["of", "wait:", "wait:+1", "wait:5m", "LABEL=", "require=LABEL=X", "override", "NAME=x"] {
+            let settings = settings(word, "");
+            assert_eq!(settings.complaints.len(), 1, "{word}");
+            assert!(
+                settings.complaints[0].contains("on the kernel command line"),
+                "{:?}",
+                settings.complaints
+            );
+            assert_eq!(Settings { complaints: Vec::new(), ..settings }, Settings::from(None, None), "{word}");
+        }
+    }
+}
