@@ -44,7 +44,7 @@ pub(crate) enum Patience {
 }
 
 /// A program that hangs while logins wait for the agent must not cost the keys that come after it.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// Runs a program; what it prints goes to the log of outputs.
 pub(crate) fn run(

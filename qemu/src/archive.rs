@@ -17,7 +17,7 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const ARCHITECTURE: &str = "amd64";
 
 /// Lists older than this are fetched again; a download that fails does so too.
-const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
+const FRESH: Duration = Duration::from_hours(24);
 
 /// One suite of the archive, such as `bookworm`, with its updates and security updates.
 #[derive(Debug)]
