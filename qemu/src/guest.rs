@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use crate::args::Kernel;
 use crate::cache::Cache;
 use crate::{packages, phase, run, setup};
-pub use tiny::{Modules, Tiny};
+pub use tiny::{Damage, Modules, Tiny};
 
 /// The scripts and files that guests are made with.
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/guest");

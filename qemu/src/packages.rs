@@ -74,6 +74,22 @@ mod tests {
         tree.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
     }
 
+    fn files_below(folder: &Path) -> Vec<PathBuf> {
+        let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        paths.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+    }
+
+    #[test]
+    fn every_hook_is_in_the_package() {
+        let manifest = fs::read_to_string(workspace().join("Cargo.toml")).unwrap();
+        let hooks = files_below(&workspace().join("initramfs-hooks"));
+        assert!(hooks.len() >= 4, "{hooks:?}");
+        for hook in hooks {
+            let path = hook.strip_prefix(workspace()).unwrap().display().to_string();
+            assert!(manifest.contains(&format!("[\"{path}\", \"usr/share/")), "Cargo.toml lacks {path}");
+        }
+    }
+
     #[test]
     fn the_copyright_file_names_each_crate_that_is_linked_in() {
         for package in NAMES {

@@ -18,10 +18,13 @@ use crate::scratch::Scratch;
 use crate::shell::{Output, Shell};
 
 /// How long any one thing is waited for.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// How many guests run at a time, over all processes: more are slower, for each takes a processor.
 const GUESTS_AT_A_TIME: u32 = 2;
+
+/// How long until it is tried again to start a guest when too many run.
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 /// A machine that is not running.
 #[derive(Debug, Clone)]
@@ -174,18 +177,17 @@ impl Machine {
 /// Waits until another guest may run; it may while this is held.
 fn turn(cache: &Cache) -> Result<File> {
     let folder = cache.folder(".locks")?;
-    let mut last = None;
-    for number in 0..GUESTS_AT_A_TIME {
-        let path = folder.join(format!("guest-{number}"));
-        let file = File::create(&path).with_context(|| format!("make {}", path.display()))?;
-        if file.try_lock().is_ok() {
-            return Ok(file);
+    loop {
+        for number in 0..GUESTS_AT_A_TIME {
+            let path = folder.join(format!("guest-{number}"));
+            let file = File::create(&path).with_context(|| format!("make {}", path.display()))?;
+            if file.try_lock().is_ok() {
+                return Ok(file);
+            }
         }
-        last = Some(file);
+        // Whichever ends first: a lock can be waited for, but only one at a time.
+        std::thread::sleep(BETWEEN_TRIES);
     }
-    let file = last.context("count guests")?;
-    file.lock().context("wait until another guest has ended")?;
-    Ok(file)
 }
 
 impl Vm {
@@ -199,6 +201,11 @@ impl Vm {
     pub fn wait_for_login(&mut self, host_name: &str) -> Result<()> {
         self.shell = None;
         self.wait_for(&format!("\n{host_name} login:"))
+    }
+
+    /// Types on the console.
+    pub fn type_line(&mut self, line: &str) -> Result<()> {
+        self.console.send(&format!("{line}\n"))
     }
 
     /// Logs in as root on the console, and gives what is shown until the prompt.

@@ -2,7 +2,7 @@
 //! each test makes the ones it needs.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -23,7 +23,23 @@ pub struct Tiny {
     label: String,
     host_name: String,
     files: Vec<(String, String)>,
+    without: Vec<String>,
     modules: Modules,
+    uuid: Option<String>,
+    damage: Damage,
+}
+
+/// What is wrong with the file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damage {
+    /// Nothing.
+    None,
+    /// The superblock is overwritten: no file system is recognized.
+    Superblock,
+    /// The journal, which is to be replayed, is overwritten: it can be looked at, but not mounted to be written.
+    Journal,
+    /// The superblock is whole, and what it leads to is not: it is recognized, but cannot be mounted.
+    Groups,
 }
 
 /// What the tiny guest has at /lib/modules.
@@ -46,8 +62,32 @@ impl Tiny {
             label: label.to_owned(),
             host_name: host_name.to_owned(),
             files: Vec::new(),
+            without: Vec::new(),
             modules: Modules::None,
+            uuid: None,
+            damage: Damage::None,
         }
+    }
+
+    /// Leaves a file out.
+    #[must_use]
+    pub fn without(mut self, path: &str) -> Self {
+        self.without.push(path.to_owned());
+        self
+    }
+
+    /// Gives the file system this UUID.
+    #[must_use]
+    pub fn uuid(mut self, uuid: &str) -> Self {
+        self.uuid = Some(uuid.to_owned());
+        self
+    }
+
+    /// Breaks the file system.
+    #[must_use]
+    pub fn damage(mut self, damage: Damage) -> Self {
+        self.damage = damage;
+        self
     }
 
     /// Adds a file.
@@ -70,12 +110,32 @@ impl Tiny {
         self.fill(guests, &tree).with_context(|| format!("fill {}", tree.display()))?;
         let image = scratch.join("image");
         let size = if self.modules == Modules::Usable { "256M" } else { "32M" };
-        run::program("mke2fs")
-            .args(["-q", "-F", "-t", "ext4", "-m", "0", "-E", "root_owner=0:0", "-L", &self.label, "-d"])
-            .args([&tree, &image])
-            .arg(size)
-            .run()?;
+        let mut make = run::program("mke2fs")
+            .args(["-q", "-F", "-t", "ext4", "-b", "1024", "-m", "0", "-E", "root_owner=0:0"])
+            // Small as it is, it would get no journal otherwise.
+            .args(["-J", "size=4", "-L", &self.label]);
+        if let Some(uuid) = &self.uuid {
+            make = make.args(["-U", uuid]);
+        }
+        make.arg("-d").args([&tree, &image]).arg(size).run()?;
+        self.break_it(&image).with_context(|| format!("damage {}", image.display()))?;
         Ok(image)
+    }
+
+    fn break_it(&self, image: &Path) -> Result<()> {
+        let debugfs = |request: &str| run::program("debugfs").args(["-w", "-R", request]).arg(image).run();
+        let block = match self.damage {
+            Damage::None => return Ok(()),
+            Damage::Superblock => 1,
+            Damage::Groups => 2,
+            Damage::Journal => {
+                debugfs("feature needs_recovery")?;
+                let blocks = debugfs("blocks <8>")?;
+                blocks.split_whitespace().next().context("find the journal")?.parse::<u64>()?
+            }
+        };
+        let file = fs::OpenOptions::new().write(true).open(image)?;
+        Ok(file.write_all_at(&[0xa5; 1024], block * 1024)?)
     }
 
     fn fill(&self, guests: &Guests, tree: &Path) -> Result<()> {
@@ -100,6 +160,9 @@ impl Tiny {
             let path = tree.join(path);
             fs::create_dir_all(path.parent().context("find the folder of a file")?)?;
             fs::write(&path, content)?;
+        }
+        for path in &self.without {
+            fs::remove_file(tree.join(path))?;
         }
         Ok(())
     }
