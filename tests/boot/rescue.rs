@@ -4,7 +4,8 @@
 use crate::scratch::Scratch;
 use std::process::Command;
 
-const LOOK: &str = "cat /run/lifeboat/rescue; ls -A /conf /run";
+/// What was decided, and whether init was steered.
+const LOOK: &str = "cat /run/lifeboat/rescue; grep ^ROOT= /conf/param.conf || echo not steered";
 
 /// A device whose content is an ext4 file system; a regular file, which can be probed but not mounted.
 fn with_volume(label: &str) -> Scratch {
@@ -25,8 +26,8 @@ fn without_a_rescue_volume_the_own_root_is_booted() {
     assert_eq!(ran.status, 0, "{}", ran.said);
     assert_eq!(
         ran.seen,
-        "BOOTED=own-root\nREASON=\"no volume is labelled RESCUE or UEC-rescue\"\nLOOKED_AT=vdz\n\
-         /conf:\n\n/run:\nlifeboat\n"
+        "BOOTED=own-root\nREASON=\"no volume is labelled RESCUE, UEC-rescue, RESCUE_VOL\"\nLOOKED_AT=vdz\n\
+         not steered\n"
     );
 }
 
@@ -36,7 +37,7 @@ fn a_volume_that_cannot_be_mounted_is_refused_with_its_reason() {
     assert_eq!(ran.status, 0, "{}", ran.said);
     assert!(ran.said.contains("/dev/vdz (ext4, label RESCUE) is ignored: "), "{}", ran.said);
     assert!(ran.seen.starts_with("BOOTED=own-root\n"), "{}", ran.seen);
-    assert!(ran.seen.ends_with("/conf:\n\n/run:\nlifeboat\n"), "{}", ran.seen);
+    assert!(ran.seen.ends_with("\nnot steered\n"), "{}", ran.seen);
 }
 
 #[test]
@@ -75,4 +76,63 @@ fn the_later_stage_looks_at_new_devices_only() {
     assert!(ran.said.contains("skipped: no rescue volume appeared since the first look"), "{}", ran.said);
     let ran = with_volume("RESCUE").run("rescue bottom", "true");
     assert!(ran.said.contains("skipped: /dev/vdz (ext4, label RESCUE) is ignored: "), "{}", ran.said);
+}
+
+#[test]
+fn init_asks_before_it_gives_up_unless_the_journey_is_off() {
+    let look = "grep -c '^panic()' /conf/param.conf; ls -A /conf";
+    let ran = with_volume("own").run("rescue premount", look);
+    assert_eq!(ran.seen, "1\nparam.conf\n", "{}", ran.said);
+    for cmdline in ["lifeboat.rescue=off", "lifeboat.rescue=wait:5,off", "lifeboat=off"] {
+        let ran = with_volume("own").cmdline(cmdline).run("rescue premount", "ls -A /conf");
+        assert_eq!(ran.seen, "", "{}", ran.said);
+    }
+}
+
+#[test]
+fn what_is_baked_in_holds_against_the_command_line() {
+    let ran = with_volume("RESCUE")
+        .file("etc/default/lifeboat", "# set by the builder\nLIFEBOAT_RESCUE='off'\n")
+        .cmdline("lifeboat.rescue=LABEL=RESCUE")
+        .run("rescue premount", "ls -A /conf");
+    assert_eq!((ran.status, ran.seen.as_str()), (0, ""));
+    assert!(ran.said.contains("skipped: `off` is in LIFEBOAT_RESCUE= of the initramfs"), "{}", ran.said);
+}
+
+#[test]
+fn a_bad_setting_is_said_and_not_used() {
+    let ran = with_volume("own").cmdline("lifeboat.rescue=wiat:5").run("rescue premount", "true");
+    assert_eq!(ran.status, 0);
+    assert!(
+        ran.said.contains("`wiat:5` in lifeboat.rescue= on the kernel command line is not understood"),
+        "{}",
+        ran.said
+    );
+}
+
+#[test]
+fn a_volume_that_is_not_the_required_one_is_refused_unopened() {
+    let ran = with_volume("RESCUE")
+        .file("etc/default/lifeboat", "LIFEBOAT_RESCUE=require=UUID=1-2-3\n")
+        .run("rescue premount", LOOK);
+    assert!(ran.said.contains("is ignored: only UUID=1-2-3 is accepted"), "{}", ran.said);
+    assert!(ran.seen.ends_with("\nnot steered\n"), "{}", ran.seen);
+}
+
+#[test]
+fn what_init_says_of_something_else_is_left_to_it() {
+    let ran = with_volume("own").run("rescue wait 'Spawning shell within the initramfs'", "ls -A /run");
+    assert_eq!((ran.status, ran.seen.as_str()), (1, ""), "{}", ran.said);
+}
+
+#[test]
+fn a_root_that_cannot_be_mounted_is_waited_for_once() {
+    let give_up = "rescue wait 'Failed to mount /dev/vdz as root file system.'";
+    let scratch = with_volume("own").cmdline("lifeboat.rescue=wait:1");
+    let ran =
+        scratch.run(give_up, &format!("grep WAITED /run/lifeboat/rescue; /lifeboat {give_up}; echo $?"));
+    assert_eq!(ran.status, 1);
+    assert!(ran.said.contains("attach a volume labelled RESCUE, UEC-rescue, RESCUE_VOL"), "{}", ran.said);
+    assert!(ran.said.contains("waiting 1 s"), "{}", ran.said);
+    assert_eq!(ran.seen, "WAITED=yes\nlifeboat: rescue: no rescue volume is attached\n1\n");
 }

@@ -29,7 +29,7 @@ pub(crate) fn release() -> String {
 }
 
 impl Scratch {
-    /// An initramfs without modules, and a root with an empty `lib/modules`.
+    /// An initramfs without modules, and a root with an init and an empty `lib/modules`.
     pub(crate) fn new() -> Self {
         let scratch = Self {
             directory: tempfile::tempdir().unwrap(),
@@ -44,7 +44,7 @@ impl Scratch {
             symlink(format!("/usr/{link}"), scratch.path(link)).unwrap();
         }
         fs::copy(env!("CARGO_BIN_EXE_lifeboat"), scratch.path("lifeboat")).unwrap();
-        scratch
+        scratch.file("root/sbin/init", "")
     }
 
     pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {

@@ -2,6 +2,8 @@
 //! built on demand; nothing here can pass without one having booted.
 
 mod agent;
+mod choice;
+mod failure;
 mod faults;
 mod lab;
 mod modules;
@@ -22,6 +24,8 @@ pub(crate) type Test = (&'static str, fn() -> Result<()>);
 /// The tests of a file; to add a file: a line here.
 const FILES: &[(&str, &[Test])] = &[
     ("agent", agent::TESTS),
+    ("choice", choice::TESTS),
+    ("failure", failure::TESTS),
     ("faults", faults::TESTS),
     ("modules", modules::TESTS),
     ("packages", packages::TESTS),

@@ -23,11 +23,11 @@ fn debian_own() -> Result<()> {
     let mut vm = machine()?.kernel(Kernel::Own).disk(debian()?).boot()?;
     vm.wait_for_login("own")?;
     must_say(&vm, "lifeboat: modules: skipped: the root already has modules for")?;
-    must_say(&vm, "lifeboat: rescue: skipped: no volume is labelled RESCUE or UEC-rescue")?;
+    must_say(&vm, "lifeboat: rescue: skipped: no volume is labelled RESCUE, UEC-rescue, RESCUE_VOL")?;
     must_say(&vm, "lifeboat: seed: skipped: no seed")?;
     must_not_say(&vm, "lifeboat-agent")?;
     ensure!(!vm.read("cat /proc/mounts")?.contains("/lib/modules"), "something is mounted at /lib/modules");
     let lines = vm.read("ls /run/lifeboat")?;
-    ensure!(lines == "rescue", "/run/lifeboat holds:\n{lines}");
+    ensure!(lines == "init\nrescue", "/run/lifeboat holds:\n{lines}");
     Ok(())
 }
