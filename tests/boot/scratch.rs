@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// What stands in for an initramfs while a test runs.
 pub(crate) struct Scratch {
@@ -26,6 +27,19 @@ pub(crate) struct Ran {
 /// The release that the program will see.
 pub(crate) fn release() -> String {
     fs::read_to_string("/proc/sys/kernel/osrelease").unwrap().trim().to_owned()
+}
+
+/// The kind of namespace that can be made here. In a chroot whose `/` is no mount point, its propagation cannot
+/// be changed; hence the unmounting at the end of each run.
+fn namespace() -> &'static [&'static str] {
+    static NAMESPACE: OnceLock<&[&str]> = OnceLock::new();
+    NAMESPACE.get_or_init(|| {
+        if !rustix::process::geteuid().is_root() {
+            return &["-Urm"];
+        }
+        let private = Command::new("unshare").args(["-m", "true"]).output().unwrap();
+        if private.status.success() { &["-m"] } else { &["-m", "--propagation", "unchanged"] }
+    })
 }
 
 impl Scratch {
@@ -89,13 +103,13 @@ impl Scratch {
             {}
             set +e
             chroot . /lifeboat {arguments} >said 2>&1; echo $? >status
-            chroot . /bin/sh -c "$2" >seen 2>&1"#,
+            chroot . /bin/sh -c "$2" >seen 2>&1
+            umount --lazy --recursive proc usr run root"#,
             self.before
         );
-        let root = rustix::process::geteuid().is_root();
-        let namespace = if root { "-m" } else { "-Urm" };
         let output = Command::new("unshare")
-            .args([namespace, "sh", "-c", &script, "sh"])
+            .args(namespace())
+            .args(["sh", "-c", &script, "sh"])
             .arg(self.directory.path())
             .arg(look)
             .env("rootmnt", "/root")
