@@ -6,7 +6,6 @@ use super::settings::Selector;
 use crate::state::write_whole;
 use crate::volume::Volume;
 use anyhow::{Context, Result};
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,17 +44,19 @@ pub(super) fn pin(
 }
 
 /// The disks of ignored volumes, but not the own root's.
-pub(super) fn ignored_disks(candidates: &[Candidate], own_disk: Option<&str>) -> BTreeSet<String> {
-    candidates
-        .iter()
-        .filter(|candidate| candidate.verdict != Verdict::Fit)
-        .map(|candidate| candidate.volume.disk.clone())
-        .filter(|disk| Some(disk.as_str()) != own_disk)
-        .collect()
+pub(super) fn ignored_disks(candidates: &[Candidate], own_disk: Option<&str>) -> Vec<String> {
+    let mut disks = Vec::new();
+    for candidate in candidates.iter().filter(|candidate| candidate.verdict != Verdict::Fit) {
+        let disk = &candidate.volume.disk;
+        if Some(disk.as_str()) != own_disk && !disks.contains(disk) {
+            disks.push(disk.clone());
+        }
+    }
+    disks
 }
 
 /// Takes the links below /dev/disk that lead to these disks, and that another disk has a claim to as well.
-pub(super) fn give_way(disks: &BTreeSet<String>, volumes: &[Volume]) -> Result<()> {
+pub(super) fn give_way(disks: &[String], volumes: &[Volume]) -> Result<()> {
     if disks.is_empty() {
         return Ok(());
     }
@@ -65,7 +66,7 @@ pub(super) fn give_way(disks: &BTreeSet<String>, volumes: &[Volume]) -> Result<(
     }
     write_whole(rules, &render_rules(disks), 0o644)?;
     // The booted system's udev may come to these devices only after something was mounted by a link.
-    let claimed: BTreeSet<String> = volumes
+    let claimed: Vec<String> = volumes
         .iter()
         .filter(|volume| disks.contains(&volume.disk))
         .flat_map(|volume| links(&volume.device))
@@ -78,7 +79,7 @@ pub(super) fn give_way(disks: &BTreeSet<String>, volumes: &[Volume]) -> Result<(
     Ok(())
 }
 
-fn render_rules(disks: &BTreeSet<String>) -> String {
+fn render_rules(disks: &[String]) -> String {
     let mut text =
         String::from("# Made by lifeboat: the links of ignored rescue volumes give way to others.\n");
     for disk in disks {
@@ -173,7 +174,7 @@ mod tests {
     fn whole_disks_give_way_but_not_the_own_one() {
         let candidates = [ignored(volume("/dev/vdb1", "u")), ignored(volume("/dev/vda3", "w"))];
         let disks = ignored_disks(&candidates, Some("vda"));
-        assert_eq!(disks.iter().collect::<Vec<_>>(), ["vdb"]);
+        assert_eq!(disks, ["vdb"]);
         assert!(
             render_rules(&disks).contains("DEVPATH==\"*/block/vdb|*/block/vdb/*\", OPTIONS+=\"link_priority")
         );

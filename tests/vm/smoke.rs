@@ -27,7 +27,7 @@ fn debian_own() -> Result<()> {
     must_say(&vm, "lifeboat: seed: skipped: no seed")?;
     must_not_say(&vm, "lifeboat-agent")?;
     ensure!(!vm.read("cat /proc/mounts")?.contains("/lib/modules"), "something is mounted at /lib/modules");
-    let lines = vm.read("ls /run/lifeboat")?;
+    let lines = vm.read("ls -1 /run/lifeboat")?;
     ensure!(lines == "init\nrescue", "/run/lifeboat holds:\n{lines}");
     Ok(())
 }
