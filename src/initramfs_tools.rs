@@ -120,6 +120,13 @@ pub(crate) fn steer(volume: &Volume, stuck: Option<&Stuck>) -> Result<()> {
     param_conf::write(&conf)
 }
 
+/// Makes init find the root that it missed at this device, and go on.
+pub(crate) fn found(root: &str, device: &Path) -> Result<()> {
+    let mut conf = Conf::default();
+    conf.found_at(root, &device.to_string_lossy());
+    param_conf::write(&conf)
+}
+
 /// Makes init start the root's ordinary init, after a rescue volume took the place of the own root.
 pub(crate) fn forget_own_init() -> Result<()> {
     let mut conf = Conf::default();

@@ -22,8 +22,9 @@ pub(super) fn pin(
     volumes: &[Volume],
     candidates: &[Candidate],
 ) -> Result<Option<Volume>> {
-    let named: Vec<&Volume> =
-        volumes.iter().filter(|volume| volume.file_system().is_some() && own_root.names(volume)).collect();
+    // All devices of one btrfs have its UUID.
+    let single = |volume: &&Volume| volume.file_system().is_some() && volume.kind != "btrfs";
+    let named: Vec<&Volume> = volumes.iter().filter(single).filter(|volume| own_root.names(volume)).collect();
     let ignored = |volume: &&Volume| {
         candidates
             .iter()

@@ -31,7 +31,8 @@ pub(crate) fn run(parameters: &Parameters, message: &str, mode: Mode) -> Result<
         return Ok(Outcome::GaveUp("switched off".into()));
     }
     let own_root = initramfs_tools::own_root();
-    let mut attempt = Attempt { settings, own_root, stuck, so_far: SoFar::read()? };
+    let so_far = SoFar::read()?;
+    let mut attempt = Attempt { settings, own_root, stuck, waited_before: so_far.waited, so_far };
     if let Some(failed) = attempt.so_far.rescue.take() {
         return attempt.after_a_failed_volume(failed, message);
     }
@@ -80,6 +81,8 @@ struct Attempt {
     settings: Settings,
     own_root: Option<String>,
     stuck: Stuck,
+    /// In an earlier call: what was tried then is not tried again, or init and we would go round for ever.
+    waited_before: Waited,
     so_far: SoFar,
 }
 
@@ -118,16 +121,25 @@ impl Attempt {
             carry_out(&record, Some(&self.stuck))?;
             return Ok(Some(Outcome::Loud(text)));
         }
-        Ok(self
-            .missing_root(&scan.volumes)
-            .map(|volume| Outcome::Loud(format!("{volume} is the root that was missing; going on with it"))))
+        match self.missing_root(&scan.volumes) {
+            Some((root, volume)) if self.waited_before == Waited::NotYet => {
+                let text = format!("{volume} is the root that was missing; going on with it");
+                let decision = Decision::OwnRoot { reason: text.clone() };
+                let so_far = SoFar { waited: Waited::Once, ..self.so_far.clone() };
+                Record { decision, so_far }.write()?;
+                initramfs_tools::found(root, &volume.device)?;
+                Ok(Some(Outcome::Loud(text)))
+            }
+            _ => Ok(None),
+        }
     }
 
-    /// init looks for it again by itself when it is asked to go on.
-    fn missing_root<'a>(&self, volumes: &'a [Volume]) -> Option<&'a Volume> {
+    fn missing_root<'a>(&'a self, volumes: &'a [Volume]) -> Option<(&'a str, &'a Volume)> {
         let Stuck::Missing(root) = &self.stuck else { return None };
         let selector = Selector::parse(root)?;
-        volumes.iter().find(|volume| volume.file_system().is_some() && selector.names(volume))
+        let volume =
+            volumes.iter().find(|volume| volume.file_system().is_some() && selector.names(volume))?;
+        Some((root, volume))
     }
 
     fn wait(&mut self, message: &str) -> Result<Outcome> {

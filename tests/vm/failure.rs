@@ -20,6 +20,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_volume_saves_a_machine_without_root_parameter", saved_without_root_parameter),
     ("a_volume_saves_a_machine_whose_root_holds_no_init", saved_without_init),
     ("a_missing_root_that_appears_is_booted", root_appears),
+    ("a_root_whose_uuid_is_written_in_capitals_is_booted", capitals),
     ("another_disk_ends_no_wait", other_disk),
     ("without_a_volume_panic_reboots_after_the_wait", reboots),
     ("without_a_volume_and_without_panic_there_is_a_shell", || ends_in_a_shell("lifeboat.rescue=wait:2")),
@@ -125,6 +126,16 @@ fn root_appears() -> Result<()> {
     vm.wait_for_login("own")?;
     must_say(&vm, "is the root that was missing; going on with it")?;
     must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n"])
+}
+
+/// init does not find it, and we do: without going round for ever.
+fn capitals() -> Result<()> {
+    const UUID: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0abc";
+    let parameter = format!("root=UUID={}", UUID.to_uppercase());
+    let mut vm = machine()?.disk(root().uuid(UUID)).parameter(&parameter).boot()?;
+    vm.wait_for_login("own")?;
+    must_say(&vm, "is the root that was missing; going on with it")?;
+    must_not_say(&vm, WAITING)
 }
 
 fn other_disk() -> Result<()> {
