@@ -1,12 +1,15 @@
 //! Paths inside a root: an absolute or hostile symbolic link stays inside it.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, openat2, readlinkat, statat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+
+/// What is read from a root is settings, tables and indexes: the largest, modules.dep, has under 1 MiB.
+const LARGEST_FILE: u64 = 16 << 20;
 
 /// A directory taken as `/`. Paths given to its functions have no leading `/`.
 pub(crate) struct Root {
@@ -49,11 +52,21 @@ impl Root {
         Ok(fd.map(|fd| Self { fd, path: self.path.join(path) }))
     }
 
-    /// The content of a file; `None` when it is not there.
+    /// The content of a file; `None` when it is not there. A pipe or a device, which might never end, is an
+    /// error, and so is a file beyond all reason.
     pub(crate) fn read(&self, path: impl AsRef<Path>) -> Result<Option<Vec<u8>>> {
-        let Some(fd) = self.open_at(path.as_ref(), OFlags::RDONLY)? else { return Ok(None) };
+        let path = path.as_ref();
+        let Some(fd) = self.open_at(path, OFlags::RDONLY | OFlags::NONBLOCK)? else { return Ok(None) };
+        let describe = || format!("read {}", self.show(path));
+        let stat = rustix::fs::fstat(&fd).with_context(describe)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            bail!("{}: it is no regular file", describe());
+        }
         let mut content = Vec::new();
-        File::from(fd).read_to_end(&mut content).with_context(|| format!("read {}", self.show(path)))?;
+        File::from(fd).take(LARGEST_FILE + 1).read_to_end(&mut content).with_context(describe)?;
+        if content.len() as u64 > LARGEST_FILE {
+            bail!("{}: it has more than {} MiB", describe(), LARGEST_FILE >> 20);
+        }
         Ok(Some(content))
     }
 
@@ -123,7 +136,7 @@ impl Root {
             Ok(fd) => Ok(Some(fd)),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(Errno::NOSYS) => {
-                anyhow::bail!(
+                bail!(
                     "open {}: this kernel has no openat2 (Linux 5.6 or later is needed)",
                     self.show(path)
                 )
@@ -181,6 +194,17 @@ mod tests {
         assert!(root.has_entry("finished").unwrap());
         assert!(!root.holds("finished").unwrap());
         assert!(!root.has_entry("other").unwrap());
+    }
+
+    #[test]
+    fn what_might_never_end_is_not_read() {
+        let (directory, root) = scratch();
+        let mode = Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(CWD, directory.path().join("pipe"), FileType::Fifo, mode, 0).unwrap();
+        assert!(root.read("pipe").unwrap_err().to_string().ends_with("/pipe: it is no regular file"));
+        let sparse = File::create(directory.path().join("sparse")).unwrap();
+        sparse.set_len(LARGEST_FILE + 1).unwrap();
+        assert!(root.read("sparse").unwrap_err().to_string().ends_with("it has more than 16 MiB"));
     }
 
     #[test]
