@@ -1,6 +1,7 @@
 //! State files below /run/lifeboat, which survive the switch of root: `KEY=value` lines in the syntax of
 //! systemd's `EnvironmentFile=`, so that a shell, a unit and the agent can read them.
 
+use crate::kmsg::is_plain;
 use anyhow::{Context, Result};
 use rustix::fs::{Mode, OFlags};
 use std::fmt::Write as _;
@@ -41,7 +42,7 @@ impl State {
     /// Writes `/run/lifeboat/NAME` whole or not at all.
     pub(crate) fn write(&self, name: &str, mode: u32) -> Result<()> {
         create_directory()?;
-        write_whole(&Path::new(DIRECTORY).join(name), &self.render(), mode)
+        write_whole(&Path::new(DIRECTORY).join(name), self.render().as_bytes(), mode)
     }
 }
 
@@ -51,13 +52,13 @@ pub(crate) fn create_directory() -> Result<()> {
 }
 
 /// Writes a file under a temporary name beside it and renames it into place.
-pub(crate) fn write_whole(path: &Path, text: &str, mode: u32) -> Result<()> {
+pub(crate) fn write_whole(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let temporary = path.with_extension("lifeboat-new");
     let write = || -> Result<()> {
         // O_EXCL with the final mode: at no time can others read what is secret.
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let mut file = File::from(rustix::fs::open(&temporary, flags, Mode::from_raw_mode(mode))?);
-        file.write_all(text.as_bytes())?;
+        file.write_all(content)?;
         fs::rename(&temporary, path)?;
         Ok(())
     };
@@ -111,8 +112,8 @@ fn quote(value: &str) -> String {
         match character {
             '"' | '\\' | '`' | '$' => quoted.extend(['\\', character]),
             // A line is a line: whoever needs the byte itself will not find it in a label or a name.
-            _ if character.is_control() => quoted.push('?'),
-            _ => quoted.push(character),
+            _ if is_plain(character) => quoted.push(character),
+            _ => quoted.push('?'),
         }
     }
     quoted.push('"');
@@ -168,7 +169,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("seed");
-        write_whole(&path, "A=b\n", 0o600).unwrap();
+        write_whole(&path, b"A=b\n", 0o600).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
     }
@@ -179,7 +180,7 @@ mod tests {
         let path = directory.path().join("taken");
         fs::create_dir(&path).unwrap();
         fs::write(path.join("inside"), "").unwrap();
-        write_whole(&path, "A=b\n", 0o600).unwrap_err();
+        write_whole(&path, b"A=b\n", 0o600).unwrap_err();
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct FileSystem {
     /// Its name for libblkid and for mount(2).
     pub(crate) name: &'static CStr,
     /// The options with which it can be looked at without a write: no journal is replayed, and a copy of a
-    /// mounted file system is not refused.
+    /// mounted file system is not refused. A superblock of ext's may ask for a kernel panic on an error.
     pub(crate) untouched: &'static CStr,
     /// Whether it can be written to at all.
     pub(crate) nature: Nature,
@@ -34,9 +34,9 @@ pub(crate) enum Nature {
 
 /// To add one: a line here, and its driver in the build hook.
 pub(crate) const FILE_SYSTEMS: &[FileSystem] = &[
-    FileSystem { name: c"ext4", untouched: c"noload", nature: Nature::Writable },
-    FileSystem { name: c"ext3", untouched: c"noload", nature: Nature::Writable },
-    FileSystem { name: c"ext2", untouched: c"", nature: Nature::Writable },
+    FileSystem { name: c"ext4", untouched: c"noload,errors=continue", nature: Nature::Writable },
+    FileSystem { name: c"ext3", untouched: c"noload,errors=continue", nature: Nature::Writable },
+    FileSystem { name: c"ext2", untouched: c"errors=continue", nature: Nature::Writable },
     FileSystem { name: c"xfs", untouched: c"norecovery,nouuid", nature: Nature::Writable },
     FileSystem { name: c"btrfs", untouched: c"rescue=nologreplay", nature: Nature::Writable },
     FileSystem { name: c"vfat", untouched: c"", nature: Nature::Writable },
@@ -273,7 +273,7 @@ mod tests {
         assert_eq!(volume.kind, "ext4");
         assert_eq!(volume.label.as_deref(), Some(&b"RESCUE"[..]));
         assert_eq!(volume.uuid.as_deref(), Some("6f1e2b1c-0f63-4c7e-9a53-0d2f4a4c1a11"));
-        assert_eq!(volume.file_system().unwrap().untouched, c"noload");
+        assert_eq!(volume.file_system().unwrap().untouched, c"noload,errors=continue");
     }
 
     #[test]

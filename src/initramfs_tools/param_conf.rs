@@ -36,13 +36,13 @@ read_fstab_entry() {
 
 /// What lifeboat's part of the file says.
 #[derive(Default)]
-pub(super) struct Conf {
+pub(crate) struct Conf {
     lines: String,
 }
 
 /// What init still does where it was stuck, once the root is mounted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum After {
+pub(crate) enum After {
     /// Nothing that matters.
     Nothing,
     /// It goes on to mount what it could not check: that one call of `mount` is to do nothing.
@@ -51,12 +51,12 @@ pub(super) enum After {
 
 impl Conf {
     /// Assigns a variable of init's.
-    pub(super) fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.push(&format!("{name}={}", quote(value)));
     }
 
     /// Makes init find `root` at `device`.
-    pub(super) fn found_at(&mut self, root: &str, device: &str) {
+    pub(crate) fn found_at(&mut self, root: &str, device: &str) {
         self.push(&format!(
             "resolve_device() {{\n\tcase \"$1\" in\n\t{}) echo {} ;;\n\t\
              *) ( . /scripts/functions; resolve_device \"$1\" ) ;;\n\tesac\n}}",
@@ -66,12 +66,12 @@ impl Conf {
     }
 
     /// Lets lifeboat cover the root's fstab before init reads it.
-    pub(super) fn before_fstab_is_read(&mut self) {
+    pub(crate) fn before_fstab_is_read(&mut self) {
         self.push(READ_FSTAB);
     }
 
     /// Makes init mount the root that the variables name, from within its `panic()`, after these assignments.
-    pub(super) fn go_on(&mut self, assignments: &[(&str, &str)], after: After) {
+    pub(crate) fn go_on(&mut self, assignments: &[(&str, &str)], after: After) {
         let mut commands = String::new();
         for (name, value) in assignments {
             // Writing to a String cannot fail.
@@ -89,9 +89,10 @@ impl Conf {
         writeln!(self.lines, "{line}").unwrap_or_default();
     }
 
-    /// The whole file: what others left in it, and our part in place of our earlier one.
-    fn render(&self, existing: &str) -> String {
-        let others = match (existing.split_once(BEGIN), existing.split_once(END)) {
+    /// The whole file: what others left in it, and our part in place of our earlier one, which ends at the last
+    /// such line: a value may hold one too.
+    pub(crate) fn render(&self, existing: &str) -> String {
+        let others = match (existing.split_once(BEGIN), existing.rsplit_once(END)) {
             (Some((before, _)), Some((_, after))) => format!("{before}{after}"),
             _ => existing.to_owned(),
         };
@@ -101,12 +102,12 @@ impl Conf {
 }
 
 /// Writes our part of the file, whole or not at all.
-pub(super) fn write(conf: &Conf) -> Result<()> {
+pub(crate) fn write(conf: &Conf) -> Result<()> {
     let existing = match fs::read_to_string(PATH) {
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
         other => other.with_context(|| format!("read {PATH}"))?,
     };
-    write_whole(Path::new(PATH), &conf.render(&existing), 0o644)
+    write_whole(Path::new(PATH), conf.render(&existing).as_bytes(), 0o644)
 }
 
 fn quote(value: &str) -> String {

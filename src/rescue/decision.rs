@@ -1,6 +1,7 @@
 //! /run/lifeboat/rescue: what was decided and why, for the later stage, the admin and the agent.
 
 use super::settings::Selector;
+use crate::kmsg::escape;
 use crate::state::{self, State};
 use crate::volume::Volume;
 use anyhow::Result;
@@ -37,7 +38,7 @@ impl fmt::Display for Original {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Volume(volume) => write!(f, "{volume}"),
-            Self::Named(name) => write!(f, "root={name}"),
+            Self::Named(name) => write!(f, "root={}", escape(name.as_bytes())),
             Self::Unknown => write!(f, "an unknown root"),
         }
     }
@@ -142,7 +143,7 @@ impl Record {
         self.state().write(NAME, 0o644)
     }
 
-    fn state(&self) -> State {
+    pub(super) fn state(&self) -> State {
         let mut state = State::default();
         match &self.decision {
             Decision::OwnRoot { reason } => {

@@ -4,7 +4,6 @@
 use super::settings::Selector;
 use crate::kmsg::escape;
 use crate::volume::Volume;
-use std::fmt::Write as _;
 
 /// What stands above a generated fstab.
 const HEAD: &str = "# Made by lifeboat for this rescue boot; the file on the volume is unchanged.\n";
@@ -12,56 +11,102 @@ const HEAD: &str = "# Made by lifeboat for this rescue boot; the file on the vol
 /// An fstab in which nothing leads to another disk than the rescue volume's own: `/` is the device that is
 /// mounted, entries that would resolve to another disk go to the own disk's partition of that identity, and
 /// what has none there is commented out.
-pub(super) fn rewrite(fstab: &str, rescue: &Volume, volumes: &[Volume]) -> String {
-    let mut text = String::from(HEAD);
-    for line in fstab.lines() {
-        let (note, line) = match entry(line) {
-            Some((source, point)) => rewrite_entry(line, source, point, rescue, volumes),
-            None => (None, line.to_owned()),
-        };
-        if let Some(note) = note {
-            // Writing to a String cannot fail.
-            writeln!(text, "# lifeboat: {note}").unwrap_or_default();
+pub(super) fn rewrite(fstab: &[u8], rescue: &Volume, volumes: &[Volume]) -> Vec<u8> {
+    let mut text = HEAD.as_bytes().to_vec();
+    // Some readers end a line at a NUL, others pass it over.
+    let fstab: Vec<u8> = fstab.iter().copied().filter(|byte| *byte != 0).collect();
+    for line in fstab.split_inclusive(|byte| *byte == b'\n') {
+        match Entry::parse(line).and_then(|entry| entry.change(rescue, volumes).map(|change| (entry, change)))
+        {
+            Some((entry, Change::Source { device, note })) => {
+                text.extend_from_slice(note.as_bytes());
+                text.extend_from_slice(entry.before);
+                text.extend_from_slice(device.as_bytes());
+                text.extend_from_slice(entry.after);
+            }
+            Some((_, Change::Comment { note })) => {
+                text.extend_from_slice(note.as_bytes());
+                text.push(b'#');
+                text.extend_from_slice(line);
+            }
+            None => text.extend_from_slice(line),
         }
-        text.push_str(&line);
-        text.push('\n');
     }
     text
 }
 
-/// The first two fields of an entry.
-fn entry(line: &str) -> Option<(&str, &str)> {
-    let mut fields = line.split_whitespace();
-    let source = fields.next().filter(|source| !source.starts_with('#'))?;
-    Some((source, fields.next()?))
+/// A line that is an entry, as libmount and init read it: fields apart by blanks, with octal escapes in them.
+struct Entry<'a> {
+    before: &'a [u8],
+    after: &'a [u8],
+    source: String,
+    point: Vec<u8>,
 }
 
-fn rewrite_entry(
-    line: &str,
-    source: &str,
-    point: &str,
-    rescue: &Volume,
-    volumes: &[Volume],
-) -> (Option<String>, String) {
-    let from = escape(source.as_bytes());
-    let moved_to = |volume: &Volume| {
-        let device = volume.device.display().to_string();
-        let changed = line.replacen(source, &device, 1);
-        if device == source { (None, changed) } else { (Some(format!("was {from}")), changed) }
-    };
-    if point == "/" {
-        return moved_to(rescue);
+/// What becomes of an entry.
+enum Change {
+    Source { device: String, note: String },
+    Comment { note: String },
+}
+
+impl<'a> Entry<'a> {
+    fn parse(line: &'a [u8]) -> Option<Self> {
+        let start = line.iter().position(|byte| !is_blank(*byte))?;
+        let (before, rest) = line.split_at_checked(start)?;
+        let end = rest.iter().position(|byte| is_blank(*byte))?;
+        let (source, after) = rest.split_at_checked(end)?;
+        let point = after.split(|byte| is_blank(*byte)).find(|field| !field.is_empty())?;
+        let source = String::from_utf8_lossy(&unescape(source)).into_owned();
+        (!source.starts_with('#')).then(|| Self { before, after, source, point: unescape(point) })
     }
-    let Some(selector) = Selector::parse(source) else { return (None, line.to_owned()) };
-    let named = || volumes.iter().filter(|volume| selector.names(volume));
-    // A device's name says nothing about what is on it: the disks may have been in another order.
-    match named().find(|volume| volume.disk == rescue.disk) {
-        Some(own) => moved_to(own),
-        None if named().next().is_some() => {
-            (Some(format!("{from} is on another disk than {}", rescue.device.display())), format!("#{line}"))
+
+    fn is_root(&self) -> bool {
+        self.point.starts_with(b"/")
+            && self.point.split(|byte| *byte == b'/').all(|name| name.is_empty() || name == b".")
+    }
+
+    /// `None`: it can stay as it is.
+    fn change(&self, rescue: &Volume, volumes: &[Volume]) -> Option<Change> {
+        let from = escape(self.source.as_bytes());
+        let moved_to = |volume: &Volume| {
+            let device = volume.device.display().to_string();
+            (device != self.source)
+                .then(|| Change::Source { device, note: format!("# lifeboat: was {from}\n") })
+        };
+        if self.is_root() {
+            return moved_to(rescue);
         }
-        None => (None, line.to_owned()),
+        let selector = Selector::parse(&self.source)?;
+        let named = || volumes.iter().filter(|volume| selector.names(volume));
+        // A device's name says nothing about what is on it: the disks may have been in another order.
+        if let Some(own) = named().find(|volume| volume.disk == rescue.disk) {
+            return moved_to(own);
+        }
+        named().next()?;
+        let device = rescue.device.display();
+        Some(Change::Comment { note: format!("# lifeboat: {from} is on another disk than {device}\n") })
     }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n')
+}
+
+/// `\040` is a blank, and so on.
+fn unescape(field: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let mut rest = field;
+    while let Some((first, after)) = rest.split_first() {
+        let octal = |byte: &u8| matches!(byte, b'0'..=b'7').then(|| u32::from(byte - b'0'));
+        let code = match (first, after) {
+            (b'\\', [a, b, c, ..]) => octal(a).zip(octal(b)).zip(octal(c)),
+            _ => None,
+        };
+        let code = code.and_then(|((a, b), c)| u8::try_from(a * 64 + b * 8 + c).ok());
+        rest = if code.is_some() { after.get(3..).unwrap_or_default() } else { after };
+        plain.push(code.unwrap_or(*first));
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -88,6 +133,10 @@ mod tests {
             volume("/dev/vdb1", "vdb", "RESCUE", "root"),
             volume("/dev/vdb2", "vdb", "BOOT", "boot"),
         ]
+    }
+
+    fn rewrite(fstab: &str, rescue: &Volume, volumes: &[Volume]) -> String {
+        String::from_utf8(super::rewrite(fstab.as_bytes(), rescue, volumes)).unwrap()
     }
 
     #[test]
@@ -135,5 +184,32 @@ UUID=nowhere none swap sw 0 0
         let machine = machine();
         let fstab = "\n   # UUID=boot /boot\nUUID=boot\n";
         assert_eq!(rewrite(fstab, &machine[3], &machine), format!("{HEAD}{fstab}"));
+    }
+
+    #[test]
+    fn an_entry_is_what_its_escapes_stand_for() {
+        let machine = machine();
+        for line in ["LABEL=h\\157me /home", "UUID=\\150ome\t/home", "LABEL=ho\0me /home"] {
+            let text = rewrite(&format!("{line} ext4 defaults 0 2\n"), &machine[3], &machine);
+            assert!(text.contains("\n#"), "{text}");
+        }
+        for point in ["\\057", "//", "/./"] {
+            let text = rewrite(&format!("LABEL=x {point} ext4\n"), &machine[3], &machine);
+            assert!(text.ends_with(&format!("\n/dev/vdb1 {point} ext4\n")), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_blank_for_others_is_none_here() {
+        let machine = machine();
+        let fstab = "LABEL=home\u{a0} /mnt ext4\nLABEL=home\u{b} /mnt ext4\n";
+        assert_eq!(rewrite(fstab, &machine[3], &machine), format!("{HEAD}{fstab}"));
+    }
+
+    #[test]
+    fn an_entry_that_is_not_touched_keeps_its_bytes() {
+        let machine = machine();
+        let fstab = b"LABEL=\xf6 /mnt/\xf6 ext4 defaults\r\n\xff\n";
+        assert_eq!(super::rewrite(fstab, &machine[3], &machine), [HEAD.as_bytes(), fstab].concat());
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn give_way(disks: &[String], volumes: &[Volume]) -> Result<()> {
     if let Some(directory) = rules.parent() {
         fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
     }
-    write_whole(rules, &render_rules(disks), 0o644)?;
+    write_whole(rules, render_rules(disks).as_bytes(), 0o644)?;
     // The booted system's udev may come to these devices only after something was mounted by a link.
     let claimed: Vec<String> = volumes
         .iter()

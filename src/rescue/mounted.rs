@@ -44,10 +44,10 @@ pub(super) fn cover(root: &Path, rescue: &Volume, original: &Original, volumes: 
 }
 
 /// A file that is not there is left so.
-fn cover_file(root: &Root, name: &str, generate: impl Fn(&str) -> String) -> Result<()> {
+fn cover_file(root: &Root, name: &str, generate: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
     let path = format!("etc/{name}");
     let Some(text) = root.read(&path)? else { return Ok(()) };
     let generated = Path::new(state::DIRECTORY).join(name);
-    write_whole(&generated, &generate(&String::from_utf8_lossy(&text)), 0o644)?;
+    write_whole(&generated, &generate(&text), 0o644)?;
     mounts::cover(root, &path, &generated).with_context(|| format!("cover {}", root.show(&path)))
 }

@@ -1,6 +1,7 @@
 //! Tells whoever reads the console or logs in that this is a rescue system, and how to leave it.
 
 use super::decision::Original;
+use crate::kmsg::escape;
 use crate::state::{remove_if_there, write_whole};
 use crate::volume::Volume;
 use anyhow::{Context, Result};
@@ -15,13 +16,13 @@ pub(crate) fn write(rescue: &Volume, original: &Original) -> Result<()> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
     }
-    write_whole(path, &text(rescue, original), 0o644)
+    write_whole(path, text(rescue, original).as_bytes(), 0o644)
 }
 
 /// What agetty shows above its prompt: the rescue system's own text and the notice, in which a backslash would
 /// be special. (agetty reads /run/issue.d only where there is no /etc/issue.)
-pub(crate) fn issue(own: &str, rescue: &Volume, original: &Original) -> String {
-    format!("{own}{}", text(rescue, original).replace('\\', "\\\\"))
+pub(crate) fn issue(own: &[u8], rescue: &Volume, original: &Original) -> Vec<u8> {
+    [own, text(rescue, original).replace('\\', "\\\\").as_bytes()].concat()
 }
 
 /// Takes the notice back.
@@ -29,7 +30,7 @@ pub(crate) fn forget() -> Result<()> {
     remove_if_there(Path::new(MOTD))
 }
 
-fn text(rescue: &Volume, original: &Original) -> String {
+pub(super) fn text(rescue: &Volume, original: &Original) -> String {
     let original = match original {
         Original::Volume(volume) => {
             let options = volume
@@ -39,8 +40,7 @@ fn text(rescue: &Volume, original: &Original) -> String {
             format!("The original root is {volume}. To look at it:\n    mount -o {options} {device} /mnt\n")
         }
         Original::Named(name) => {
-            let name = crate::kmsg::escape(name.as_bytes());
-            format!("The original root is root={name}; no such device was found.\n")
+            format!("The original root is root={}; no such device was found.\n", escape(name.as_bytes()))
         }
         Original::Unknown => String::from("The kernel command line names no original root (no root=).\n"),
     };
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn the_own_issue_stays_above_the_notice_and_nothing_in_it_is_special() {
         let rescue = volume("/dev/vdb", "ext4", "RES\u{1}");
-        let text = issue("Debian \\n \\l\n", &rescue, &Original::Unknown);
+        let text = String::from_utf8(issue(b"Debian \\n \\l\n", &rescue, &Original::Unknown)).unwrap();
         assert!(text.starts_with("Debian \\n \\l\n\n*** RESCUE SYSTEM ***\n"), "{text}");
         assert!(text.contains("label RES\\\\u{1})"), "{text}");
     }

@@ -166,7 +166,10 @@ impl Selector {
             known.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(wanted))
         };
         match self {
-            Self::Label(label) => volume.label.as_deref() == Some(label.as_bytes()),
+            // What was no UTF-8 in a command line or an fstab is none on the disk either.
+            Self::Label(label) => {
+                volume.label.as_deref().is_some_and(|known| String::from_utf8_lossy(known) == *label)
+            }
             Self::Uuid(uuid) => same(&volume.uuid, uuid),
             Self::PartUuid(uuid) => same(&volume.partition.uuid, uuid),
             Self::PartLabel(label) => volume.partition.label.as_deref() == Some(label),
