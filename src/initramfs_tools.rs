@@ -1,6 +1,6 @@
 //! The only files that know initramfs-tools: what its init exports to stage scripts, and how it is steered.
 
-mod param_conf;
+pub(crate) mod param_conf;
 
 use crate::state::{self, State};
 use crate::volume::{Nature, Volume};

@@ -1,8 +1,9 @@
 //! The boot program: each journey (rescue, modules, seed) is a process of its own, called by its own line
 //! in an initramfs's stage script.
 
-mod args;
+#![cfg_attr(fuzzing, no_main, allow(dead_code, reason = "fuzz/ has an entry of its own"))]
 
+mod args;
 mod cmdline;
 mod consoles;
 mod ffi;
@@ -24,6 +25,9 @@ use std::process::ExitCode;
 /// In seconds. A journey takes well under one; one that is stuck, on a device that does not answer, must not
 /// hold up the boot for good.
 const LONGEST_JOURNEY: u32 = 30;
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| rescue::hostile::check(data));
 
 fn main() -> ExitCode {
     let (journey, mode) = match args::parse(std::env::args_os().skip(1)) {

@@ -6,6 +6,8 @@ pub(crate) mod bottom;
 mod candidate;
 mod decision;
 mod fstab;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod identity;
 pub(crate) mod mounted;
 mod notice;

@@ -6,6 +6,7 @@ pub mod bench;
 pub mod by_hand;
 pub mod cache;
 pub mod console;
+pub mod damage;
 pub mod demo;
 pub mod disk;
 pub mod guest;

@@ -54,12 +54,20 @@ const BUILD: &[Need] = &[
 
 const CHECKS: &[Need] = &[
     Need { package: "shellcheck", why: "checks the shell scripts", there: There::Program("shellcheck") },
+    Need {
+        package: "busybox-static",
+        why: "reads what is written for its shell",
+        there: There::Program("busybox"),
+    },
     Need { package: "lintian", why: "checks the packages", there: There::Program("lintian") },
 ];
 
 const GUESTS: &[Need] = &[
     Need { package: QEMU, why: "boots guests", there: There::Program("qemu-system-x86_64") },
     Need { package: "e2fsprogs", why: "makes disks", there: There::Program("mke2fs") },
+    Need { package: "xfsprogs", why: "makes disks", there: There::Program("mkfs.xfs") },
+    Need { package: "btrfs-progs", why: "makes disks", there: There::Program("mkfs.btrfs") },
+    Need { package: "dosfstools", why: "makes disks", there: There::Program("mkfs.vfat") },
     Need { package: "cpio", why: "packs initramfs images", there: There::Program("cpio") },
 ];
 
