@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "these tests start the program")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod damage;
 mod modules;
 mod rescue;
 mod scratch;
