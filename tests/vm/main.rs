@@ -5,6 +5,7 @@ mod agent;
 mod choice;
 mod failure;
 mod faults;
+mod hostile;
 mod lab;
 mod modules;
 mod packages;
@@ -27,6 +28,7 @@ const FILES: &[(&str, &[Test])] = &[
     ("choice", choice::TESTS),
     ("failure", failure::TESTS),
     ("faults", faults::TESTS),
+    ("hostile", hostile::TESTS),
     ("modules", modules::TESTS),
     ("packages", packages::TESTS),
     ("rescue", rescue::TESTS),

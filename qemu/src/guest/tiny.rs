@@ -1,7 +1,9 @@
 //! The tiny guest: a static busybox, a login prompt and the harness's shell. Its disk is made in a moment, so
 //! each test makes the ones it needs.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -20,9 +22,11 @@ const APPLETS: &str = "sh cat ls find grep wc stat stty mount umount touch mkdir
 /// The disk of a tiny guest.
 #[derive(Debug, Clone)]
 pub struct Tiny {
-    label: String,
+    label: Vec<u8>,
     host_name: String,
     files: Vec<(String, String)>,
+    programs: Vec<PathBuf>,
+    pipes: Vec<String>,
     without: Vec<String>,
     modules: Modules,
     uuid: Option<String>,
@@ -57,11 +61,13 @@ pub enum Modules {
 
 impl Tiny {
     /// A disk with this label, whose guest has this host name in its login prompt.
-    pub fn new(label: &str, host_name: &str) -> Self {
+    pub fn new(label: impl AsRef<[u8]>, host_name: &str) -> Self {
         Self {
-            label: label.to_owned(),
+            label: label.as_ref().to_owned(),
             host_name: host_name.to_owned(),
             files: Vec::new(),
+            programs: Vec::new(),
+            pipes: Vec::new(),
             without: Vec::new(),
             modules: Modules::None,
             uuid: None,
@@ -97,6 +103,20 @@ impl Tiny {
         self
     }
 
+    /// Adds a named pipe.
+    #[must_use]
+    pub fn pipe(mut self, path: &str) -> Self {
+        self.pipes.push(path.to_owned());
+        self
+    }
+
+    /// Adds a static program to /bin.
+    #[must_use]
+    pub fn program(mut self, program: &Path) -> Self {
+        self.programs.push(program.to_owned());
+        self
+    }
+
     /// Sets what is at /lib/modules.
     #[must_use]
     pub fn modules(mut self, modules: Modules) -> Self {
@@ -113,7 +133,8 @@ impl Tiny {
         let mut make = run::program("mke2fs")
             .args(["-q", "-F", "-t", "ext4", "-b", "1024", "-m", "0", "-E", "root_owner=0:0"])
             // Small as it is, it would get no journal otherwise.
-            .args(["-J", "size=4", "-L", &self.label]);
+            .args(["-J", "size=4", "-L"])
+            .arg(OsStr::from_bytes(&self.label));
         if let Some(uuid) = &self.uuid {
             make = make.args(["-U", uuid]);
         }
@@ -160,6 +181,13 @@ impl Tiny {
             let path = tree.join(path);
             fs::create_dir_all(path.parent().context("find the folder of a file")?)?;
             fs::write(&path, content)?;
+        }
+        for program in &self.programs {
+            let name = program.file_name().context("name a program")?;
+            fs::copy(program, tree.join("bin").join(name))?;
+        }
+        for path in &self.pipes {
+            run::program("mkfifo").arg(tree.join(path)).run()?;
         }
         for path in &self.without {
             fs::remove_file(tree.join(path))?;
