@@ -136,10 +136,7 @@ impl Root {
             Ok(fd) => Ok(Some(fd)),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(Errno::NOSYS) => {
-                bail!(
-                    "open {}: this kernel has no openat2 (Linux 5.6 or later is needed)",
-                    self.show(path)
-                )
+                bail!("open {}: this kernel has no openat2 (Linux 5.6 or later is needed)", self.show(path))
             }
             Err(error) => Err(error).with_context(|| format!("open {}", self.show(path))),
         }
