@@ -303,4 +303,58 @@ mod tests {
         names.sort_unstable_by(|a, b| natural_order(a, b));
         assert_eq!(names, ["vda", "vda2", "vda10", "vdb", "vdaa"]);
     }
+    /// Writes over an image, and probes it.
+    fn probe_with(path: &Path, bytes: &[u8], at: u64) -> Volume {
+        use std::os::unix::fs::FileExt;
+        let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+        file.write_all_at(bytes, at).unwrap();
+        probe(path).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_labelled_file_system_inside_a_locked_volume_is_not_seen() {
+        let (_directory, path) = image("RESCUE");
+        let mut header = b"LUKS\xba\xbe\x00\x01".to_vec();
+        header.resize(592, 0);
+        let volume = probe_with(&path, &header, 0);
+        assert_eq!((volume.kind.as_str(), volume.label.as_deref()), ("crypto_LUKS", None));
+        assert!(volume.file_system().is_none());
+    }
+
+    #[test]
+    fn a_labelled_file_system_inside_a_member_of_an_array_is_not_seen() {
+        let (_directory, path) = image("RESCUE");
+        // Metadata 1.0, at the end of the device: the file system begins where the device does.
+        let at = (2048_u64 << 10) - 8192;
+        let mut superblock = [0_u8; 256];
+        superblock[..8].copy_from_slice(b"\xfc\x4e\x2b\xa9\x01\x00\x00\x00");
+        superblock[32..44].copy_from_slice(b"machine:root");
+        superblock[144..152].copy_from_slice(&(at / 512).to_le_bytes());
+        let volume = probe_with(&path, &superblock, at);
+        assert_eq!(volume.kind, "linux_raid_member");
+        assert!(volume.file_system().is_none());
+    }
+
+    #[test]
+    fn a_labelled_file_system_inside_a_physical_volume_is_not_seen() {
+        let (_directory, path) = image("RESCUE");
+        let mut label = [0_u8; 512];
+        label[..8].copy_from_slice(b"LABELONE");
+        label[8..16].copy_from_slice(&1_u64.to_le_bytes());
+        label[20..24].copy_from_slice(&32_u32.to_le_bytes());
+        label[24..32].copy_from_slice(b"LVM2 001");
+        label[32..64].copy_from_slice(b"abcdefghijklmnopqrstuvwxyz012345");
+        let checksum = lvm2_checksum(&label[20..]);
+        label[16..20].copy_from_slice(&checksum.to_le_bytes());
+        let volume = probe_with(&path, &label, 512);
+        assert_eq!(volume.kind, "LVM2_member");
+        assert!(volume.file_system().is_none());
+    }
+
+    fn lvm2_checksum(bytes: &[u8]) -> u32 {
+        bytes.iter().fold(0xf597_a6cf, |sum, byte| {
+            (0..8)
+                .fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg()))
+        })
+    }
 }
