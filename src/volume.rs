@@ -200,7 +200,7 @@ pub(crate) fn is_read_only(name: &str) -> bool {
 }
 
 /// The device's directory in sysfs, or for a partition that of its disk.
-fn disk(name: &str) -> PathBuf {
+pub(crate) fn disk(name: &str) -> PathBuf {
     let path = Path::new(SYS_BLOCK).join(name);
     let mut disk = fs::canonicalize(&path).unwrap_or(path);
     if disk.join("partition").try_exists().unwrap_or(false) {

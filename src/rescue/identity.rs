@@ -4,7 +4,7 @@
 use super::candidate::{Candidate, Verdict};
 use super::settings::Selector;
 use crate::state::write_whole;
-use crate::volume::Volume;
+use crate::volume::{self, Volume};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::fs;
@@ -65,7 +65,8 @@ pub(super) fn give_way(disks: &[String], volumes: &[Volume]) -> Result<()> {
     if let Some(directory) = rules.parent() {
         fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
     }
-    write_whole(rules, render_rules(disks).as_bytes(), 0o644)?;
+    let paths: Vec<PathBuf> = disks.iter().map(|disk| volume::disk(disk)).collect();
+    write_whole(rules, render_rules(&paths).as_bytes(), 0o644)?;
     // The booted system's udev may come to these devices only after something was mounted by a link.
     let claimed: Vec<String> = volumes
         .iter()
@@ -80,16 +81,16 @@ pub(super) fn give_way(disks: &[String], volumes: &[Volume]) -> Result<()> {
     Ok(())
 }
 
-fn render_rules(disks: &[String]) -> String {
+/// `disks`: their directories in sysfs, for only some buses have their disks in one that is named `block`.
+fn render_rules(disks: &[PathBuf]) -> String {
     let mut text =
         String::from("# Made by lifeboat: the links of ignored rescue volumes give way to others.\n");
     for disk in disks {
+        let path = Path::new("/").join(disk.strip_prefix("/sys").unwrap_or(disk));
+        let path = path.display();
         // Writing to a String cannot fail.
-        writeln!(
-            text,
-            "SUBSYSTEM==\"block\", DEVPATH==\"*/block/{disk}|*/block/{disk}/*\", OPTIONS+=\"link_priority=-100\""
-        )
-        .unwrap_or_default();
+        writeln!(text, "SUBSYSTEM==\"block\", DEVPATH==\"{path}|{path}/*\", OPTIONS+=\"link_priority=-100\"")
+            .unwrap_or_default();
     }
     text
 }
@@ -176,9 +177,18 @@ mod tests {
         let candidates = [ignored(volume("/dev/vdb1", "u")), ignored(volume("/dev/vda3", "w"))];
         let disks = ignored_disks(&candidates, Some("vda"));
         assert_eq!(disks, ["vdb"]);
-        assert!(
-            render_rules(&disks).contains("DEVPATH==\"*/block/vdb|*/block/vdb/*\", OPTIONS+=\"link_priority")
-        );
+    }
+
+    #[test]
+    fn a_rule_matches_a_disk_wherever_its_bus_puts_it() {
+        for path in
+            ["pci0000:00/0000:00:05.0/virtio2/block/vdb", "pci0000:00/0000:00:06.0/nvme/nvme0/nvme0n1"]
+        {
+            let rules = render_rules(&[Path::new("/sys/devices").join(path)]);
+            let rule =
+                format!("DEVPATH==\"/devices/{path}|/devices/{path}/*\", OPTIONS+=\"link_priority=-100\"");
+            assert!(rules.contains(&rule), "{rules}");
+        }
     }
 
     #[test]
