@@ -1,6 +1,7 @@
 //! A volume that is labelled or named as a rescue volume: is it fit to be booted from, and before which other?
 
 use super::Claim;
+use super::fstab::has_usr;
 use super::settings::Settings;
 use crate::mounts::Untouched;
 use crate::root::Root;
@@ -117,7 +118,9 @@ fn judge(root: &Root) -> Result<Verdict> {
             return Ok(Verdict::Fit);
         }
     }
-    Ok(Verdict::NoInit)
+    // Its /sbin can be a link into a /usr of its own, which is not mounted here.
+    let elsewhere = root.has_entry("sbin")? && root.read("etc/fstab")?.is_some_and(|fstab| has_usr(&fstab));
+    Ok(if elsewhere { Verdict::Fit } else { Verdict::NoInit })
 }
 
 #[cfg(test)]
@@ -170,6 +173,30 @@ mod tests {
                 symlink("/config", root.join("etc")).unwrap();
             }),
             Verdict::Finished("etc/rescuevol-ignore")
+        );
+    }
+
+    #[test]
+    fn an_init_in_a_usr_that_the_volumes_fstab_mounts_is_believed_in() {
+        let with = |fstab: &'static str| {
+            verdict(move |root| {
+                symlink("usr/sbin", root.join("sbin")).unwrap();
+                fs::create_dir(root.join("etc")).unwrap();
+                fs::write(root.join("etc/fstab"), fstab).unwrap();
+            })
+        };
+        assert_eq!(with("UUID=u / ext4 defaults 0 1\nLABEL=usr\t/usr/ ext4 ro"), Verdict::Fit);
+        assert_eq!(with("UUID=u / ext4\n#UUID=v /usr ext4\nUUID=w /usr/local ext4\n"), Verdict::NoInit);
+    }
+
+    #[test]
+    fn data_with_an_fstab_in_it_is_not_booted() {
+        assert_eq!(
+            verdict(|root| {
+                fs::create_dir(root.join("etc")).unwrap();
+                fs::write(root.join("etc/fstab"), "UUID=u /usr ext4 defaults 0 2\n").unwrap();
+            }),
+            Verdict::NoInit
         );
     }
 

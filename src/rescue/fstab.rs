@@ -35,6 +35,11 @@ pub(super) fn rewrite(fstab: &[u8], rescue: &Volume, volumes: &[Volume]) -> Vec<
     text
 }
 
+/// Whether an fstab has an entry for /usr, which init mounts before it looks for the root's init.
+pub(super) fn has_usr(fstab: &[u8]) -> bool {
+    fstab.split(|byte| *byte == b'\n').filter_map(Entry::parse).any(|entry| entry.is_at(&[b"usr"]))
+}
+
 /// A line that is an entry, as libmount and init read it: fields apart by blanks, with octal escapes in them.
 struct Entry<'a> {
     before: &'a [u8],
@@ -60,9 +65,10 @@ impl<'a> Entry<'a> {
         (!source.starts_with('#')).then(|| Self { before, after, source, point: unescape(point) })
     }
 
-    fn is_root(&self) -> bool {
-        self.point.starts_with(b"/")
-            && self.point.split(|byte| *byte == b'/').all(|name| name.is_empty() || name == b".")
+    /// Whether it is mounted at the path of these names.
+    fn is_at(&self, path: &[&[u8]]) -> bool {
+        let names = self.point.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
+        self.point.starts_with(b"/") && names.eq(path.iter().copied())
     }
 
     /// `None`: it can stay as it is.
@@ -73,7 +79,7 @@ impl<'a> Entry<'a> {
             (device != self.source)
                 .then(|| Change::Source { device, note: format!("# lifeboat: was {from}\n") })
         };
-        if self.is_root() {
+        if self.is_at(&[]) {
             return moved_to(rescue);
         }
         let selector = Selector::parse(&self.source)?;
