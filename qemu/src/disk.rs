@@ -17,6 +17,57 @@ pub enum Disk {
     Tiny(Tiny),
 }
 
+/// How a disk is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bus {
+    /// /dev/vda and so on.
+    Virtio,
+    /// /dev/sda and so on, each on a controller of its own.
+    Scsi,
+    /// /dev/nvme0n1 and so on, each a controller of its own.
+    Nvme,
+    /// /dev/sda and so on, by libata; Debian's cloud kernel has no driver for SATA.
+    Ata,
+    /// /dev/sr0 and so on.
+    Cd,
+}
+
+/// A disk and how it is connected.
+#[derive(Debug, Clone)]
+pub(crate) struct Connected {
+    pub(crate) disk: Disk,
+    pub(crate) bus: Bus,
+    pub(crate) serial: String,
+}
+
+impl Connected {
+    /// The words with which qemu connects it.
+    pub(crate) fn words(&self, number: usize, image: &Path, snapshot: &str) -> Vec<String> {
+        // A comma in a value is written twice.
+        let image = image.display().to_string().replace(',', ",,");
+        let (snapshot, media) = match self.bus {
+            Bus::Cd => ("off", "cdrom"),
+            _ => (snapshot, "disk"),
+        };
+        let drive =
+            format!("if=none,id=disk{number},format=raw,media={media},snapshot={snapshot},file={image}");
+        let end = format!("drive=disk{number},serial={}", self.serial);
+        let controller = format!("virtio-scsi-pci,id=scsi{number}");
+        let devices = match self.bus {
+            Bus::Virtio => vec![format!("virtio-blk-pci,{end}")],
+            Bus::Nvme => vec![format!("nvme,{end}")],
+            Bus::Ata => vec![format!("ide-hd,{end}")],
+            Bus::Scsi => vec![controller, format!("scsi-hd,bus=scsi{number}.0,{end}")],
+            Bus::Cd => vec![controller, format!("scsi-cd,bus=scsi{number}.0,{end}")],
+        };
+        let mut words = vec!["-drive".to_owned(), drive];
+        for device in devices {
+            words.extend(["-device".to_owned(), device]);
+        }
+        words
+    }
+}
+
 impl Disk {
     /// The image to attach, made in the folder if need be, and qemu's word for whether it is to be kept as it is.
     pub(crate) fn image(&self, guests: &Guests, folder: &Path) -> Result<(PathBuf, &'static str)> {

@@ -1,5 +1,6 @@
 //! What is booted: Debian and tiny guests, and the kernels they are booted with. Built on demand, then cached.
 
+mod medium;
 mod tiny;
 
 use std::fs;
@@ -10,6 +11,7 @@ use anyhow::{Context, Result};
 use crate::args::Kernel;
 use crate::cache::Cache;
 use crate::{packages, phase, run, setup};
+pub use medium::{FileSystem, MBR_PARTITION_UUID, PARTITION_LABEL, PARTITION_UUID, Table};
 pub use tiny::{Damage, Modules, Tiny};
 
 /// The scripts and files that guests are made with.
@@ -115,6 +117,11 @@ impl Guests {
     /// The folder with a package that lifeboat takes the place of.
     pub fn neighbours(&self) -> PathBuf {
         self.base.join("neighbours")
+    }
+
+    /// Makes a tiny guest's image in an existing folder.
+    pub fn make(&self, tiny: &Tiny, folder: &Path) -> Result<PathBuf> {
+        tiny.image(self, folder)
     }
 
     fn busybox(&self) -> PathBuf {

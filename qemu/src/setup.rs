@@ -65,9 +65,13 @@ const CHECKS: &[Need] = &[
 const GUESTS: &[Need] = &[
     Need { package: QEMU, why: "boots guests", there: There::Program("qemu-system-x86_64") },
     Need { package: "e2fsprogs", why: "makes disks", there: There::Program("mke2fs") },
-    Need { package: "xfsprogs", why: "makes disks", there: There::Program("mkfs.xfs") },
-    Need { package: "btrfs-progs", why: "makes disks", there: There::Program("mkfs.btrfs") },
-    Need { package: "dosfstools", why: "makes disks", there: There::Program("mkfs.vfat") },
+    Need { package: "xfsprogs", why: "makes xfs volumes", there: There::Program("mkfs.xfs") },
+    Need { package: "btrfs-progs", why: "makes btrfs volumes", there: There::Program("mkfs.btrfs") },
+    Need { package: "dosfstools", why: "makes vfat volumes", there: There::Program("mkfs.vfat") },
+    Need { package: "mtools", why: "fills vfat volumes", there: There::Program("mcopy") },
+    Need { package: "squashfs-tools", why: "makes squashfs volumes", there: There::Program("mksquashfs") },
+    Need { package: "xorriso", why: "makes iso9660 volumes", there: There::Program("xorriso") },
+    Need { package: "fdisk", why: "makes partition tables", there: There::Program("sfdisk") },
     Need { package: "cpio", why: "packs initramfs images", there: There::Program("cpio") },
 ];
 

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::args::Kernel;
 use crate::cache::Cache;
 use crate::console::Console;
-use crate::disk::Disk;
+use crate::disk::{Bus, Connected, Disk};
 use crate::guest::{Guests, Initramfs, PASSWORD};
 use crate::qmp::Qmp;
 use crate::run::{self, Program, Running};
@@ -32,7 +32,7 @@ pub struct Machine {
     guests: Guests,
     kernel: Kernel,
     initramfs: Initramfs,
-    disks: Vec<Disk>,
+    disks: Vec<Connected>,
     parameters: Vec<String>,
     megabytes: u32,
     on_reboot: OnReboot,
@@ -75,8 +75,15 @@ impl Machine {
 
     /// Attaches a disk after those there are: /dev/vda, /dev/vdb and so on.
     #[must_use]
-    pub fn disk(mut self, disk: impl Into<Disk>) -> Self {
-        self.disks.push(disk.into());
+    pub fn disk(self, disk: impl Into<Disk>) -> Self {
+        let serial = format!("disk{}", self.disks.len());
+        self.disk_on(Bus::Virtio, &serial, disk)
+    }
+
+    /// Attaches a disk with this serial number to another bus.
+    #[must_use]
+    pub fn disk_on(mut self, bus: Bus, serial: &str, disk: impl Into<Disk>) -> Self {
+        self.disks.push(Connected { disk: disk.into(), bus, serial: serial.to_owned() });
         self
     }
 
@@ -160,15 +167,10 @@ impl Machine {
         if self.on_reboot == OnReboot::End {
             program = program.arg("-no-reboot");
         }
-        for (number, disk) in self.disks.iter().enumerate() {
-            let (image, snapshot) = disk.image(&self.guests, &folder.join(format!("disk{number}")))?;
-            // A comma in a value is written twice.
-            let image = image.display().to_string().replace(',', ",,");
-            program = program
-                .arg("-drive")
-                .arg(format!("if=none,id=disk{number},format=raw,snapshot={snapshot},file={image}"))
-                .arg("-device")
-                .arg(format!("virtio-blk-pci,drive=disk{number},serial=disk{number}"));
+        for (number, connected) in self.disks.iter().enumerate() {
+            let (image, snapshot) =
+                connected.disk.image(&self.guests, &folder.join(format!("disk{number}")))?;
+            program = program.args(connected.words(number, &image, snapshot));
         }
         Ok(program)
     }

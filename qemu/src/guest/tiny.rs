@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::medium::{self, FileSystem, Recipe, Table};
 use super::{FILES, Guests};
 use crate::run;
 
@@ -31,6 +32,8 @@ pub struct Tiny {
     modules: Modules,
     uuid: Option<String>,
     damage: Damage,
+    file_system: FileSystem,
+    table: Table,
 }
 
 /// What is wrong with the file system.
@@ -44,6 +47,12 @@ pub enum Damage {
     Journal,
     /// The superblock is whole, and what it leads to is not: it is recognized, but cannot be mounted.
     Groups,
+    /// The journal is sound, and was not replayed yet.
+    Unreplayed,
+    /// What is wrong is small, and fsck repairs it without asking.
+    Repairable,
+    /// A file cannot be read: the rest can be mounted, but fsck wants to be asked.
+    Unrepairable,
 }
 
 /// What the tiny guest has at /lib/modules.
@@ -72,6 +81,8 @@ impl Tiny {
             modules: Modules::None,
             uuid: None,
             damage: Damage::None,
+            file_system: FileSystem::Ext4,
+            table: Table::None,
         }
     }
 
@@ -93,6 +104,20 @@ impl Tiny {
     #[must_use]
     pub fn damage(mut self, damage: Damage) -> Self {
         self.damage = damage;
+        self
+    }
+
+    /// Puts the guest on another file system than ext4.
+    #[must_use]
+    pub fn on(mut self, file_system: FileSystem) -> Self {
+        self.file_system = file_system;
+        self
+    }
+
+    /// Puts the file system into the second partition of such a table.
+    #[must_use]
+    pub fn partitioned(mut self, table: Table) -> Self {
+        self.table = table;
         self
     }
 
@@ -129,24 +154,28 @@ impl Tiny {
         let tree = scratch.join("tree");
         self.fill(guests, &tree).with_context(|| format!("fill {}", tree.display()))?;
         let image = scratch.join("image");
-        let size = if self.modules == Modules::Usable { "256M" } else { "32M" };
-        let mut make = run::program("mke2fs")
-            .args(["-q", "-F", "-t", "ext4", "-b", "1024", "-m", "0", "-E", "root_owner=0:0"])
-            // Small as it is, it would get no journal otherwise.
-            .args(["-J", "size=4", "-L"])
-            .arg(OsStr::from_bytes(&self.label));
-        if let Some(uuid) = &self.uuid {
-            make = make.args(["-U", uuid]);
-        }
-        make.arg("-d").args([&tree, &image]).arg(size).run()?;
+        let recipe = Recipe {
+            file_system: self.file_system,
+            label: OsStr::from_bytes(&self.label),
+            uuid: self.uuid.as_deref(),
+            megabytes: if self.modules == Modules::Usable { 256 } else { 32 },
+        };
+        recipe.make(&tree, &image)?;
         self.break_it(&image).with_context(|| format!("damage {}", image.display()))?;
-        Ok(image)
+        medium::partition(self.table, image)
     }
 
     fn break_it(&self, image: &Path) -> Result<()> {
         let debugfs = |request: &str| run::program("debugfs").args(["-w", "-R", request]).arg(image).run();
+        let debugfs_all = |requests: &str| {
+            run::program("debugfs").args(["-w", "-f", "-"]).arg(image).input(requests).run().map(drop)
+        };
         let block = match self.damage {
             Damage::None => return Ok(()),
+            Damage::Unreplayed => return debugfs_all("jo\njw -b 20000 /etc/hostname\njc\n"),
+            // As after an error that the kernel has met: fsck looks at everything.
+            Damage::Repairable => return debugfs_all("ssv state 2\nclri /etc/damaged\n"),
+            Damage::Unrepairable => return debugfs_all("ssv state 2\nsif /etc/damaged block[0] 0xffff\n"),
             Damage::Superblock => 1,
             Damage::Groups => 2,
             Damage::Journal => {
@@ -175,6 +204,7 @@ impl Tiny {
             fs::copy(Path::new(FILES).join(from), tree.join(to))?;
             fs::set_permissions(tree.join(to), fs::Permissions::from_mode(0o755))?;
         }
+        fs::write(tree.join("etc/damaged"), "what a damage is done to\n")?;
         fs::write(tree.join("etc/hostname"), format!("{}\n", self.host_name))?;
         self.fill_modules(guests, tree)?;
         for (path, content) in &self.files {
