@@ -10,7 +10,7 @@ Usage: lifeboat [--dry-run] JOURNEY
 
 Journeys, each called by its own line in an initramfs's stage script:
   rescue premount   before the root is mounted: boot from a volume labelled RESCUE
-  rescue block      while init waits for a missing root: boot from a volume that appears
+  rescue block ROOT while init waits for a missing root: boot from a volume that appears
   rescue wait TEXT  when init gives up: boot from a volume that is attached now, or wait for one
   rescue mounted    once a rescue volume is mounted: let its fstab lead to no other disk
   rescue bottom     with the root mounted: tell the admin, or pivot to a volume that appeared late
@@ -44,8 +44,8 @@ pub(crate) enum Invocation {
 pub(crate) enum Journey {
     /// `lifeboat rescue premount`
     RescuePremount,
-    /// `lifeboat rescue block`
-    RescueBlock,
+    /// `lifeboat rescue block ROOT`: what init waits for.
+    RescueBlock(String),
     /// `lifeboat rescue wait TEXT`: what init told its `panic()`.
     RescueWait(String),
     /// `lifeboat rescue mounted`
@@ -60,7 +60,6 @@ pub(crate) enum Journey {
 
 const JOURNEYS: &[(&[&str], Journey)] = &[
     (&["rescue", "premount"], Journey::RescuePremount),
-    (&["rescue", "block"], Journey::RescueBlock),
     (&["rescue", "mounted"], Journey::RescueMounted),
     (&["rescue", "bottom"], Journey::RescueBottom),
     (&["modules"], Journey::Modules),
@@ -94,16 +93,17 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Inv
             _ => return Err(argument.unexpected().into()),
         }
     }
-    if let [first, second, text] = words.as_slice()
-        && [first.as_str(), second] == ["rescue", "wait"]
-    {
-        return Ok(Invocation::Run { journey: Journey::RescueWait(text.clone()), mode });
-    }
-    match JOURNEYS.iter().find(|(spelling, _)| *spelling == words) {
-        Some((_, journey)) => Ok(Invocation::Run { journey: journey.clone(), mode }),
-        None if words.is_empty() => bail!("no journey given"),
-        None => bail!("unknown journey `{}`", words.join(" ")),
-    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let journey = match words.as_slice() {
+        ["rescue", "block", root] => Journey::RescueBlock((*root).to_owned()),
+        ["rescue", "wait", text] => Journey::RescueWait((*text).to_owned()),
+        [] => bail!("no journey given"),
+        words => match JOURNEYS.iter().find(|(spelling, _)| *spelling == words) {
+            Some((_, journey)) => journey.clone(),
+            None => bail!("unknown journey `{}`", words.join(" ")),
+        },
+    };
+    Ok(Invocation::Run { journey, mode })
 }
 
 #[cfg(test)]
@@ -128,6 +128,7 @@ mod tests {
         let parsed = parse(["rescue", "wait", said].map(OsString::from)).unwrap();
         assert_eq!(parsed, Invocation::Run { journey: Journey::RescueWait(said.into()), mode: Mode::Apply });
         assert!(parse_words("rescue wait").is_err());
+        assert!(parse_words("rescue block").is_err());
     }
 
     #[test]

@@ -3,10 +3,15 @@
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io::Read;
+use std::time::{Duration, Instant};
 
 const CONSOLES: &str = "/proc/consoles";
+
+/// In lines: a line that never ends its noise must not hold up the boot.
+const TYPED_AHEAD: usize = 64;
 
 /// All consoles that can be read from.
 pub(crate) struct Consoles(Vec<File>);
@@ -21,12 +26,21 @@ pub(crate) enum Woken {
 }
 
 impl Consoles {
-    /// Opens them; those that cannot be opened are left out.
-    pub(crate) fn open() -> Result<Self> {
-        let text = std::fs::read_to_string(CONSOLES).with_context(|| format!("read {CONSOLES}"))?;
+    /// Opens them; those that cannot be opened are left out. What was typed before is not an answer to what
+    /// nobody could read yet.
+    pub(crate) fn open() -> Self {
+        let text = std::fs::read_to_string(CONSOLES).unwrap_or_default();
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let files = names(&text).filter_map(|name| open(format!("/dev/{name}"), flags, Mode::empty()).ok());
-        Ok(Self(files.map(File::from).collect()))
+        let mut consoles = Self(files.map(File::from).collect());
+        for file in &mut consoles.0 {
+            for _ in 0..TYPED_AHEAD {
+                if !read_line(file) {
+                    break;
+                }
+            }
+        }
+        consoles
     }
 
     /// No console: nobody can end a wait.
@@ -36,19 +50,29 @@ impl Consoles {
 
     /// Waits for Enter on any of them; `time` is bounded by a second.
     pub(crate) fn wait(&mut self, milliseconds: u32) -> Result<Woken> {
-        let time = Timespec { tv_sec: 0, tv_nsec: i64::from(milliseconds.min(999)) * 1_000_000 };
+        let milliseconds = milliseconds.min(999);
+        let time = Timespec { tv_sec: 0, tv_nsec: i64::from(milliseconds) * 1_000_000 };
+        let end = Instant::now() + Duration::from_millis(milliseconds.into());
         let mut polled: Vec<PollFd> = self.0.iter().map(|file| PollFd::new(file, PollFlags::IN)).collect();
-        poll(&mut polled, Some(&time)).context("wait for the consoles")?;
+        match poll(&mut polled, Some(&time)) {
+            Err(Errno::INTR) => return Ok(Woken::ByTime),
+            other => other.context("wait for the consoles")?,
+        };
         let ready: Vec<bool> = polled.iter().map(|fd| fd.revents().contains(PollFlags::IN)).collect();
         for (file, ready) in self.0.iter_mut().zip(ready) {
-            // A terminal is readable once a line is complete; what was typed must not reach the shell.
-            let mut line = [0; 256];
-            if ready && file.read(&mut line).is_ok_and(|length| length > 0) {
+            if ready && read_line(file) {
                 return Ok(Woken::ByEnter);
             }
         }
+        // A console that nobody is connected to wakes at once, and again and again.
+        std::thread::sleep(end.saturating_duration_since(Instant::now()));
         Ok(Woken::ByTime)
     }
+}
+
+/// A terminal is readable once a line is complete; what was typed must not reach the shell.
+fn read_line(file: &mut File) -> bool {
+    file.read(&mut [0; 256]).is_ok_and(|length| length > 0)
 }
 
 fn names(consoles: &str) -> impl Iterator<Item = &str> {

@@ -109,7 +109,8 @@ pub(crate) enum ReadOnly {
     Off,
 }
 
-/// Ends this process by SIGALRM when it is still running after `seconds`, however it is stuck.
+/// Ends this process by SIGALRM when it is still running after `seconds`. One that waits for a
+/// device within the kernel ends only when the kernel gives that up.
 pub(crate) fn end_after(seconds: u32) {
     unsafe extern "C" {
         safe fn alarm(seconds: u32) -> u32;

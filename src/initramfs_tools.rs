@@ -65,6 +65,13 @@ pub(crate) fn own_init() -> Option<String> {
     variable("init")
 }
 
+/// Whether a script that runs later makes the root that init is looked for in.
+pub(crate) fn root_is_made_later() -> bool {
+    ["ostree", "updateroot"]
+        .iter()
+        .any(|script| Path::new("/scripts/init-bottom").join(script).try_exists().unwrap_or(false))
+}
+
 /// Whether `panic=` forbids a shell: then no key may end a wait either.
 pub(crate) fn forbids_a_shell() -> bool {
     variable("panic").is_some()
@@ -127,29 +134,51 @@ pub(crate) fn found(root: &str, device: &Path) -> Result<()> {
     param_conf::write(&conf)
 }
 
-/// Makes init start the root's ordinary init, after a rescue volume took the place of the own root.
-pub(crate) fn forget_own_init() -> Result<()> {
+/// Makes init run the scripts that assemble and unlock once more, for a device that appeared.
+pub(crate) fn look_again() -> Result<()> {
     let mut conf = Conf::default();
-    conf.set("init", "/sbin/init");
+    conf.look_again();
     param_conf::write(&conf)
 }
 
+/// Makes init start this init of the root's.
+pub(crate) fn use_init(init: &str) -> Result<()> {
+    let mut conf = Conf::default();
+    conf.set("init", init);
+    param_conf::write(&conf)
+}
+
+/// The init that the kernel command line named, while a rescue volume takes the root's place.
+pub(crate) fn kept_init() -> Result<String> {
+    Ok(state::read(KEPT, "init")?.unwrap_or_default())
+}
+
 /// Takes steering back, after the rescue volume could not be mounted, and makes init mount its own root.
-pub(crate) fn restore(stuck: &Stuck) -> Result<()> {
+/// `own`: the device of that, for what the command line names may be the volume's copy.
+pub(crate) fn restore(stuck: &Stuck, own: Option<&Path>) -> Result<()> {
     let mut values = Vec::new();
     for name in OWN {
         values.push((name, state::read(KEPT, name)?.unwrap_or_default()));
     }
-    let mut assignments: Vec<(&str, &str)> =
-        values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let own = own.map(Path::to_string_lossy);
+    let mut assignments: Vec<(&str, &str)> = Vec::new();
+    for (name, value) in &values {
+        let value = own.as_deref().filter(|_| *name == "ROOT").unwrap_or(value);
+        assignments.push((name, value));
+    }
     assignments.extend([("local_top_used", "no"), ("local_premount_used", "no")]);
-    let after = match stuck {
-        Stuck::Unrepaired => After::SkipOneMount,
-        _ => After::Nothing,
-    };
     // Assigned once: what param.conf assigns lastingly is assigned anew after each script, when init has
     // long gone on to other values.
     let mut conf = Conf::default();
+    let after = match stuck {
+        Stuck::Unmountable | Stuck::Unnamed => After::Nothing,
+        Stuck::Unrepaired => After::SkipOneMount,
+        // The volume has gone: init still asks for it, and goes on to mount what it finds.
+        Stuck::Missing(volume) => {
+            conf.found_as_root(volume);
+            After::SkipOneMount
+        }
+    };
     conf.go_on(&assignments, after);
     param_conf::write(&conf)
 }

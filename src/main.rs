@@ -55,7 +55,7 @@ fn run(journey: &Journey, mode: Mode) -> anyhow::Result<Outcome> {
     }
     match journey {
         Journey::RescuePremount => rescue::premount::run(&parameters, mode),
-        Journey::RescueBlock => rescue::block::run(&parameters, mode),
+        Journey::RescueBlock(missing) => rescue::block::run(&parameters, missing, mode),
         Journey::RescueWait(message) => rescue::wait::run(&parameters, message, mode),
         Journey::RescueMounted => rescue::mounted::run(mode),
         Journey::RescueBottom => rescue::bottom::run(&parameters, mode),

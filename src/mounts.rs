@@ -2,7 +2,7 @@
 
 use crate::ffi::{self, ReadOnly};
 use crate::root::Root;
-use crate::state;
+use crate::state::{self, State};
 use crate::volume::{self, Volume};
 use anyhow::{Context, Result, bail};
 use rustix::fs::CWD;
@@ -128,6 +128,10 @@ impl Drop for Staged {
     }
 }
 
+/// The directory and the state file of a look at a volume.
+const LOOK: &str = "look";
+const PROTECTED: &str = "protected";
+
 /// A volume mounted so that not one byte of it changes: the device is read-only and no journal is replayed.
 pub(crate) struct Untouched {
     // The order matters: unmounted first, then writable again.
@@ -146,13 +150,28 @@ impl Untouched {
         }
         let writable = WritableAgain::protect(&volume.device)?;
         let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-        let staged = Staged::mount("look", &volume.device, file_system.name, flags, file_system.untouched)?;
+        let staged = Staged::mount(LOOK, &volume.device, file_system.name, flags, file_system.untouched)?;
         Ok(Self { staged, _writable: writable })
     }
 
     /// Where it is mounted.
     pub(crate) fn point(&self) -> &Path {
         self.staged.point()
+    }
+}
+
+/// Undoes what a look that was killed left: a volume that stays mounted or read-only could not be booted.
+pub(crate) fn clear_stale() {
+    let point = Path::new(state::DIRECTORY).join(LOOK);
+    while at(&point).is_ok_and(|mount| mount.is_some()) {
+        if unmount(&point, UnmountFlags::NOFOLLOW | UnmountFlags::DETACH).is_err() {
+            break;
+        }
+    }
+    if let Ok(Some(device)) = state::read(PROTECTED, "DEVICE")
+        && let Ok(file) = volume::open(Path::new(&device))
+    {
+        drop(WritableAgain(Some(file)));
     }
 }
 
@@ -165,6 +184,9 @@ impl WritableAgain {
             return Ok(Self(None));
         }
         let file = volume::open(device)?;
+        let mut protected = State::default();
+        protected.push("DEVICE", device.display().to_string());
+        protected.write(PROTECTED, 0o600)?;
         ffi::set_read_only(&file, ReadOnly::On)
             .with_context(|| format!("make {} read-only", device.display()))?;
         Ok(Self(Some(file)))
@@ -176,6 +198,7 @@ impl Drop for WritableAgain {
         if let Some(device) = &self.0 {
             // It was allowed a moment ago; the mount that follows says so where it is refused now.
             ffi::set_read_only(device, ReadOnly::Off).unwrap_or_default();
+            state::forget(PROTECTED).unwrap_or_default();
         }
     }
 }

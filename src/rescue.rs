@@ -16,20 +16,19 @@ mod settings;
 pub(crate) mod wait;
 
 use crate::initramfs_tools::{self, Stuck};
+use crate::mounts;
 use crate::volume::{self, Volume};
 use anyhow::Result;
 use candidate::{Candidate, Verdict};
-use decision::{Decision, Record};
+use decision::{Decision, Record, SoFar};
 use settings::{Selector, Settings};
 
 /// The labels that make a volume a rescue volume; the last is that of cloud-initramfs-rescuevol.
 const LABELS: [&str; 3] = ["RESCUE", "UEC-rescue", "RESCUE_VOL"];
 
 /// What is on the machine's block devices.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 struct Scan {
-    /// The kernel's names of all devices that were looked at.
-    devices: Vec<String>,
     volumes: Vec<Volume>,
     /// The volumes that are labelled or named as rescue volumes, the one to be preferred first.
     candidates: Vec<Candidate>,
@@ -38,14 +37,37 @@ struct Scan {
 }
 
 impl Scan {
-    /// Probes the devices, and looks into those that are labelled or named as rescue volumes.
+    /// Looks at the devices that were not looked at yet, and takes note of it; `None` when none came or went.
     /// `own_root` is what `root=` says.
-    fn of(devices: Vec<String>, settings: &Settings, own_root: Option<&str>) -> Self {
+    fn of_new(so_far: &mut SoFar, settings: &Settings, own_root: Option<&str>) -> Result<Option<Self>> {
+        let devices = volume::devices()?;
+        let known = so_far.looked_at.len();
+        let new = so_far.new_among(&devices);
+        if new.is_empty() && so_far.looked_at.len() == known {
+            return Ok(None);
+        }
+        let mut scan = Self::default();
+        let unread = scan.look_at(&new, settings, own_root, &so_far.unread);
+        scan.leave_out(&so_far.failed);
+        so_far.looked(devices, unread);
+        Ok(Some(scan))
+    }
+
+    /// Probes the devices, and looks into those that are labelled or named as rescue volumes. Returns those
+    /// that could not be read; of what could not be read before nobody complains again.
+    fn look_at(
+        &mut self,
+        devices: &[String],
+        settings: &Settings,
+        own_root: Option<&str>,
+        unread_before: &[String],
+    ) -> Vec<String> {
         let own_root = own_root.and_then(Selector::parse);
         let mut selectors = settings.named.iter().chain(&settings.require).chain(&own_root);
         let need_partitions = selectors.any(Selector::needs_partition);
-        let mut scan = Self { devices, volumes: Vec::new(), candidates: Vec::new(), complaints: Vec::new() };
-        for name in &scan.devices {
+        let mut unread = Vec::new();
+        mounts::clear_stale();
+        for name in devices {
             let device = volume::node(name);
             let probed = volume::probe(&device).and_then(|found| match found {
                 Some(mut found) if need_partitions => {
@@ -58,16 +80,21 @@ impl Scan {
                 Ok(Some(volume)) => {
                     if let Some(claim) = claim(&volume, settings) {
                         let serial = volume::serial(name);
-                        scan.candidates.push(Candidate::judge(volume.clone(), claim, serial, settings));
+                        self.candidates.push(Candidate::judge(volume.clone(), claim, serial, settings));
                     }
-                    scan.volumes.push(volume);
+                    self.volumes.push(volume);
                 }
                 Ok(None) => {}
-                Err(error) => scan.complaints.push(format!("{error:#}")),
+                Err(error) => {
+                    if !unread_before.contains(name) {
+                        self.complaints.push(format!("{error:#}"));
+                    }
+                    unread.push(name.clone());
+                }
             }
         }
-        scan.candidates.sort_unstable_by(Candidate::order);
-        scan
+        self.candidates.sort_unstable_by(Candidate::order);
+        unread
     }
 
     /// Leaves out the volumes on these devices: they have failed already.
@@ -173,7 +200,7 @@ mod tests {
 
     fn scan(mut candidates: Vec<Candidate>) -> Scan {
         candidates.sort_unstable_by(Candidate::order);
-        Scan { devices: Vec::new(), volumes: Vec::new(), candidates, complaints: Vec::new() }
+        Scan { candidates, ..Scan::default() }
     }
 
     fn chosen(candidates: Vec<Candidate>) -> String {

@@ -12,7 +12,8 @@ const PATH: &str = "/conf/param.conf";
 const BEGIN: &str = "# lifeboat: begin\n";
 const END: &str = "# lifeboat: end\n";
 
-/// init gives up only after lifeboat has: its own `panic()` then runs unchanged, from where it was defined.
+/// init gives up only after lifeboat has: its own `panic()` then runs unchanged, from where it was defined, in
+/// a process of its own, for that file defines other functions too that init has replaced since.
 const PANIC: &str = "\
 panic() {
 	lifeboat_go_on=:
@@ -20,19 +21,15 @@ panic() {
 		. /conf/param.conf
 		eval \"$lifeboat_go_on\"
 	else
-		. /scripts/functions
-		panic \"$@\"
+		( . /scripts/functions; panic \"$@\" )
+		[ -z \"$panic\" ] || exit
+		[ ! -e /conf/param.conf ] || . /conf/param.conf
 	fi
 }
 ";
 
-/// init reads the root's fstab right after mounting it, with no stage between.
-const READ_FSTAB: &str = "\
-read_fstab_entry() {
-	/usr/sbin/lifeboat rescue mounted
-	. /scripts/functions
-	read_fstab_entry \"$@\"
-}";
+/// Gives init its own functions back, in the order in which it reads them itself.
+const OWN_FUNCTIONS: &str = ". /scripts/functions; . /scripts/local; . /scripts/nfs; . \"/scripts/${BOOT}\"";
 
 /// What lifeboat's part of the file says.
 #[derive(Default)]
@@ -45,7 +42,7 @@ pub(crate) struct Conf {
 pub(crate) enum After {
     /// Nothing that matters.
     Nothing,
-    /// It goes on to mount what it could not check: that one call of `mount` is to do nothing.
+    /// It goes on to check and mount: one such call is to do nothing.
     SkipOneMount,
 }
 
@@ -57,17 +54,33 @@ impl Conf {
 
     /// Makes init find `root` at `device`.
     pub(crate) fn found_at(&mut self, root: &str, device: &str) {
+        self.resolve(root, &quote(device));
+    }
+
+    /// Makes init find `root` where the root is by then.
+    pub(crate) fn found_as_root(&mut self, root: &str) {
+        self.resolve(root, "\"$ROOT\"");
+    }
+
+    fn resolve(&mut self, root: &str, word: &str) {
         self.push(&format!(
-            "resolve_device() {{\n\tcase \"$1\" in\n\t{}) echo {} ;;\n\t\
+            "resolve_device() {{\n\tcase \"$1\" in\n\t{}) echo {word} ;;\n\t\
              *) ( . /scripts/functions; resolve_device \"$1\" ) ;;\n\tesac\n}}",
             quote(root),
-            quote(device)
         ));
     }
 
-    /// Lets lifeboat cover the root's fstab before init reads it.
+    /// Lets lifeboat cover the root's fstab: init reads it right after mounting the root, with no stage between.
     pub(crate) fn before_fstab_is_read(&mut self) {
-        self.push(READ_FSTAB);
+        self.push(&format!(
+            "read_fstab_entry() {{\n\t/usr/sbin/lifeboat rescue mounted\n\t{OWN_FUNCTIONS}\n\t\
+             read_fstab_entry \"$@\"\n}}"
+        ));
+    }
+
+    /// Makes init run its scripts for a missing root once more, and look for that again.
+    pub(crate) fn look_again(&mut self) {
+        self.set("lifeboat_go_on", "local_block \"$ROOT\"");
     }
 
     /// Makes init mount the root that the variables name, from within its `panic()`, after these assignments.
@@ -79,7 +92,9 @@ impl Conf {
         }
         commands += ". \"/scripts/${BOOT}\"; mountroot";
         if after == After::SkipOneMount {
-            commands += "; _checkfs_once() { return 0; }; mount() { unset -f mount; }";
+            commands += "; _checkfs_once() { ";
+            commands += OWN_FUNCTIONS;
+            commands += "; return 0; }; mount() { unset -f mount; }";
         }
         self.set("lifeboat_go_on", &commands);
     }
@@ -169,9 +184,7 @@ mod tests {
         conf.go_on(&[("ROOT", "/dev/vda")], After::SkipOneMount);
         let text = our_part(&conf);
         assert!(text.starts_with("lifeboat_go_on='ROOT='\\''/dev/vda'\\''; . \"/scripts/"), "{text}");
-        assert!(
-            text.ends_with("; mountroot; _checkfs_once() { return 0; }; mount() { unset -f mount; }'\n"),
-            "{text}"
-        );
+        assert!(text.contains("; mountroot; _checkfs_once() { . /scripts/functions; "), "{text}");
+        assert!(text.ends_with("; return 0; }; mount() { unset -f mount; }'\n"), "{text}");
     }
 }

@@ -6,25 +6,21 @@ use super::{Scan, carry_out};
 use crate::cmdline::Parameters;
 use crate::initramfs_tools::{self, Stuck};
 use crate::outcome::{Mode, Outcome};
-use crate::volume;
 use anyhow::Result;
 
-/// Steers init to a volume that was not there at the first look.
-pub(crate) fn run(parameters: &Parameters, mode: Mode) -> Result<Outcome> {
+/// Steers init to a volume that was not there at the first look. `missing`: what init waits for, which may
+/// also be the device of /usr or of a hibernated system.
+pub(crate) fn run(parameters: &Parameters, missing: &str, mode: Mode) -> Result<Outcome> {
     let settings = Settings::read(parameters)?;
-    if settings.off.is_some() {
-        return Ok(Outcome::Quiet);
-    }
     let mut so_far = SoFar::read()?;
-    let devices = volume::devices()?;
-    let new = so_far.new_among(&devices);
-    let Some(own_root) = initramfs_tools::own_root().filter(|_| so_far.rescue.is_none() && !new.is_empty())
-    else {
+    let own_root = initramfs_tools::own_root().filter(|own_root| own_root == missing);
+    let Some(own_root) = own_root.filter(|_| settings.off.is_none() && so_far.rescue.is_none()) else {
         return Ok(Outcome::Quiet);
     };
-    let scan = Scan::of(new, &settings, Some(&own_root));
+    let Some(scan) = Scan::of_new(&mut so_far, &settings, Some(&own_root))? else {
+        return Ok(Outcome::Quiet);
+    };
     let choice = scan.choose();
-    so_far.looked_at = devices;
     let (decision, outcome) = match choice.chosen {
         Some(volume) => {
             let text = format!("booting from {volume}, which appeared, in place of root={own_root}");

@@ -2,7 +2,7 @@
 //! appeared since the first look, or when the root holds no init.
 
 use super::candidate::INITS;
-use super::decision::{self, Decision, How, Original, Record, SoFar, Waited};
+use super::decision::{Decision, How, Original, Record, SoFar, Waited};
 use super::settings::Settings;
 use super::wait::{self, Ended};
 use super::{Choice, Scan, mounted, notice};
@@ -53,8 +53,6 @@ struct Facts {
     /// The superblock of that, where it is a device.
     own_root: Option<Volume>,
     init: Init,
-    /// All devices; only those that were not there at the first look are scanned.
-    devices: Vec<String>,
     choice: Choice,
     complaints: Vec<String>,
 }
@@ -68,23 +66,30 @@ enum Init {
 
 impl Facts {
     fn gather(root: &Path, settings: &Settings) -> Result<Self> {
-        let so_far = SoFar::read()?;
+        mounts::clear_stale();
+        let mut so_far = SoFar::read()?;
         let mounted = mounts::at(root)?;
-        let devices = volume::devices()?;
-        let init = if mounted.is_some() { look_for_init(root)? } else { Init::Absent };
-        let names = match (&so_far.rescue, init) {
-            (Some(_), _) => Vec::new(),
-            (None, Init::Present) => so_far.new_among(&devices),
-            (None, Init::Absent) => devices.clone(),
+        let init = match mounted {
+            Some(_) if initramfs_tools::root_is_made_later() => Init::Present,
+            Some(_) => look_for_init(root)?,
+            None => Init::Absent,
         };
-        let scan = Scan::of(names, settings, None);
+        let scan = if so_far.rescue.is_some() {
+            None
+        } else {
+            if init == Init::Absent {
+                so_far.looked_at.clear();
+            }
+            Scan::of_new(&mut so_far, settings, None)?
+        };
+        let scan = scan.unwrap_or_default();
         let choice = scan.choose();
         let own_root = match (&choice.chosen, &mounted) {
             // A root that cannot be read is named by its device: it is the rescue volume that matters now.
             (Some(_), Some(mount)) => volume::probe(&mount.source).unwrap_or_default(),
             _ => None,
         };
-        Ok(Self { so_far, mounted, own_root, init, devices, choice, complaints: scan.complaints })
+        Ok(Self { so_far, mounted, own_root, init, choice, complaints: scan.complaints })
     }
 }
 
@@ -95,27 +100,29 @@ impl Facts {
 
     /// Waits for a volume to be attached.
     fn wait(&mut self, settings: &Settings) -> Result<()> {
-        let Some(source) = self.mounted.as_ref().map(|mount| mount.source.clone()) else { return Ok(()) };
-        let message = format!("{} holds no init", source.display());
-        self.so_far.waited = Waited::Once;
-        self.so_far.looked_at = std::mem::take(&mut self.devices);
+        let source = self.mounted.as_ref().map(|mount| mount.source.clone());
+        let message = match &source {
+            Some(source) => format!("{} holds no init", source.display()),
+            None => "nothing is mounted".to_owned(),
+        };
+        let consoles = wait::consoles();
+        let until = wait::now().saturating_add(settings.wait);
+        self.so_far.waited = Waited::Until(until);
         let decision = Decision::OwnRoot { reason: message.clone() };
         Record { decision, so_far: self.so_far.clone() }.write()?;
         if settings.wait > 0 {
             kmsg::log(Level::Error, "rescue", &wait::announcement(&message, None, settings.wait));
         }
-        let ended = wait::for_new_devices(settings.wait, |devices| {
-            let new = self.so_far.new_among(devices);
-            devices.clone_into(&mut self.so_far.looked_at);
-            let choice = Scan::of(new, settings, None).choose();
-            for line in &choice.passed_over {
+        let ended = wait::for_new_devices(until, consoles, || {
+            let Some(scan) = Scan::of_new(&mut self.so_far, settings, None)? else { return Ok(None) };
+            let choice = scan.choose();
+            for line in scan.complaints.iter().chain(&choice.passed_over) {
                 kmsg::log(Level::Info, "rescue", line);
             }
             Ok(choice.chosen.is_some().then_some(choice))
         })?;
-        self.devices.clone_from(&self.so_far.looked_at);
         if let Ended::Found(choice) = ended {
-            self.own_root = volume::probe(&source).unwrap_or_default();
+            self.own_root = source.and_then(|source| volume::probe(&source).unwrap_or_default());
             self.choice = choice;
         }
         Ok(())
@@ -150,7 +157,9 @@ enum Plan {
 fn plan(facts: &Facts) -> Plan {
     let source = facts.mounted.as_ref().map(|mount| mount.source.display().to_string());
     if let Some(steered_to) = &facts.so_far.rescue {
-        return if source.as_ref() == Some(steered_to) {
+        // Another script may have made the volume the lower layer of something; then it is not to be seen.
+        let hidden = facts.mounted.as_ref().is_some_and(|mount| !mount.source.starts_with("/dev"));
+        return if hidden || source.as_ref() == Some(steered_to) {
             Plan::Stay(format!("the root is {steered_to}, as decided before it was mounted"))
         } else {
             Plan::TakeBack { steered_to: steered_to.clone() }
@@ -164,9 +173,10 @@ fn plan(facts: &Facts) -> Plan {
             Plan::Stay("no rescue volume appeared since the first look".into())
         }
         (None, _) => Plan::Stay(facts.choice.reason_for_none()),
-        (Some(volume), None) => Plan::Stay(format!("{volume} appeared, but no root is mounted to replace")),
-        (Some(volume), Some(source)) => {
-            let original = facts.own_root.clone().map_or(Original::Named(source), Original::Volume);
+        (Some(volume), source) => {
+            let named = source.or_else(initramfs_tools::own_root);
+            let unread = named.map_or(Original::Unknown, Original::Named);
+            let original = facts.own_root.clone().map_or(unread, Original::Volume);
             Plan::Pivot { volume: volume.clone(), original }
         }
     }
@@ -176,20 +186,22 @@ fn apply(plan: &Plan, facts: Facts, root: &Path) -> Result<()> {
     match plan {
         Plan::Stay(_) => Ok(()),
         Plan::TakeBack { .. } => {
-            decision::forget()?;
+            let reason = "init mounted another root than it was told to".into();
+            let so_far = SoFar { rescue: None, ..facts.so_far };
+            Record { decision: Decision::OwnRoot { reason }, so_far }.write()?;
+            initramfs_tools::use_init(&initramfs_tools::kept_init()?)?;
             notice::forget()
         }
         Plan::Pivot { volume, original } => {
-            pivot(volume, root)?;
+            pivot(volume, root, facts.mounted.as_ref())?;
             let how = match facts.init {
                 Init::Present => How::Pivoted,
                 Init::Absent => How::Saved,
             };
             let decision = Decision::Rescue { volume: volume.clone(), how, original: original.clone() };
-            let so_far = SoFar { looked_at: facts.devices, ..facts.so_far };
-            Record { decision, so_far }.write()?;
+            Record { decision, so_far: facts.so_far }.write()?;
             notice::write(volume, original)?;
-            initramfs_tools::forget_own_init()?;
+            initramfs_tools::use_init("/sbin/init")?;
             let volumes = volume::all_with_partitions(&volume::devices()?);
             mounted::cover(root, volume, original, &volumes)
         }
@@ -197,7 +209,7 @@ fn apply(plan: &Plan, facts: Facts, root: &Path) -> Result<()> {
 }
 
 /// Each step can be undone until the volume is in place: a root is mounted at every moment that counts.
-fn pivot(volume: &Volume, root: &Path) -> Result<()> {
+fn pivot(volume: &Volume, root: &Path, mounted: Option<&Mount>) -> Result<()> {
     let Some(file_system) = volume.file_system() else {
         bail!("{} is no file system that can be booted from", volume.kind);
     };
@@ -205,7 +217,15 @@ fn pivot(volume: &Volume, root: &Path) -> Result<()> {
         Nature::Writable => MountFlags::empty(),
         Nature::ReadOnly => MountFlags::RDONLY,
     };
-    let new = Staged::mount("new-root", &volume.device, file_system.name, flags, c"")?;
+    // Copies of a mounted xfs are refused otherwise.
+    let options = if file_system.name == c"xfs" { c"nouuid" } else { c"" };
+    let new = Staged::mount("new-root", &volume.device, file_system.name, flags, options)?;
+    if mounted.is_none() {
+        mount_move(new.point(), root)
+            .with_context(|| format!("move {} to {}", volume.device.display(), root.display()))?;
+        new.moved();
+        return Ok(());
+    }
     let old = Staged::empty("original-root")?;
     mount_move(root, old.point()).with_context(|| format!("move {} away", root.display()))?;
     if let Err(error) = mount_move(new.point(), root) {
@@ -242,6 +262,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn where_nothing_is_mounted_the_volume_is() {
+        let plan = plan(&Facts { init: Init::Absent, ..facts(None, None, Some("/dev/vdb")) });
+        assert_eq!(plan, Plan::Pivot { volume: volume("/dev/vdb", "RESCUE"), original: Original::Unknown });
+    }
+
+    #[test]
+    fn a_volume_below_an_overlay_is_where_init_was_steered() {
+        let plan = plan(&facts(Some("/dev/vdb"), Some("overlayroot"), None));
+        assert!(matches!(plan, Plan::Stay(_)), "{plan:?}");
+    }
+
     fn facts(steered_to: Option<&str>, mounted: Option<&str>, chosen: Option<&str>) -> Facts {
         Facts {
             so_far: SoFar { rescue: steered_to.map(str::to_owned), ..SoFar::default() },
@@ -253,7 +285,6 @@ mod tests {
                 source: source.into(),
             }),
             own_root: mounted.map(|source| volume(source, "own")),
-            devices: Vec::new(),
             choice: Choice { chosen: chosen.map(|device| volume(device, "RESCUE")), passed_over: Vec::new() },
             complaints: Vec::new(),
         }

@@ -98,22 +98,29 @@ pub(crate) struct Record {
 pub(crate) struct SoFar {
     /// The device that was made the root.
     pub(crate) rescue: Option<String>,
-    /// The devices that were looked at, as the kernel names them.
+    /// The devices that were looked at and are still there, as the kernel names them.
     pub(crate) looked_at: Vec<String>,
+    /// Those that could not be read. They are tried again.
+    pub(crate) unread: Vec<String>,
     /// The devices of rescue volumes that could not be booted from.
     pub(crate) failed: Vec<String>,
     /// Whether the root was waited for.
     pub(crate) waited: Waited,
 }
 
-/// A boot waits once.
+/// A boot waits once; init may be sent to look again meanwhile.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) enum Waited {
     /// Not yet.
     #[default]
     NotYet,
-    /// Until the end.
-    Once,
+    /// Until this many seconds after the kernel's start, and no longer.
+    Until(u64),
+}
+
+impl Waited {
+    /// There is nothing more to wait for.
+    pub(crate) const ENOUGH: Self = Self::Until(0);
 }
 
 impl SoFar {
@@ -126,14 +133,26 @@ impl SoFar {
         Ok(Self {
             rescue: state::read(NAME, "DEVICE")?,
             looked_at: list("LOOKED_AT")?,
+            unread: list("UNREAD")?,
             failed: list("FAILED")?,
-            waited: if state::read(NAME, "WAITED")?.is_some() { Waited::Once } else { Waited::NotYet },
+            waited: match state::read(NAME, "WAITED_UNTIL")? {
+                Some(seconds) => Waited::Until(seconds.parse().unwrap_or_default()),
+                None => Waited::NotYet,
+            },
         })
     }
 
-    /// Those of the devices that were not looked at yet.
-    pub(crate) fn new_among(&self, devices: &[String]) -> Vec<String> {
+    /// Those of the devices that were not looked at yet. What was detached and is attached again is new.
+    pub(crate) fn new_among(&mut self, devices: &[String]) -> Vec<String> {
+        self.looked_at.retain(|name| devices.contains(name));
         devices.iter().filter(|name| !self.looked_at.contains(name)).cloned().collect()
+    }
+
+    /// Takes note of a look at some of these devices; the last could not be read.
+    pub(crate) fn looked(&mut self, devices: Vec<String>, unread: Vec<String>) {
+        self.looked_at = devices;
+        self.looked_at.retain(|name| !unread.contains(name));
+        self.unread = unread;
     }
 }
 
@@ -168,8 +187,11 @@ impl Record {
         if !self.so_far.failed.is_empty() {
             state.push("FAILED", self.so_far.failed.join(" "));
         }
-        if self.so_far.waited == Waited::Once {
-            state.push("WAITED", "yes");
+        if !self.so_far.unread.is_empty() {
+            state.push("UNREAD", self.so_far.unread.join(" "));
+        }
+        if let Waited::Until(seconds) = self.so_far.waited {
+            state.push("WAITED_UNTIL", seconds.to_string());
         }
         state
     }

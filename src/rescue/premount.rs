@@ -7,7 +7,7 @@ use crate::cmdline::Parameters;
 use crate::initramfs_tools;
 use crate::kmsg::{self, Level};
 use crate::outcome::{Mode, Outcome};
-use crate::volume::{self, Volume};
+use crate::volume::Volume;
 use anyhow::Result;
 use std::fmt;
 use std::path::PathBuf;
@@ -19,7 +19,8 @@ pub(crate) fn run(parameters: &Parameters, mode: Mode) -> Result<Outcome> {
         return Ok(Outcome::Skipped(format!("`off` is {place}")));
     }
     let own_root = initramfs_tools::own_root();
-    let scan = Scan::of(volume::devices()?, &settings, own_root.as_deref());
+    let mut so_far = SoFar::default();
+    let scan = Scan::of_new(&mut so_far, &settings, own_root.as_deref())?.unwrap_or_default();
     let plan = plan(scan.choose(), own_root.as_deref(), &scan.volumes);
     if mode == Mode::Apply {
         for line in settings.complaints.iter().chain(&scan.complaints).chain(&plan.remarks) {
@@ -27,7 +28,6 @@ pub(crate) fn run(parameters: &Parameters, mode: Mode) -> Result<Outcome> {
         }
         let pinned = settle_identities(&scan, own_root.as_deref());
         initramfs_tools::watch(pinned.as_deref())?;
-        let so_far = SoFar { looked_at: scan.devices, ..SoFar::default() };
         carry_out(&Record { decision: plan.decision.clone(), so_far }, None)?;
     }
     Ok(match &plan.decision {

@@ -48,6 +48,8 @@ pub(crate) enum Selector {
     PartUuid(String),
     PartLabel(String),
     Device(PathBuf),
+    /// What was written, and was not understood.
+    Nothing(String),
 }
 
 /// The words of one place.
@@ -125,7 +127,12 @@ impl Words {
             // A label or a path can be had by anybody who attaches a disk.
             self.require = Selector::parse(name)
                 .filter(|selector| matches!(selector, Selector::Uuid(_) | Selector::PartUuid(_)));
-            return self.require.is_some();
+            let understood = self.require.is_some();
+            if place == Place::Baked && !understood {
+                // Whoever wanted one volume only does not want all of them because of a slip.
+                self.require = Some(Selector::Nothing(escape(name.as_bytes())));
+            }
+            return understood;
         } else if let Some(selector) = Selector::parse(word) {
             self.named.push(selector);
         } else {
@@ -173,6 +180,7 @@ impl Selector {
             Self::Uuid(uuid) => same(&volume.uuid, uuid),
             Self::PartUuid(uuid) => same(&volume.partition.uuid, uuid),
             Self::PartLabel(label) => volume.partition.label.as_deref() == Some(label),
+            Self::Nothing(_) => false,
             Self::Device(path) => {
                 std::fs::canonicalize(path).unwrap_or_else(|_| path.clone()) == volume.device
             }
@@ -188,6 +196,7 @@ impl fmt::Display for Selector {
             Self::PartUuid(uuid) => write!(f, "PARTUUID={uuid}"),
             Self::PartLabel(label) => write!(f, "PARTLABEL={label}"),
             Self::Device(path) => write!(f, "{}", path.display()),
+            Self::Nothing(text) => write!(f, "{text}, which names nothing,"),
         }
     }
 }
@@ -250,6 +259,15 @@ mod tests {
         assert_eq!(settings("UUID=b", "require=UUID=a,override").require, None);
         assert_eq!(settings("wait:1", "require=UUID=a,override").require, Some(Selector::Uuid("a".into())));
         assert_eq!(settings("off", "override").off, Some(Place::CommandLine));
+    }
+
+    #[test]
+    fn a_mistyped_requirement_that_is_baked_in_accepts_nothing() {
+        for slip in ["require=LABEL=X", "require=uuid=a", "require=a"] {
+            let settings = settings("UUID=a", slip);
+            assert!(matches!(settings.require, Some(Selector::Nothing(_))), "{:?}", settings.require);
+            assert_eq!(settings.complaints.len(), 1);
+        }
     }
 
     #[test]

@@ -3,16 +3,16 @@
 
 use super::decision::{Decision, How, Original, Record, SoFar, Waited};
 use super::settings::{Selector, Settings};
-use super::{LABELS, Scan, carry_out, notice};
+use super::{LABELS, Scan, carry_out, identity, notice};
 use crate::cmdline::Parameters;
 use crate::consoles::{Consoles, Woken};
 use crate::ffi;
 use crate::initramfs_tools::{self, Stuck};
 use crate::kmsg::{self, Level};
 use crate::outcome::{Mode, Outcome};
-use crate::volume::{self, Volume};
+use crate::volume::Volume;
 use anyhow::Result;
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 /// How often the devices are looked at while waiting, in milliseconds: a volume is booted within two seconds
 /// of its appearance, most of which its own probing by the kernel takes.
@@ -36,13 +36,12 @@ pub(crate) fn run(parameters: &Parameters, message: &str, mode: Mode) -> Result<
     if let Some(failed) = attempt.so_far.rescue.take() {
         return attempt.after_a_failed_volume(failed, message);
     }
-    // All devices once more: a volume may have been too slow, or appeared since.
-    let devices = volume::devices()?;
-    if let Some(outcome) = attempt.look_at(devices.clone(), &devices)? {
-        return Ok(outcome);
+    if attempt.waited_before == Waited::NotYet {
+        // All devices once more: a volume may have been too slow.
+        attempt.so_far.looked_at.clear();
     }
-    if attempt.so_far.waited == Waited::Once || attempt.settings.wait == 0 {
-        return Ok(Outcome::GaveUp("no rescue volume is attached".into()));
+    if let Some(outcome) = attempt.look()? {
+        return Ok(outcome);
     }
     attempt.wait(message)
 }
@@ -57,20 +56,32 @@ pub(super) enum Ended<T> {
     ByTime,
 }
 
-/// Shows the devices to `look` again and again until it finds something. Where `panic=` allows a shell, Enter
-/// on any console ends the wait.
+/// Seconds since the kernel's start.
+pub(super) fn now() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    u64::try_from(now.tv_sec).unwrap_or_default()
+}
+
+/// The consoles on which Enter ends a wait: none where `panic=` forbids a shell. To be had before anything is
+/// announced there: what is typed afterwards is an answer.
+pub(super) fn consoles() -> Consoles {
+    if initramfs_tools::forbids_a_shell() { Consoles::none() } else { Consoles::open() }
+}
+
+/// Lets `look` look at the devices again and again until it finds something, or until that many seconds after
+/// the kernel's start.
 pub(super) fn for_new_devices<T>(
-    seconds: u64,
-    mut look: impl FnMut(&[String]) -> Result<Option<T>>,
+    until: u64,
+    mut consoles: Consoles,
+    mut look: impl FnMut() -> Result<Option<T>>,
 ) -> Result<Ended<T>> {
-    ffi::end_after(u32::try_from(seconds.saturating_add(MARGIN)).unwrap_or(u32::MAX));
-    let mut consoles = if initramfs_tools::forbids_a_shell() { Consoles::none() } else { Consoles::open()? };
-    let end = Instant::now() + Duration::from_secs(seconds);
-    while Instant::now() < end {
+    let longest = until.saturating_sub(now()).saturating_add(MARGIN);
+    ffi::end_after(u32::try_from(longest).unwrap_or(u32::MAX));
+    while now() < until {
         if consoles.wait(INTERVAL)? == Woken::ByEnter {
             return Ok(Ended::ByEnter);
         }
-        if let Some(found) = look(&volume::devices()?)? {
+        if let Some(found) = look()? {
             return Ok(Ended::Found(found));
         }
     }
@@ -92,23 +103,38 @@ impl Attempt {
         kmsg::log(Level::Error, "rescue", &format!("{failed} could not be booted from: {message}"));
         self.so_far.failed.push(failed);
         notice::forget()?;
-        let devices = volume::devices()?;
+        self.so_far.looked_at.clear();
         self.own_root = initramfs_tools::kept_root()?;
-        if let Some(outcome) = self.look_at(devices.clone(), &devices)? {
+        let mut scan = self.scan()?.unwrap_or_default();
+        if let Some(outcome) = self.boot_from(&scan)? {
             return Ok(outcome);
         }
         let reason = format!("{} could not be booted from", self.so_far.failed.join(", "));
+        scan.volumes.retain(|volume| !self.so_far.failed.iter().any(|path| volume.device == Path::new(path)));
+        let own = self.own_root.as_deref().and_then(Selector::parse).and_then(|own_root| {
+            let pinned = identity::pin(&own_root, &scan.volumes, &scan.candidates).unwrap_or_default();
+            let named = |volume: &&Volume| volume.file_system().is_some() && own_root.names(volume);
+            pinned.or_else(|| scan.volumes.iter().find(named).cloned())
+        });
         let decision = Decision::OwnRoot { reason };
         Record { decision, so_far: self.so_far }.write()?;
-        initramfs_tools::restore(&self.stuck)?;
+        initramfs_tools::restore(&self.stuck, own.as_ref().map(|volume| volume.device.as_path()))?;
         Ok(Outcome::Loud("going on with the machine's own root".into()))
     }
 
-    /// Boots from a volume among these devices, or from the root that was missing.
-    fn look_at(&mut self, names: Vec<String>, devices: &[String]) -> Result<Option<Outcome>> {
-        let mut scan = Scan::of(names, &self.settings, self.own_root.as_deref());
-        devices.clone_into(&mut self.so_far.looked_at);
-        scan.leave_out(&self.so_far.failed);
+    /// Boots from a volume among the new devices, or from the root that was missing.
+    fn look(&mut self) -> Result<Option<Outcome>> {
+        match self.scan()? {
+            Some(scan) => self.boot_from(&scan),
+            None => Ok(None),
+        }
+    }
+
+    fn scan(&mut self) -> Result<Option<Scan>> {
+        Scan::of_new(&mut self.so_far, &self.settings, self.own_root.as_deref())
+    }
+
+    fn boot_from(&mut self, scan: &Scan) -> Result<Option<Outcome>> {
         let choice = scan.choose();
         for line in scan.complaints.iter().chain(&choice.passed_over) {
             kmsg::log(Level::Info, "rescue", line);
@@ -123,15 +149,18 @@ impl Attempt {
         }
         match self.missing_root(&scan.volumes) {
             Some((root, volume)) if self.waited_before == Waited::NotYet => {
-                let text = format!("{volume} is the root that was missing; going on with it");
-                let decision = Decision::OwnRoot { reason: text.clone() };
-                let so_far = SoFar { waited: Waited::Once, ..self.so_far.clone() };
-                Record { decision, so_far }.write()?;
                 initramfs_tools::found(root, &volume.device)?;
-                Ok(Some(Outcome::Loud(text)))
+                self.go_on(format!("{volume} is the root that was missing; going on with it"), Waited::ENOUGH)
             }
             _ => Ok(None),
         }
+    }
+
+    /// init goes on with its own root.
+    fn go_on(&self, text: String, waited: Waited) -> Result<Option<Outcome>> {
+        let so_far = SoFar { waited, ..self.so_far.clone() };
+        Record { decision: Decision::OwnRoot { reason: text.clone() }, so_far }.write()?;
+        Ok(Some(Outcome::Loud(text)))
     }
 
     fn missing_root<'a>(&'a self, volumes: &'a [Volume]) -> Option<(&'a str, &'a Volume)> {
@@ -144,19 +173,43 @@ impl Attempt {
 
     fn wait(&mut self, message: &str) -> Result<Outcome> {
         let seconds = self.settings.wait;
+        let consoles = consoles();
+        let until = match self.so_far.waited {
+            Waited::NotYet if seconds > 0 => {
+                kmsg::log(Level::Error, "rescue", &self.announcement(message));
+                now().saturating_add(seconds)
+            }
+            Waited::NotYet => 0,
+            Waited::Until(until) => until,
+        };
+        if until <= now() {
+            return Ok(Outcome::GaveUp("no rescue volume is attached".into()));
+        }
+        self.so_far.waited = Waited::Until(until);
         let decision = Decision::OwnRoot { reason: format!("waited {seconds} s: {message}") };
-        self.so_far.waited = Waited::Once;
         Record { decision, so_far: self.so_far.clone() }.write()?;
-        kmsg::log(Level::Error, "rescue", &self.announcement(message));
-        let ended = for_new_devices(seconds, |devices| {
-            let new = self.so_far.new_among(devices);
-            if new.is_empty() { Ok(None) } else { self.look_at(new, devices) }
+        let ended = for_new_devices(until, consoles, || {
+            let Some(scan) = self.scan()? else { return Ok(None) };
+            match self.boot_from(&scan)? {
+                None => self.look_again(&scan),
+                booted => Ok(booted),
+            }
         })?;
         Ok(match ended {
             Ended::Found(outcome) => outcome,
             Ended::ByEnter => Outcome::GaveUp("Enter was pressed".into()),
             Ended::ByTime => Outcome::GaveUp(format!("no rescue volume was attached within {seconds} s")),
         })
+    }
+
+    /// A missing root may be inside what appeared, or of a type that only init knows: init's own scripts
+    /// assemble, unlock and look. Then the wait goes on.
+    fn look_again(&self, scan: &Scan) -> Result<Option<Outcome>> {
+        let Stuck::Missing(root) = &self.stuck else { return Ok(None) };
+        let candidate = |volume: &&Volume| volume.file_system().is_none();
+        let Some(volume) = scan.volumes.iter().find(candidate) else { return Ok(None) };
+        initramfs_tools::look_again()?;
+        self.go_on(format!("{volume} appeared; looking for root={root} again"), self.so_far.waited)
     }
 
     fn announcement(&self, message: &str) -> String {

@@ -71,11 +71,59 @@ fn the_switch_leaves_no_trace() {
 
 #[test]
 fn the_later_stage_looks_at_new_devices_only() {
-    let told = "mkdir run/lifeboat; echo LOOKED_AT=vdz >run/lifeboat/rescue";
+    let told = "mkdir run/lifeboat; echo 'LOOKED_AT=\"vdz sdx\"' >run/lifeboat/rescue";
     let ran = with_volume("RESCUE").before(told).run("rescue bottom", "true");
     assert!(ran.said.contains("skipped: no rescue volume appeared since the first look"), "{}", ran.said);
     let ran = with_volume("RESCUE").run("rescue bottom", "true");
     assert!(ran.said.contains("skipped: /dev/vdz (ext4, label RESCUE) is ignored: "), "{}", ran.said);
+}
+
+#[test]
+fn a_device_that_could_not_be_read_is_tried_again_and_told_once() {
+    let scratch = Scratch::new().file("sys/class/block/vdy/size", "8").cmdline("lifeboat.rescue=wait:2");
+    let give_up = "rescue wait 'No root device specified.'";
+    let ran = scratch.run(give_up, "grep ^UNREAD= /run/lifeboat/rescue");
+    assert_eq!(ran.said.matches("probe /dev/vdy: open").count(), 1, "{}", ran.said);
+    assert_eq!(ran.seen, "UNREAD=vdy\n");
+    // Its node comes late, and it is a volume: here one that cannot be mounted.
+    let late = with_volume("RESCUE")
+        .cmdline("lifeboat.rescue=wait:3")
+        .before("mv dev/vdz late; (sleep 1; mv late dev/vdz) &");
+    let ran = late.run(give_up, "true");
+    assert!(ran.said.contains("/dev/vdz (ext4, label RESCUE) is ignored: "), "{}", ran.said);
+}
+
+#[test]
+fn a_device_that_is_attached_again_under_its_old_name_is_new() {
+    let seen = |before: &str| {
+        let told = format!("mkdir run/lifeboat; echo LOOKED_AT=vdz >run/lifeboat/rescue; {before}");
+        let scratch = with_volume("RESCUE").cmdline("root=UUID=gone").before(&told);
+        scratch.run("rescue block UUID=gone", "ROOT=UUID=gone /lifeboat rescue block UUID=gone").said
+    };
+    assert_eq!(seen("ROOT=UUID=gone; export ROOT"), "");
+    let detached = "ROOT=UUID=gone; export ROOT; mv sys/class/block/vdz away
+                    chroot . /lifeboat rescue block UUID=gone; mv away sys/class/block/vdz";
+    assert!(seen(detached).contains("/dev/vdz (ext4, label RESCUE) is ignored: "), "{}", seen(detached));
+}
+
+#[test]
+fn a_wait_for_something_else_than_the_root_is_left_alone() {
+    let wait = |missing: &str| {
+        let scratch = with_volume("RESCUE").before("ROOT=UUID=gone; export ROOT");
+        scratch.run(&format!("rescue block {missing}"), "ls /run")
+    };
+    assert_eq!((wait("UUID=usr").said.as_str(), wait("UUID=usr").seen.as_str()), ("", ""));
+    assert_eq!(wait("UUID=gone").seen, "lifeboat\n");
+}
+
+#[test]
+fn what_a_killed_look_left_is_undone() {
+    let ran = with_volume("own")
+        .before("mkdir -p run/lifeboat/look; mount -t tmpfs stale run/lifeboat/look")
+        .before("echo DEVICE=/dev/vdz >run/lifeboat/protected")
+        .run("rescue bottom", "grep -c stale /proc/self/mountinfo; ls /run/lifeboat");
+    assert_eq!(ran.status, 0, "{}", ran.said);
+    assert_eq!(ran.seen, "0\nlook\n");
 }
 
 #[test]
@@ -129,10 +177,10 @@ fn what_init_says_of_something_else_is_left_to_it() {
 fn a_root_that_cannot_be_mounted_is_waited_for_once() {
     let give_up = "rescue wait 'Failed to mount /dev/vdz as root file system.'";
     let scratch = with_volume("own").cmdline("lifeboat.rescue=wait:1");
-    let ran =
-        scratch.run(give_up, &format!("grep WAITED /run/lifeboat/rescue; /lifeboat {give_up}; echo $?"));
+    let ran = scratch
+        .run(give_up, &format!("grep -c WAITED_UNTIL /run/lifeboat/rescue; /lifeboat {give_up}; echo $?"));
     assert_eq!(ran.status, 1);
     assert!(ran.said.contains("attach a volume labelled RESCUE, UEC-rescue, RESCUE_VOL"), "{}", ran.said);
     assert!(ran.said.contains("waiting 1 s"), "{}", ran.said);
-    assert_eq!(ran.seen, "WAITED=yes\nlifeboat: rescue: no rescue volume is attached\n1\n");
+    assert_eq!(ran.seen, "1\nlifeboat: rescue: no rescue volume is attached\n1\n");
 }

@@ -31,6 +31,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("break_still_gives_a_shell", breaks),
     ("a_boot_that_goes_well_waits_for_nothing", goes_well),
     ("a_volume_that_cannot_be_mounted_gives_way_to_the_own_root", volume_fails),
+    ("a_copy_that_cannot_be_mounted_gives_way_to_the_own_root", copy_fails),
 ];
 
 const WAITING: &str = "lifeboat: rescue: waiting ";
@@ -186,10 +187,19 @@ fn not_waited(parameter: &str) -> Result<()> {
     must_not_say(&vm, WAITING)
 }
 
+/// And when it is left, the boot goes on as it would have.
 fn breaks() -> Result<()> {
-    let mut vm = machine()?.disk(root()).parameter("panic= break=mount").boot()?;
-    vm.wait_for("(initramfs)")?;
-    must_not_say(&vm, WAITING)
+    // Alone too: init's functions after the first shell are not those before it.
+    for stages in ["mountroot", "top,modules,premount,mount,mountroot,bottom,init"] {
+        let mut vm = machine()?.disk(root()).parameter(&format!("panic= break={stages}")).boot()?;
+        for _ in stages.split(',') {
+            vm.wait_for("(initramfs)")?;
+            vm.type_line("exit")?;
+        }
+        vm.wait_for_login("own")?;
+        must_not_say(&vm, WAITING)?;
+    }
+    Ok(())
 }
 
 fn goes_well() -> Result<()> {
@@ -205,4 +215,21 @@ fn volume_fails() -> Result<()> {
     must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n", "\nFAILED=/dev/vdb"])?;
     ensure!(vm.run("ls /run/motd.d/lifeboat")?.status != 0, "the admin is told lies");
     must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vda / ext4 ro"])
+}
+
+/// Whatever the order of the disks: what `root=` says is true of both.
+fn copy_fails() -> Result<()> {
+    const UUID: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0abd";
+    let copy = volume("RESCUE").uuid(UUID).damage(Damage::Journal);
+    for (disks, own) in [([root().uuid(UUID), copy.clone()], "vda"), ([copy, root().uuid(UUID)], "vdb")] {
+        let mut machine = machine()?.parameter(&format!("root=UUID={UUID}"));
+        for disk in disks {
+            machine = machine.disk(disk);
+        }
+        let mut vm = machine.boot()?;
+        vm.wait_for_login("own")?;
+        must_say(&vm, "going on with the machine's own root")?;
+        must_hold(&vm.read("cat /proc/mounts")?, &[&format!("/dev/{own} / ext4 ro")])?;
+    }
+    Ok(())
 }
