@@ -117,6 +117,25 @@ fn a_wait_for_something_else_than_the_root_is_left_alone() {
 }
 
 #[test]
+fn a_missing_root_that_may_be_inside_what_appeared_is_looked_for_by_init() {
+    let gone = "rescue wait 'ALERT!  UUID=gone does not exist.  Dropping to a shell!'";
+    let wait = |appears: &str| {
+        Scratch::new()
+            .cmdline("lifeboat.rescue=wait:3")
+            .before("ROOT=UUID=gone; export ROOT")
+            .before(&format!("printf '{appears}' >dev/vdl; truncate --size 2M dev/vdl"))
+            .before("(sleep 1; mkdir sys/class/block/vdl; echo 4096 >sys/class/block/vdl/size) &")
+            .run(gone, "grep -s ^lifeboat_go_on= /conf/param.conf; grep -c WAITED_UNTIL /run/lifeboat/rescue")
+    };
+    let locked = wait("LUKS\\272\\276\\000\\001");
+    assert_eq!(locked.status, 0, "{}", locked.said);
+    assert!(locked.said.contains("/dev/vdl (crypto_LUKS) appeared"), "{}", locked.said);
+    assert_eq!(locked.seen, "lifeboat_go_on='local_block \"$ROOT\"'\n1\n");
+    let empty = wait("");
+    assert_eq!((empty.status, empty.seen.as_str()), (1, "1\n"), "{}", empty.said);
+}
+
+#[test]
 fn what_a_killed_look_left_is_undone() {
     let ran = with_volume("own")
         .before("mkdir -p run/lifeboat/look; mount -t tmpfs stale run/lifeboat/look")
