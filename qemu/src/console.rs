@@ -1,7 +1,8 @@
 //! What a guest writes on its serial console, and waiting for it.
 
+use std::fs::File;
 use std::io::Read;
-use std::process::{ChildStdin, ChildStdout};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -11,11 +12,11 @@ use anyhow::{Context, Result, bail};
 /// What ends all waiting, unless it is what is waited for.
 const PANIC: &str = "Kernel panic";
 
-/// The serial console of a running guest.
+/// A serial console of a running guest.
 #[derive(Debug)]
 pub struct Console {
     shared: Arc<Shared>,
-    input: ChildStdin,
+    input: File,
     /// How much of the text was waited for already.
     position: usize,
 }
@@ -42,7 +43,8 @@ enum Ended {
 
 impl Console {
     /// Starts to read.
-    pub(crate) fn new(input: ChildStdin, mut output: ChildStdout) -> Self {
+    pub(crate) fn new(input: impl Into<OwnedFd>, output: impl Into<OwnedFd>) -> Self {
+        let mut output = File::from(output.into());
         let shared = Arc::<Shared>::default();
         let reader = Arc::clone(&shared);
         thread::spawn(move || {
@@ -61,7 +63,7 @@ impl Console {
                 }
             }
         });
-        Self { shared, input, position: 0 }
+        Self { shared, input: File::from(input.into()), position: 0 }
     }
 
     /// Waits until the guest has written this after what was waited for before. Fails when the kernel

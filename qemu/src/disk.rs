@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::guest::{Guests, Tiny};
+use crate::partitioned::{self, Partition};
 
 /// A disk to attach.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub enum Disk {
     Kept(PathBuf),
     /// A tiny guest's, made for this machine.
     Tiny(Tiny),
+    /// One with a partition table, made for this machine.
+    Partitioned(Vec<Partition>),
 }
 
 /// How a disk is connected.
@@ -74,12 +77,15 @@ impl Disk {
         Ok(match self {
             Self::Image(path) => (path.clone(), "on"),
             Self::Kept(path) => (path.clone(), "off"),
-            Self::Tiny(tiny) => {
-                std::fs::create_dir(folder).with_context(|| format!("make {}", folder.display()))?;
-                (tiny.image(guests, folder)?, "off")
-            }
+            Self::Tiny(tiny) => (tiny.image(guests, make(folder)?)?, "off"),
+            Self::Partitioned(partitions) => (partitioned::image(partitions, guests, make(folder)?)?, "off"),
         })
     }
+}
+
+fn make(folder: &Path) -> Result<&Path> {
+    std::fs::create_dir(folder).with_context(|| format!("make {}", folder.display()))?;
+    Ok(folder)
 }
 
 impl From<Tiny> for Disk {

@@ -1,6 +1,7 @@
 //! What is booted: Debian and tiny guests, and the kernels they are booted with. Built on demand, then cached.
 
 mod medium;
+mod platform;
 mod tiny;
 
 use std::fs;
@@ -12,6 +13,8 @@ use crate::args::Kernel;
 use crate::cache::Cache;
 use crate::{packages, phase, run, setup};
 pub use medium::{FileSystem, MBR_PARTITION_UUID, PARTITION_LABEL, PARTITION_UUID, Table};
+pub use platform::Platform;
+pub(crate) use platform::with_file;
 pub use tiny::{Damage, Modules, Tiny};
 
 /// The scripts and files that guests are made with.
@@ -148,16 +151,6 @@ fn base(cache: &Cache) -> Result<PathBuf> {
             .run()
             .map(drop)
     })
-}
-
-/// A tree of another suite with a kernel, as a tar file: not to boot, but to install packages in.
-pub fn other_suite(cache: &Cache, suite: &str) -> Result<PathBuf> {
-    let packages = "initramfs-tools,linux-image-cloud-amd64,zstd";
-    let entry = cache.entry("suite", &[suite.as_bytes(), packages.as_bytes()], |entry| {
-        phase::say(&format!("making a Debian tree ({suite})"));
-        mmdebstrap(suite, packages).arg(suite).arg(entry.join("base.tar")).run().map(drop)
-    })?;
-    Ok(entry.join("base.tar"))
 }
 
 /// mmdebstrap for a small tree, without documentation.

@@ -13,6 +13,7 @@ pub mod guest;
 pub mod libblkid;
 mod mirrors;
 pub mod packages;
+pub mod partitioned;
 pub mod phase;
 mod qmp;
 pub mod run;

@@ -28,6 +28,11 @@ impl Tree {
         Ok(tree)
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Copies a file into the tree.
     pub fn add(&self, file: &Path, to: &str) -> Result<()> {
         privileged("cp").arg(file).arg(self.path.join(to)).run().map(drop)

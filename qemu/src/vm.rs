@@ -1,6 +1,7 @@
 //! A machine: what it is put together from, and the guest while it runs.
 
 use std::fs::File;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use crate::args::Kernel;
 use crate::cache::Cache;
 use crate::console::Console;
 use crate::disk::{Bus, Connected, Disk};
-use crate::guest::{Guests, Initramfs, PASSWORD};
+use crate::guest::{self, Guests, Initramfs, PASSWORD, Platform};
 use crate::qmp::Qmp;
 use crate::run::{self, Program, Running};
 use crate::scratch::Scratch;
@@ -23,7 +24,7 @@ const PATIENCE: Duration = Duration::from_mins(3);
 /// How many guests run at a time, over all processes: more are slower, for each takes a processor.
 const GUESTS_AT_A_TIME: u32 = 2;
 
-/// How long until whoever is next tries again to start a guest when too many run.
+/// How long until it is tried again to start a guest when too many run, or to connect to one that starts.
 const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
 /// A machine that is not running.
@@ -32,10 +33,19 @@ pub struct Machine {
     guests: Guests,
     kernel: Kernel,
     initramfs: Initramfs,
+    platform: Option<Platform>,
+    settings: Option<String>,
     disks: Vec<Connected>,
     parameters: Vec<String>,
     megabytes: u32,
+    consoles: Consoles,
     on_reboot: OnReboot,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Consoles {
+    One,
+    Two,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,8 +62,11 @@ pub struct Vm {
     running: Running,
     /// The serial console.
     pub console: Console,
+    /// The second console, where there is one.
+    pub second: Option<Console>,
     shell: Option<Shell>,
     qmp: Option<Qmp>,
+    attached: u32,
     scratch: Scratch,
     guests: Guests,
     _turn: File,
@@ -66,9 +79,12 @@ impl Machine {
             guests: guests.clone(),
             kernel: Kernel::External,
             initramfs: Initramfs::Lifeboat,
+            platform: None,
+            settings: None,
             disks: Vec::new(),
             parameters: ["console=ttyS0", "panic=-1", "root=LABEL=lifeboat-root"].map(str::to_owned).to_vec(),
             megabytes: 512,
+            consoles: Consoles::One,
             on_reboot: OnReboot::End,
         }
     }
@@ -101,10 +117,33 @@ impl Machine {
         self
     }
 
+    /// Boots a platform's kernel and initramfs.
+    #[must_use]
+    pub fn platform(mut self, platform: &Platform) -> Self {
+        self.platform = Some(platform.clone());
+        self
+    }
+
+    /// Bakes this into the initramfs as its /etc/default/lifeboat.
+    #[must_use]
+    pub fn settings(mut self, text: &str) -> Self {
+        self.settings = Some(text.to_owned());
+        self
+    }
+
     /// Adds to the kernel command line; of a parameter given twice the last one counts.
     #[must_use]
     pub fn parameter(mut self, text: &str) -> Self {
         self.parameters.push(text.to_owned());
+        self
+    }
+
+    /// Gives it a second console, ttyS2, which is not /dev/console.
+    #[must_use]
+    pub fn second_console(mut self) -> Self {
+        self.consoles = Consoles::Two;
+        // The last one named is /dev/console.
+        self.parameters.extend(["console=ttyS2", "console=ttyS0"].map(str::to_owned));
         self
     }
 
@@ -122,18 +161,38 @@ impl Machine {
         let errors = scratch.path().join("errors");
         let errors = File::create(&errors).with_context(|| format!("make {}", errors.display()))?;
         let folder = scratch.path();
-        let mut running = self
+        let consoles = self.consoles;
+        let mut program = self
             .qemu(folder)?
             .args(["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"])
             .arg("-serial")
             .arg(format!("unix:{}/shell,server=on,wait=off", folder.display()))
             .arg("-qmp")
-            .arg(format!("unix:{}/qmp,server=on,wait=off", folder.display()))
-            .spawn(errors)?;
+            .arg(format!("unix:{}/qmp,server=on,wait=off", folder.display()));
+        if consoles == Consoles::Two {
+            // Not before somebody listens: nothing is to be missed.
+            program =
+                program.arg("-serial").arg(format!("unix:{}/second,server=on,wait=on", folder.display()));
+        }
+        let mut running = program.spawn(errors)?;
+        let second = match consoles {
+            Consoles::One => None,
+            Consoles::Two => Some(connect(&folder.join("second"), &mut running)?),
+        };
         let input = running.child.stdin.take().context("type on the console")?;
         let output = running.child.stdout.take().context("read the console")?;
         let console = Console::new(input, output);
-        Ok(Vm { running, console, shell: None, qmp: None, scratch, guests: self.guests, _turn: turn })
+        Ok(Vm {
+            running,
+            console,
+            second,
+            shell: None,
+            qmp: None,
+            attached: 0,
+            scratch,
+            guests: self.guests,
+            _turn: turn,
+        })
     }
 
     /// Starts it with its console on our terminal, and waits for its end.
@@ -152,7 +211,13 @@ impl Machine {
     }
 
     fn qemu(&self, folder: &Path) -> Result<Program> {
-        let (kernel, initramfs) = self.guests.kernel(self.kernel, self.initramfs);
+        let (kernel, mut initramfs) = match &self.platform {
+            Some(platform) => platform.kernel(&self.guests)?,
+            None => self.guests.kernel(self.kernel, self.initramfs),
+        };
+        if let Some(text) = &self.settings {
+            initramfs = guest::with_file(&initramfs, "etc/default/lifeboat", text, folder)?;
+        }
         // Killed with us, however we end. Never with KVM: on many machines it opens, and the guest hangs.
         let mut program = run::program("setpriv")
             .args(["--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", "tcg", "-nodefaults"])
@@ -174,6 +239,18 @@ impl Machine {
         }
         Ok(program)
     }
+}
+
+/// The console behind a socket that qemu is about to make.
+fn connect(socket: &Path, running: &mut Running) -> Result<Console> {
+    while running.child.try_wait().context("look after qemu")?.is_none() {
+        if let Ok(stream) = UnixStream::connect(socket) {
+            let output = stream.try_clone().context("read the second console")?;
+            return Ok(Console::new(stream, output));
+        }
+        std::thread::sleep(BETWEEN_TRIES);
+    }
+    bail!("connect to {}: qemu ended", socket.display())
 }
 
 /// Waits until another guest may run; it may while this is held.
@@ -262,13 +339,15 @@ impl Vm {
 
     /// Attaches a disk to the running guest.
     pub fn attach(&mut self, disk: impl Into<Disk>) -> Result<()> {
-        let folder: PathBuf = self.scratch.path().join("attached");
+        self.attached += 1;
+        let name = format!("attached{}", self.attached);
+        let folder: PathBuf = self.scratch.path().join(&name);
         let (image, _) = disk.into().image(&self.guests, &folder)?;
         let qmp = match self.qmp.take() {
             Some(qmp) => qmp,
             None => Qmp::connect(&self.scratch.path().join("qmp"))?,
         };
-        self.qmp.insert(qmp).attach(&image, "attached")
+        self.qmp.insert(qmp).attach(&image, &name)
     }
 
     fn shell(&mut self, until: Instant) -> Result<&mut Shell> {

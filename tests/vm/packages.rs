@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use lifeboat_qemu::guest::other_suite;
+use lifeboat_qemu::guest::Platform;
 use lifeboat_qemu::run::program;
 use lifeboat_qemu::scratch::Scratch;
 use lifeboat_qemu::tree::Tree;
@@ -106,7 +106,7 @@ fn stand_in(name: &str) -> Result<std::path::PathBuf> {
 }
 
 fn debian_13() -> Result<()> {
-    let tree = tree(&other_suite(guests()?.cache(), "trixie")?)?;
+    let tree = tree(&Platform::new("trixie").tar(guests()?.cache())?)?;
     tree.run(INSTALL)?;
     must_hold(&tree.run(CONTENT)?, &["usr/sbin/lifeboat\n", "scripts/init-premount/lifeboat\n", "/xfs.ko"])?;
     must_hold(&tree.run("lifeboat --version; lifeboat-agent --version")?, &["lifeboat", "lifeboat-agent"])?;
