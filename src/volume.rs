@@ -56,6 +56,9 @@ const MEMBERS: &[&CStr] = &[
     c"bcache",
 ];
 
+/// Swap areas, which a root's fstab names as it names file systems; the second holds a hibernated system.
+const SWAP: &[&CStr] = &[c"swap", c"swsuspend"];
+
 /// A block device with a superblock on it.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Volume {
@@ -86,6 +89,11 @@ impl Volume {
     /// How to mount it; `None` for what is no file system that is known here.
     pub(crate) fn file_system(&self) -> Option<&'static FileSystem> {
         FILE_SYSTEMS.iter().find(|known| known.name.to_bytes() == self.kind.as_bytes())
+    }
+
+    /// Whether file systems are inside it, once it is unlocked or assembled.
+    pub(crate) fn is_member(&self) -> bool {
+        MEMBERS.iter().any(|member| member.to_bytes() == self.kind.as_bytes())
     }
 
     /// Whether it can be written to: some file systems and some devices cannot.
@@ -142,8 +150,8 @@ pub(crate) fn name_of(device: &Path) -> String {
 /// Reads a device's superblock; `None` when there is none of a type that matters.
 pub(crate) fn probe(device: &Path) -> Result<Option<Volume>> {
     let read = || -> Result<Option<ffi::Superblock>> {
-        let types: Vec<&CStr> =
-            FILE_SYSTEMS.iter().map(|known| known.name).chain(MEMBERS.iter().copied()).collect();
+        let others = MEMBERS.iter().chain(SWAP).copied();
+        let types: Vec<&CStr> = FILE_SYSTEMS.iter().map(|known| known.name).chain(others).collect();
         ffi::probe(&open(device)?, &types)
     };
     let superblock = read().with_context(|| format!("probe {}", device.display()))?;
@@ -152,7 +160,7 @@ pub(crate) fn probe(device: &Path) -> Result<Option<Volume>> {
         kind: superblock.kind,
         label: superblock.label,
         uuid: superblock.uuid,
-        disk: disk(&name_of(device)).file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        disk: disk_name(&name_of(device)),
         partition: Partition::default(),
     }))
 }
@@ -197,6 +205,11 @@ pub(crate) fn open(device: &Path) -> Result<File> {
 /// Whether the kernel refuses writes to the device.
 pub(crate) fn is_read_only(name: &str) -> bool {
     attribute(name, "ro").as_deref() == Some("1")
+}
+
+/// The kernel's name of the disk that a device is, or is on.
+pub(crate) fn disk_name(name: &str) -> String {
+    disk(name).file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The device's directory in sysfs, or for a partition that of its disk.

@@ -111,7 +111,7 @@ impl Facts {
         let decision = Decision::OwnRoot { reason: message.clone() };
         Record { decision, so_far: self.so_far.clone() }.write()?;
         if settings.wait > 0 {
-            kmsg::log(Level::Error, "rescue", &wait::announcement(&message, None, settings.wait));
+            kmsg::log(Level::Error, "rescue", &wait::announcement(&message, None, settings));
         }
         let ended = wait::for_new_devices(until, consoles, || {
             let Some(scan) = Scan::of_new(&mut self.so_far, settings, None)? else { return Ok(None) };

@@ -22,12 +22,22 @@ pub(crate) enum Original {
 
 impl Original {
     /// What `root=` stands for among the volumes, the rescue volume itself left out: it may be a copy with
-    /// the same label and UUID.
+    /// the same label and UUID. A root that nothing matches is in the first volume that is locked or a member
+    /// of something, where there is one.
     pub(crate) fn find(named: Option<&str>, volumes: &[Volume], rescue: &Volume) -> Self {
         let Some(named) = named else { return Self::Unknown };
-        let matches =
-            |volume: &&Volume| Selector::parse(named).is_some_and(|selector| selector.names(volume));
-        match volumes.iter().filter(|volume| volume.device != rescue.device).find(matches) {
+        let selector = Selector::parse(named);
+        let mut inside = None;
+        let mut found = None;
+        for volume in volumes.iter().filter(|volume| volume.device != rescue.device) {
+            if found.is_none() && selector.as_ref().is_some_and(|selector| selector.names(volume)) {
+                found = Some(volume);
+            }
+            if inside.is_none() && volume.disk != rescue.disk && volume.is_member() {
+                inside = Some(volume);
+            }
+        }
+        match found.or(inside) {
             Some(volume) => Self::Volume(volume.clone()),
             None => Self::Named(named.to_owned()),
         }
@@ -277,6 +287,15 @@ mod tests {
                 "{named}"
             );
         }
+    }
+
+    #[test]
+    fn an_original_root_that_is_locked_is_named_by_what_it_is_in() {
+        let locked = Volume { kind: "crypto_LUKS".into(), disk: "vda".into(), ..volume("/dev/vda3", "") };
+        let rescue = Volume { disk: "vdb".into(), ..volume("/dev/vdb1", "RESCUE") };
+        let volumes = [volume("/dev/vda1", "boot"), locked.clone(), rescue.clone()];
+        let found = Original::find(Some("/dev/mapper/vda3_crypt"), &volumes, &rescue);
+        assert_eq!(found, Original::Volume(locked));
     }
 
     #[test]

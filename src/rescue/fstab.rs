@@ -9,8 +9,8 @@ use crate::volume::Volume;
 const HEAD: &str = "# Made by lifeboat for this rescue boot; the file on the volume is unchanged.\n";
 
 /// An fstab in which nothing leads to another disk than the rescue volume's own: `/` is the device that is
-/// mounted, entries that would resolve to another disk go to the own disk's partition of that identity, and
-/// what has none there is commented out.
+/// mounted, entries that would resolve to another disk go to the own disk's partition of that identity, what
+/// has none there is commented out, and what is nowhere is not waited for.
 pub(super) fn rewrite(fstab: &[u8], rescue: &Volume, volumes: &[Volume]) -> Vec<u8> {
     let mut text = HEAD.as_bytes().to_vec();
     // Some readers end a line at a NUL, others pass it over.
@@ -29,6 +29,13 @@ pub(super) fn rewrite(fstab: &[u8], rescue: &Volume, volumes: &[Volume]) -> Vec<
                 text.push(b'#');
                 text.extend_from_slice(line);
             }
+            Some((_, Change::NotWaitedFor { options_end, note })) => {
+                let (before, after) = line.split_at_checked(options_end).unwrap_or((line, b""));
+                text.extend_from_slice(note.as_bytes());
+                text.extend_from_slice(before);
+                text.extend_from_slice(b",nofail");
+                text.extend_from_slice(after);
+            }
             None => text.extend_from_slice(line),
         }
     }
@@ -46,12 +53,15 @@ struct Entry<'a> {
     after: &'a [u8],
     source: String,
     point: Vec<u8>,
+    /// Where an option can be added; `None` where the boot does not wait for the entry anyway.
+    options_end: Option<usize>,
 }
 
 /// What becomes of an entry.
 enum Change {
     Source { device: String, note: String },
     Comment { note: String },
+    NotWaitedFor { options_end: usize, note: String },
 }
 
 impl<'a> Entry<'a> {
@@ -62,7 +72,13 @@ impl<'a> Entry<'a> {
         let (source, after) = rest.split_at_checked(end)?;
         let point = after.split(|byte| is_blank(*byte)).find(|field| !field.is_empty())?;
         let source = String::from_utf8_lossy(&unescape(source)).into_owned();
-        (!source.starts_with('#')).then(|| Self { before, after, source, point: unescape(point) })
+        (!source.starts_with('#')).then(|| Self {
+            before,
+            after,
+            source,
+            point: unescape(point),
+            options_end: options_end(line),
+        })
     }
 
     /// Whether it is mounted at the path of these names.
@@ -88,10 +104,28 @@ impl<'a> Entry<'a> {
         if let Some(own) = named().find(|volume| volume.disk == rescue.disk) {
             return moved_to(own);
         }
-        named().next()?;
+        if named().next().is_none() {
+            let options_end = self.options_end?;
+            let note = format!("# lifeboat: {from} was not found; it is not waited for\n");
+            return Some(Change::NotWaitedFor { options_end, note });
+        }
         let device = rescue.device.display();
         Some(Change::Comment { note: format!("# lifeboat: {from} is on another disk than {device}\n") })
     }
+}
+
+fn options_end(line: &[u8]) -> Option<usize> {
+    let (mut end, mut field): (usize, &[u8]) = (0, b"");
+    for _ in 0..4 {
+        let rest = line.get(end..)?;
+        let start = rest.iter().position(|byte| !is_blank(*byte))?;
+        let rest = rest.get(start..)?;
+        let length = rest.iter().position(|byte| is_blank(*byte)).unwrap_or(rest.len());
+        field = rest.get(..length)?;
+        end += start + length;
+    }
+    let waits = |option: &[u8]| option != b"nofail" && option != b"noauto";
+    field.split(|byte| *byte == b',').all(waits).then_some(end)
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -155,6 +189,7 @@ UUID=boot /boot ext4 defaults 0 2
 LABEL=home /home ext4 defaults 0 2
 tmpfs /tmp tmpfs defaults 0 0
 UUID=nowhere none swap sw 0 0
+/dev/cdrom /media iso9660 ro,noauto 0 0
 ";
         expect![[r"
             # Made by lifeboat for this rescue boot; the file on the volume is unchanged.
@@ -166,7 +201,9 @@ UUID=nowhere none swap sw 0 0
             # lifeboat: LABEL=home is on another disk than /dev/vdb1
             #LABEL=home /home ext4 defaults 0 2
             tmpfs /tmp tmpfs defaults 0 0
-            UUID=nowhere none swap sw 0 0
+            # lifeboat: UUID=nowhere was not found; it is not waited for
+            UUID=nowhere none swap sw,nofail 0 0
+            /dev/cdrom /media iso9660 ro,noauto 0 0
         "]]
         .assert_eq(&rewrite(fstab, &machine[3], &machine));
     }
@@ -215,7 +252,7 @@ UUID=nowhere none swap sw 0 0
     #[test]
     fn an_entry_that_is_not_touched_keeps_its_bytes() {
         let machine = machine();
-        let fstab = b"LABEL=\xf6 /mnt/\xf6 ext4 defaults\r\n\xff\n";
+        let fstab = b"x=\xf6 /mnt/\xf6 ext4 defaults\r\n\xff\n";
         assert_eq!(super::rewrite(fstab, &machine[3], &machine), [HEAD.as_bytes(), fstab].concat());
     }
 }

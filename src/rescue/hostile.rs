@@ -198,9 +198,16 @@ fn the_fstab(table: &[u8], rescue: &Volume, volumes: &[Volume]) {
     let (before, after) = (entries(table), entries(&text));
     let mut left = before.iter();
     for entry in &after {
-        // Each is one of those that were there, in their order; at most it leads to the rescue volume now.
-        let same =
-            |old: &&Vec<Vec<u8>>| old[1..] == entry[1..] && (old[0] == entry[0] || entry[0] == b"/dev/vdb");
+        // Each is one of those that were there, in their order; at most it leads to the rescue volume now, or is
+        // not waited for.
+        let same = |old: &&Vec<Vec<u8>>| {
+            old.len() == entry.len()
+                && old.iter().zip(entry).enumerate().all(|(field, (old, new))| match field {
+                    0 => old == new || new == b"/dev/vdb",
+                    3 => old == new || *new == [old.as_slice(), b",nofail"].concat(),
+                    _ => old == new,
+                })
+        };
         assert!(left.any(|old| same(&old)), "{} was not meant", String::from_utf8_lossy(&entry.join(&b' ')));
         let source = String::from_utf8_lossy(&entry[0]);
         let names = Selector::parse(&source);

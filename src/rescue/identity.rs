@@ -57,7 +57,7 @@ pub(super) fn ignored_disks(candidates: &[Candidate], own_disk: Option<&str>) ->
 }
 
 /// Takes the links below /dev/disk that lead to these disks, and that another disk has a claim to as well.
-pub(super) fn give_way(disks: &[String], volumes: &[Volume]) -> Result<()> {
+pub(super) fn give_way(disks: &[String]) -> Result<()> {
     if disks.is_empty() {
         return Ok(());
     }
@@ -68,14 +68,15 @@ pub(super) fn give_way(disks: &[String], volumes: &[Volume]) -> Result<()> {
     let paths: Vec<PathBuf> = disks.iter().map(|disk| volume::disk(disk)).collect();
     write_whole(rules, render_rules(&paths).as_bytes(), 0o644)?;
     // The booted system's udev may come to these devices only after something was mounted by a link.
-    let claimed: Vec<String> = volumes
-        .iter()
-        .filter(|volume| disks.contains(&volume.disk))
-        .flat_map(|volume| links(&volume.device))
-        .collect();
-    for volume in volumes.iter().filter(|volume| !disks.contains(&volume.disk)) {
-        for link in links(&volume.device).iter().filter(|link| claimed.contains(*link)) {
-            point(&Path::new("/dev").join(link), &volume.device)?;
+    // All devices: udev makes links for more superblocks than are known here.
+    let devices = volume::devices()?;
+    let gives_way = |name: &&String| disks.contains(&volume::disk_name(name));
+    let claimed: Vec<String> =
+        devices.iter().filter(gives_way).flat_map(|name| links(&volume::node(name))).collect();
+    for name in devices.iter().filter(|name| !gives_way(name)) {
+        let device = volume::node(name);
+        for link in links(&device).iter().filter(|link| claimed.contains(*link)) {
+            point(&Path::new("/dev").join(link), &device)?;
         }
     }
     Ok(())

@@ -33,11 +33,10 @@ pub(crate) fn forget() -> Result<()> {
 pub(super) fn text(rescue: &Volume, original: &Original) -> String {
     let original = match original {
         Original::Volume(volume) => {
-            let options = volume
-                .file_system()
-                .map_or("ro", |known| if known.name == c"xfs" { "ro,norecovery,nouuid" } else { "ro" });
+            let (before, after) = how_to_look_at(volume);
+            let place = if volume.is_member() { "inside " } else { "" };
             let device = volume.device.display();
-            format!("The original root is {volume}. To look at it:\n    mount -o {options} {device} /mnt\n")
+            format!("The original root is {place}{volume}. To look at it:\n    {before}{device}{after}\n")
         }
         Original::Named(name) => {
             format!("The original root is root={}; no such device was found.\n", escape(name.as_bytes()))
@@ -52,6 +51,17 @@ pub(super) fn text(rescue: &Volume, original: &Original) -> String {
          To leave, and boot from the original root even while this volume is attached:\n    \
          touch /finished && reboot\n\n"
     )
+}
+
+/// What stands before and after the device.
+fn how_to_look_at(volume: &Volume) -> (&'static str, &'static str) {
+    match volume.kind.as_str() {
+        "xfs" => ("mount -o ro,norecovery,nouuid ", " /mnt"),
+        "crypto_LUKS" => ("cryptsetup open ", " original && mount -o ro /dev/mapper/original /mnt"),
+        "LVM2_member" => ("vgchange --activate y && pvs -o +lv_path ", ""),
+        _ if volume.is_member() => ("mdadm --assemble --scan --readonly; mdadm --examine ", ""),
+        _ => ("mount -o ro ", " /mnt"),
+    }
 }
 
 #[cfg(test)]
@@ -83,6 +93,19 @@ mod tests {
 
         "]]
         .assert_eq(&text(&volume("/dev/vdb", "ext4", "RESCUE"), &original));
+    }
+
+    #[test]
+    fn the_admin_is_told_how_to_look_into_what_is_locked() {
+        let volume = |device, kind| Volume { label: None, ..volume(device, kind, "") };
+        let text = text(&volume("/dev/vdb", "ext4"), &Original::Volume(volume("/dev/vda3", "crypto_LUKS")));
+        assert!(
+            text.contains(
+                "The original root is inside /dev/vda3 (crypto_LUKS). To look at it:\n    \
+                 cryptsetup open /dev/vda3 original && mount -o ro /dev/mapper/original /mnt\n"
+            ),
+            "{text}"
+        );
     }
 
     #[test]

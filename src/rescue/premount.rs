@@ -45,7 +45,7 @@ fn settle_identities(scan: &Scan, own_root: Option<&str>) -> Option<PathBuf> {
     let named = || scan.volumes.iter().find(|volume| selector.names(volume)).cloned();
     let own_disk = pinned.clone().or_else(named).map(|volume| volume.disk);
     let disks = identity::ignored_disks(&scan.candidates, own_disk.as_deref());
-    if let Err(error) = identity::give_way(&disks, &scan.volumes) {
+    if let Err(error) = identity::give_way(&disks) {
         tell(&error);
     }
     let pinned = pinned?.device;

@@ -214,13 +214,18 @@ impl Attempt {
 
     fn announcement(&self, message: &str) -> String {
         let missing = if let Stuck::Missing(root) = &self.stuck { Some(root.as_str()) } else { None };
-        announcement(message, missing, self.settings.wait)
+        announcement(message, missing, &self.settings)
     }
 }
 
 /// What is wrong, what to do, and what comes after.
-pub(super) fn announcement(message: &str, missing: Option<&str>, seconds: u64) -> String {
+pub(super) fn announcement(message: &str, missing: Option<&str>, settings: &Settings) -> String {
     let labels = LABELS.join(", ");
+    let required = match &settings.require {
+        Some(required) => format!(" (only {required} is accepted)"),
+        None => String::new(),
+    };
+    let seconds = settings.wait;
     let missing = missing.map(|root| format!(", or the disk with {root}")).unwrap_or_default();
     let (then, key) = if initramfs_tools::forbids_a_shell() {
         ("what panic= says", "")
@@ -229,7 +234,7 @@ pub(super) fn announcement(message: &str, missing: Option<&str>, seconds: u64) -
     };
     format!(
         "this machine's root cannot be used: {message}\n\
-         attach a volume labelled {labels}{missing}: it is booted at once\n\
+         attach a volume labelled {labels}{required}{missing}: it is booted at once\n\
          waiting {seconds} s, after that {then}{key}"
     )
 }
