@@ -3,12 +3,14 @@
 
 mod agent;
 mod choice;
+mod copy;
 mod failure;
 mod faults;
 mod hostile;
 mod lab;
 mod modules;
 mod packages;
+mod platform;
 mod rescue;
 mod seed;
 mod smoke;
@@ -26,11 +28,13 @@ pub(crate) type Test = (&'static str, fn() -> Result<()>);
 const FILES: &[(&str, &[Test])] = &[
     ("agent", agent::TESTS),
     ("choice", choice::TESTS),
+    ("copy", copy::TESTS),
     ("failure", failure::TESTS),
     ("faults", faults::TESTS),
     ("hostile", hostile::TESTS),
     ("modules", modules::TESTS),
     ("packages", packages::TESTS),
+    ("platform", platform::TESTS),
     ("rescue", rescue::TESTS),
     ("seed", seed::TESTS),
     ("smoke", smoke::TESTS),

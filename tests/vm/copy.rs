@@ -1,0 +1,133 @@
+//! A copy of the machine's whole disk beside it, with the same identities: Debian, all of whose fstab must lead
+//! to one disk.
+
+use anyhow::{Result, ensure};
+use lifeboat_qemu::disk::Disk;
+use lifeboat_qemu::guest::Initramfs;
+use lifeboat_qemu::partitioned::{Partition, partuuid};
+use lifeboat_qemu::vm::{Machine, Vm};
+
+use crate::Test;
+use crate::lab::{machine, must_hold, must_say};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("that_is_finished_lends_no_partition_when_it_comes_second", || finished(own, copy)),
+    ("that_is_finished_lends_no_partition_when_it_comes_first", || finished(copy, own)),
+    ("that_is_there_without_lifeboat_is_taken_for_the_own_disk", without_lifeboat),
+    ("that_is_active_uses_its_own_partitions", active),
+];
+
+const ROOT: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0b01";
+const BOOT: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0b02";
+const SWAP: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0b03";
+const ESP: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0b04";
+/// On the machine's own disk only.
+const HOME: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0b05";
+
+/// Each kind of link below /dev/disk is used.
+fn fstab() -> String {
+    let esp = partuuid(4);
+    format!(
+        "UUID={ROOT} / ext4 defaults 0 1\n\
+         UUID={BOOT} /boot ext4 defaults 0 2\n\
+         PARTUUID={esp} /boot/efi ext4 defaults 0 2\n\
+         LABEL=swapped none swap sw 0 0\n\
+         UUID={HOME} /home ext4 defaults 0 2\n"
+    )
+}
+
+fn disk(label: &'static str, files: Vec<(&'static str, String)>) -> Vec<Partition> {
+    vec![
+        Partition::Debian { label, uuid: ROOT, files },
+        Partition::Ext4 { uuid: BOOT },
+        Partition::Swap { label: "swapped", uuid: SWAP },
+        Partition::Ext4 { uuid: ESP },
+    ]
+}
+
+fn own() -> Disk {
+    let mut partitions = disk("lifeboat-root", vec![("etc/fstab", fstab())]);
+    partitions.push(Partition::Ext4 { uuid: HOME });
+    Disk::Partitioned(partitions)
+}
+
+fn copy() -> Disk {
+    let mut files = files_of_the_copy();
+    files.push(("finished", String::new()));
+    Disk::Partitioned(disk("RESCUE", files))
+}
+
+fn files_of_the_copy() -> Vec<(&'static str, String)> {
+    vec![("etc/fstab", fstab()), ("etc/hostname", "rescue\n".to_owned())]
+}
+
+fn two(first: Disk, second: Disk) -> Result<Machine> {
+    Ok(machine()?.disk(first).disk(second).parameter(&format!("root=UUID={ROOT}")))
+}
+
+fn finished(first: fn() -> Disk, second: fn() -> Disk) -> Result<()> {
+    let mut vm = two(first(), second())?.boot()?;
+    vm.wait_for_login("own")?;
+    must_say(&vm, "not the ignored copy")?;
+    // Only the own disk has a fifth partition.
+    let own = vm.read(&format!("readlink -f /dev/disk/by-uuid/{HOME}"))?;
+    let own = own.trim_end_matches('5');
+    must_be_on(&mut vm, own)?;
+    must_hold(&vm.read("cat /proc/mounts")?, &[&format!("{own}5 /home ext4 ")])?;
+    for (link, number) in [
+        (format!("by-uuid/{ROOT}"), 1),
+        (format!("by-uuid/{BOOT}"), 2),
+        (format!("by-uuid/{SWAP}"), 3),
+        ("by-label/swapped".to_owned(), 3),
+        (format!("by-partuuid/{}", partuuid(4)), 4),
+    ] {
+        let leads_to = vm.read(&format!("readlink -f /dev/disk/{link}"))?;
+        ensure!(leads_to == format!("{own}{number}"), "{link} leads to {leads_to}, the own disk is {own}");
+    }
+    Ok(())
+}
+
+/// All that the fstab names is on this disk.
+fn must_be_on(vm: &mut Vm, disk: &str) -> Result<()> {
+    // What the boot waits for is there at the login; swap is not waited for by it.
+    vm.run("systemctl is-system-running --wait")?;
+    let mounts = vm.read("cat /proc/mounts")?;
+    let wanted =
+        [(1, "/"), (2, "/boot"), (4, "/boot/efi")].map(|(n, point)| format!("{disk}{n} {point} ext4 rw"));
+    must_hold(&mounts, &wanted.each_ref().map(String::as_str))?;
+    must_hold(&vm.read("cat /proc/swaps")?, &[&format!("{disk}3 ")])
+}
+
+/// Shows that the above is not so by itself.
+fn without_lifeboat() -> Result<()> {
+    let mut misled = 0;
+    for (first, second) in [(own(), copy()), (copy(), own())] {
+        let mut vm = two(first, second)?.initramfs(Initramfs::Without).boot()?;
+        vm.wait_for(" login:")?;
+        if !vm.console.text().contains("\nown login:") || must_be_on(&mut vm, "/dev/vda").is_err() {
+            misled += 1;
+        }
+    }
+    ensure!(misled > 0, "both orders of the disks led to the own disk");
+    Ok(())
+}
+
+fn active() -> Result<()> {
+    let mut files = files_of_the_copy();
+    let nowhere = "UUID=0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0b06 /data ext4 defaults 0 2\n";
+    let fstab = format!("{}{nowhere}", fstab());
+    files.push(("etc/fstab", fstab.clone()));
+    let mut vm = two(own(), Disk::Partitioned(disk("RESCUE", files)))?.parameter("ro").boot()?;
+    vm.wait_for_login("rescue")?;
+    must_be_on(&mut vm, "/dev/vdb")?;
+    let mounts = vm.read("cat /proc/mounts")?;
+    ensure!(!mounts.contains("/dev/vda"), "something of the original disk is mounted:\n{mounts}");
+    vm.read("touch /finished && rm /finished")?;
+    let shown = vm.read("cat /etc/fstab")?;
+    must_hold(&shown, &[&format!("#UUID={HOME} /home "), " /data ext4 defaults,nofail 0 2"])?;
+    let below = vm.read("umount /etc/fstab; cat /etc/fstab")?;
+    ensure!(below == fstab.trim_end(), "the volume's own fstab is now:\n{below}");
+    let failed = vm.read("systemctl --failed --no-legend")?;
+    ensure!(failed.is_empty(), "these units failed:\n{failed}");
+    Ok(())
+}
