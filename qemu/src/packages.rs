@@ -38,13 +38,16 @@ pub fn binary(name: &str) -> PathBuf {
 
 fn binaries() -> Result<()> {
     phase::say("building the static binaries");
-    setup::cargo("build")
-        .args(["--quiet", "--release", "--target", setup::TARGET, "--target-dir"])
-        .arg(workspace().join("target"))
-        .args(NAMES.iter().flat_map(|name| ["--package", name]))
-        .directory(workspace())
-        .run()
-        .map(drop)
+    // One by one: in one call a crate that both use would have the features of both.
+    NAMES.iter().try_for_each(|name| {
+        setup::cargo("build")
+            .args(["--quiet", "--release", "--target", setup::TARGET, "--target-dir"])
+            .arg(workspace().join("target"))
+            .args(["--package", name])
+            .directory(workspace())
+            .run()
+            .map(drop)
+    })
 }
 
 fn pack(tool: &Path, name: &str, date: &str) -> Result<PathBuf> {
