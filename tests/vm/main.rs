@@ -13,6 +13,7 @@ mod packages;
 mod platform;
 mod rescue;
 mod seed;
+mod settings;
 mod smoke;
 
 use std::process::ExitCode;
@@ -37,6 +38,7 @@ const FILES: &[(&str, &[Test])] = &[
     ("platform", platform::TESTS),
     ("rescue", rescue::TESTS),
     ("seed", seed::TESTS),
+    ("settings", settings::TESTS),
     ("smoke", smoke::TESTS),
 ];
 
