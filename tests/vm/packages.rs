@@ -22,7 +22,18 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 /// Drivers and file systems of rescue volumes that no test machine has.
-const DRIVERS: [&str; 4] = ["/xen-blkfront.ko", "/virtio_scsi.ko", "/xfs.ko", "/vfat.ko"];
+const DRIVERS: [&str; 10] = [
+    "/xen-blkfront.ko",
+    "/virtio_scsi.ko",
+    "/sr_mod.ko",
+    "/ata_piix.ko",
+    "/xfs.ko",
+    "/btrfs.ko",
+    "/vfat.ko",
+    "/nls_ascii.ko",
+    "/isofs.ko",
+    "/squashfs.ko",
+];
 
 const INSTALL: &str =
     "apt-get install --yes --no-install-recommends /tmp/lifeboat.deb /tmp/lifeboat-agent.deb";
