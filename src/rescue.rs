@@ -21,6 +21,7 @@ use crate::volume::{self, Volume};
 use anyhow::Result;
 use candidate::{Candidate, Verdict};
 use decision::{Decision, Record, SoFar};
+use notice::Tenants;
 use settings::{Selector, Settings};
 
 /// The labels that make a volume a rescue volume; the last is that of cloud-initramfs-rescuevol.
@@ -129,7 +130,8 @@ impl Scan {
 fn carry_out(record: &Record, stuck: Option<&Stuck>) -> Result<()> {
     record.write()?;
     let Decision::Rescue { volume, original, .. } = &record.decision else { return Ok(()) };
-    let steered = notice::write(volume, original).and_then(|()| initramfs_tools::steer(volume, stuck));
+    let steered = notice::write(volume, original, Tenants::default())
+        .and_then(|()| initramfs_tools::steer(volume, stuck));
     if steered.is_err() {
         decision::forget()?;
         notice::forget()?;

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -76,6 +77,20 @@ pub(crate) fn run(
     }
     Ok(())
 }
+
+/// Becomes a program, with the terminal that we have; comes back only when it cannot be started.
+pub(crate) fn become_program(argv: &[String]) -> std::io::Error {
+    let Some((program, arguments)) = argv.split_first() else {
+        return std::io::Error::other("nothing to run");
+    };
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    let mut command = Command::new(program);
+    // Debian's bash shows the last one in its prompt.
+    command.args(arguments).env("PATH", PATH).env("debian_chroot", "original").exec()
+}
+
+/// Where programs of another root are looked for; ours may lead to places that it does not have.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 fn ends_within(child: &Child, limit: Duration) -> Result<bool> {
     let pid = Pid::from_child(child);

@@ -48,6 +48,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// In a system that was booted from a rescue volume (exit status 3 in any other)
+    #[command(subcommand)]
+    Rescue(RescueCommand),
     /// Called by systemd: have the units started where there is a seed or a kept instance
     #[command(hide = true)]
     Generator {
@@ -57,6 +60,45 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Place,
     },
+}
+
+/// In a rescue boot.
+#[derive(Subcommand, Debug)]
+pub(crate) enum RescueCommand {
+    /// Say what was booted and why, where the original root is, and what the next boot will do
+    Status(Place),
+    /// Mount the original root, so that not a byte of it changes unless --rw is given
+    Mount {
+        /// Where
+        #[arg(value_name = "DIR", default_value = crate::rescue::POINT)]
+        directory: PathBuf,
+        /// For repairs
+        #[arg(long)]
+        rw: bool,
+        /// Enter it, with devices, network names and the running kernel's modules
+        #[arg(long)]
+        chroot: bool,
+        #[command(flatten)]
+        place: Place,
+        /// What to run there in place of a shell
+        #[arg(last = true, requires = "chroot")]
+        command: Vec<String>,
+    },
+    /// Unmount the original root, and all that is mounted in it
+    Umount(Place),
+    /// Mark the rescue volume as finished: the next boot is the original root's again
+    Finish(Place),
+}
+
+impl RescueCommand {
+    /// Where the files are.
+    pub(crate) fn place(&self) -> &Place {
+        match self {
+            Self::Status(place) | Self::Umount(place) | Self::Finish(place) | Self::Mount { place, .. } => {
+                place
+            }
+        }
+    }
 }
 
 /// Where the files are.
@@ -79,17 +121,49 @@ mod tests {
 
     #[test]
     fn a_root_is_taken_by_every_command() {
-        for words in
-            ["local", "network", "final", "status", "plan", "process --seed /s", "generator /n /e /l"]
-        {
+        for words in [
+            "local",
+            "network",
+            "final",
+            "status",
+            "plan",
+            "process --seed /s",
+            "generator /n /e /l",
+            "rescue status",
+            "rescue mount",
+            "rescue mount /mnt --rw --chroot",
+            "rescue umount",
+            "rescue finish",
+        ] {
             let line = format!("lifeboat-agent {words} --root /r");
             assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }
     }
 
     #[test]
+    fn a_command_in_the_original_root_keeps_its_own_options() {
+        let line = "lifeboat-agent rescue mount --rw --chroot -- ls -l --rw";
+        let Ok(Arguments { command: Command::Rescue(RescueCommand::Mount { directory, command, .. }) }) =
+            Arguments::try_parse_from(line.split(' '))
+        else {
+            panic!("not understood")
+        };
+        assert_eq!(command, ["ls", "-l", "--rw"]);
+        assert_eq!(directory, std::path::Path::new(crate::rescue::POINT));
+    }
+
+    #[test]
     fn anything_else_is_refused() {
-        for words in ["", "now", "local --force", "process", "network --budget long", "plan a b"] {
+        for words in [
+            "",
+            "now",
+            "local --force",
+            "process",
+            "network --budget long",
+            "plan a b",
+            "rescue",
+            "rescue mount -- sh",
+        ] {
             let line = format!("lifeboat-agent {words}");
             assert!(Arguments::try_parse_from(line.split_whitespace()).is_err(), "{line}");
         }

@@ -14,9 +14,11 @@ mod meta_data;
 mod plan;
 mod record;
 mod report;
+mod rescue;
 mod root;
 mod sources;
 mod stages;
+mod state;
 #[cfg(test)]
 mod table;
 mod user_data;
@@ -73,6 +75,7 @@ fn run(command: Command, report: &mut Report) -> Result<ExitCode> {
             report::print(&dry_run::plan(file.as_deref(), &Root::open(&place.root)?)?);
         }
         Command::Process { seed, place } => stages::process(&seed, &Root::open(&place.root)?, report)?,
+        Command::Rescue(command) => return rescue::run(command, report),
         Command::Generator { directories, place } => {
             if let Some(directory) = directories.first() {
                 generator::generate(directory, &Root::open(&place.root)?)?;

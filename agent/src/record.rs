@@ -3,6 +3,7 @@
 use crate::instance::now;
 use crate::layout;
 use crate::report::Report;
+use crate::rescue::record::Boot;
 use crate::root::Root;
 use crate::yaml::{self, Mapping, Value};
 use anyhow::{Context, Result};
@@ -82,6 +83,11 @@ pub(crate) fn status(root: &Root) -> Result<(String, u8)> {
     }
     if let Some(id) = root.read_text(layout::INSTANCE_ID)? {
         writeln!(text, "instance: {}", id.trim_end()).unwrap_or_default();
+    }
+    if Boot::read(root)?.is_rescue() {
+        text.push_str(
+            "boot: rescue (host name, users and keys alone; files, commands and scripts are left out)\n",
+        );
     }
     if let Some(stage) = running {
         writeln!(text, "stage: {stage}").unwrap_or_default();

@@ -67,10 +67,26 @@ impl Root {
         Ok(self.read(path)?.map(|content| String::from_utf8_lossy(&content).into_owned()))
     }
 
+    /// What a path leads to, not opened; `None` when that is nothing.
+    pub(crate) fn locate(&self, path: &str) -> Result<Option<OwnedFd>> {
+        none_if_missing(self.open_at(path, OFlags::PATH))
+            .with_context(|| format!("look at {}", self.show(path)))
+    }
+
+    /// What the link at a path says; `None` when there is no link.
+    pub(crate) fn link_target(&self, path: &str) -> Result<Option<String>> {
+        let (directory, name) = split(path)?;
+        let Some(directory) = self.locate(directory)? else { return Ok(None) };
+        match fs::readlinkat(&directory, name, Vec::new()) {
+            Ok(target) => Ok(Some(target.to_string_lossy().into_owned())),
+            Err(Errno::INVAL | Errno::NOENT) => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("read the link {}", self.show(path))),
+        }
+    }
+
     /// Whether a path leads to anything.
     pub(crate) fn holds(&self, path: &str) -> Result<bool> {
-        let found = none_if_missing(self.open_at(path, OFlags::PATH));
-        Ok(found.with_context(|| format!("look at {}", self.show(path)))?.is_some())
+        Ok(self.locate(path)?.is_some())
     }
 
     /// The names of the regular files in a directory, sorted by byte; none when it is not there.

@@ -200,7 +200,6 @@ fn apply(plan: &Plan, facts: Facts, root: &Path) -> Result<()> {
             };
             let decision = Decision::Rescue { volume: volume.clone(), how, original: original.clone() };
             Record { decision, so_far: facts.so_far }.write()?;
-            notice::write(volume, original)?;
             initramfs_tools::use_init("/sbin/init")?;
             let volumes = volume::all_with_partitions(&volume::devices()?);
             mounted::cover(root, volume, original, &volumes)

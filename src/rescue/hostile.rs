@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails is a finding")]
 
 use super::decision::{Decision, How, Original, Record, SoFar};
+use super::notice::Tenants;
 use super::settings::Selector;
 use super::{fstab, notice};
 use crate::initramfs_tools::param_conf::{After, Conf};
@@ -88,11 +89,11 @@ fn the_log(rescue: &Volume, root: &str, data: &[u8]) {
 }
 
 fn the_notice(rescue: &Volume, original: &Original) {
-    let text = notice::text(rescue, original);
+    let text = notice::text(rescue, original, Tenants::default());
     let lines = if matches!(original, Original::Volume(_)) { 9 } else { 8 };
     assert_eq!(text.lines().count(), lines, "{text}");
     assert!(text.lines().all(is_one_plain_line), "{text:?}");
-    let issue = String::from_utf8(notice::issue(b"", rescue, original)).unwrap();
+    let issue = String::from_utf8(notice::issue(b"", rescue, original, Tenants::default())).unwrap();
     assert!(!issue.replace("\\\\", "").contains('\\'), "{issue}");
 }
 

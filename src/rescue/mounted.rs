@@ -2,6 +2,7 @@
 //! system with generated ones. The volume itself is unchanged.
 
 use super::decision::{Original, SoFar};
+use super::notice::Tenants;
 use super::{fstab, notice};
 use crate::initramfs_tools;
 use crate::mounts;
@@ -36,11 +37,14 @@ pub(crate) fn run(mode: Mode) -> Result<Outcome> {
     Ok(Outcome::Done(format!("the fstab of {rescue} leads to no other disk")))
 }
 
-/// Covers the fstab, and what agetty shows above its prompt.
+/// Covers the fstab, and what agetty shows above its prompt. What is on the volume is known only now, and so
+/// the message of the day is written anew.
 pub(super) fn cover(root: &Path, rescue: &Volume, original: &Original, volumes: &[Volume]) -> Result<()> {
     let root = Root::open(root)?;
     cover_file(&root, "fstab", |text| fstab::rewrite(text, rescue, volumes))?;
-    cover_file(&root, "issue", |text| notice::issue(text, rescue, original))
+    let tenants = Tenants::of(&root)?;
+    notice::write(rescue, original, tenants)?;
+    cover_file(&root, "issue", |text| notice::issue(text, rescue, original, tenants))
 }
 
 /// A file that is not there is left so.

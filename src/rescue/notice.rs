@@ -2,6 +2,7 @@
 
 use super::decision::Original;
 use crate::kmsg::escape;
+use crate::root::Root;
 use crate::state::{remove_if_there, write_whole};
 use crate::volume::Volume;
 use anyhow::{Context, Result};
@@ -10,19 +11,44 @@ use std::path::Path;
 /// Shown by `pam_motd` after a login.
 const MOTD: &str = "/run/motd.d/lifeboat";
 
+const COMMANDS: &str =
+    "lifeboat-agent rescue mount\nTo repair it:\n    lifeboat-agent rescue mount --rw --chroot";
+
+const CLOUD_INIT: &str = "\ncloud-init is on this volume and acts in this boot. To keep it from that in the next:\n    \
+                          touch /etc/cloud/cloud-init.disabled";
+
+/// What is installed on the rescue volume and changes what its users have to know.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Tenants {
+    /// lifeboat's own agent.
+    agent: bool,
+    /// cloud-init, not switched off.
+    cloud_init: bool,
+}
+
+impl Tenants {
+    /// Looks into the mounted volume.
+    pub(crate) fn of(root: &Root) -> Result<Self> {
+        Ok(Self {
+            agent: root.holds("usr/bin/lifeboat-agent")?,
+            cloud_init: root.holds("usr/bin/cloud-init")? && !root.holds("etc/cloud/cloud-init.disabled")?,
+        })
+    }
+}
+
 /// Writes the notice to where the rescue system's own programs show it; nothing of lifeboat need be in it.
-pub(crate) fn write(rescue: &Volume, original: &Original) -> Result<()> {
+pub(crate) fn write(rescue: &Volume, original: &Original, tenants: Tenants) -> Result<()> {
     let path = Path::new(MOTD);
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
     }
-    write_whole(path, text(rescue, original).as_bytes(), 0o644)
+    write_whole(path, text(rescue, original, tenants).as_bytes(), 0o644)
 }
 
 /// What agetty shows above its prompt: the rescue system's own text and the notice, in which a backslash would
 /// be special. (agetty reads /run/issue.d only where there is no /etc/issue.)
-pub(crate) fn issue(own: &[u8], rescue: &Volume, original: &Original) -> Vec<u8> {
-    [own, text(rescue, original).replace('\\', "\\\\").as_bytes()].concat()
+pub(crate) fn issue(own: &[u8], rescue: &Volume, original: &Original, tenants: Tenants) -> Vec<u8> {
+    [own, text(rescue, original, tenants).replace('\\', "\\\\").as_bytes()].concat()
 }
 
 /// Takes the notice back.
@@ -30,38 +56,61 @@ pub(crate) fn forget() -> Result<()> {
     remove_if_there(Path::new(MOTD))
 }
 
-pub(super) fn text(rescue: &Volume, original: &Original) -> String {
-    let original = match original {
+// Put together from pieces: each format string costs the boot program more than they do.
+pub(super) fn text(rescue: &Volume, original: &Original, tenants: Tenants) -> String {
+    let mut text = String::from("\n*** RESCUE SYSTEM ***\nlifeboat started this machine from ");
+    text.push_str(&rescue.to_string());
+    text.push_str(",\nnot from its own root.\n");
+    match original {
         Original::Volume(volume) => {
-            let (before, after) = how_to_look_at(volume);
-            let place = if volume.is_member() { "inside " } else { "" };
-            let device = volume.device.display();
-            format!("The original root is {place}{volume}. To look at it:\n    {before}{device}{after}\n")
+            text.push_str("The original root is ");
+            text.push_str(if volume.is_member() { "inside " } else { "" });
+            text.push_str(&volume.to_string());
+            text.push_str(
+                ". To look at it:
+    ",
+            );
+            if tenants.agent && !volume.is_member() {
+                text.push_str(COMMANDS);
+            } else {
+                look_at(volume, &mut text);
+            }
         }
         Original::Named(name) => {
-            format!("The original root is root={}; no such device was found.\n", escape(name.as_bytes()))
+            text.push_str("The original root is root=");
+            text.push_str(&escape(name.as_bytes()));
+            text.push_str("; no such device was found.");
         }
-        Original::Unknown => String::from("The kernel command line names no original root (no root=).\n"),
-    };
-    format!(
-        "\n*** RESCUE SYSTEM ***\n\
-         lifeboat started this machine from {rescue},\n\
-         not from its own root.\n\
-         {original}\
-         To leave, and boot from the original root even while this volume is attached:\n    \
-         touch /finished && reboot\n\n"
-    )
+        Original::Unknown => text.push_str("The kernel command line names no original root (no root=)."),
+    }
+    if tenants.cloud_init {
+        text.push_str(CLOUD_INIT);
+    }
+    text.push_str("\nTo leave, and boot from the original root even while this volume is attached:\n    ");
+    text.push_str(if tenants.agent { "lifeboat-agent rescue finish" } else { "touch /finished" });
+    text.push_str(" && reboot\n\n");
+    text
 }
 
-/// What stands before and after the device.
-fn how_to_look_at(volume: &Volume) -> (&'static str, &'static str) {
-    match volume.kind.as_str() {
-        "xfs" => ("mount -o ro,norecovery,nouuid ", " /mnt"),
+fn look_at(volume: &Volume, text: &mut String) {
+    let (before, after) = match volume.kind.as_str() {
         "crypto_LUKS" => ("cryptsetup open ", " original && mount -o ro /dev/mapper/original /mnt"),
         "LVM2_member" => ("vgchange --activate y && pvs -o +lv_path ", ""),
         _ if volume.is_member() => ("mdadm --assemble --scan --readonly; mdadm --examine ", ""),
-        _ => ("mount -o ro ", " /mnt"),
+        _ => ("mount -o ro", " /mnt"),
+    };
+    text.push_str(before);
+    if let Some(known) = volume.file_system() {
+        // Nothing on the broken disk changes: no journal is replayed.
+        for piece in
+            [if known.untouched.is_empty() { "" } else { "," }, known.untouched.to_str().unwrap_or("")]
+        {
+            text.push_str(piece);
+        }
+        text.push(' ');
     }
+    text.push_str(&volume.device.to_string_lossy());
+    text.push_str(after);
 }
 
 #[cfg(test)]
@@ -92,13 +141,17 @@ mod tests {
                 touch /finished && reboot
 
         "]]
-        .assert_eq(&text(&volume("/dev/vdb", "ext4", "RESCUE"), &original));
+        .assert_eq(&text(&volume("/dev/vdb", "ext4", "RESCUE"), &original, Tenants::default()));
     }
 
     #[test]
     fn the_admin_is_told_how_to_look_into_what_is_locked() {
         let volume = |device, kind| Volume { label: None, ..volume(device, kind, "") };
-        let text = text(&volume("/dev/vdb", "ext4"), &Original::Volume(volume("/dev/vda3", "crypto_LUKS")));
+        let text = text(
+            &volume("/dev/vdb", "ext4"),
+            &Original::Volume(volume("/dev/vda3", "crypto_LUKS")),
+            Tenants { agent: true, cloud_init: false },
+        );
         assert!(
             text.contains(
                 "The original root is inside /dev/vda3 (crypto_LUKS). To look at it:\n    \
@@ -111,14 +164,56 @@ mod tests {
     #[test]
     fn the_own_issue_stays_above_the_notice_and_nothing_in_it_is_special() {
         let rescue = volume("/dev/vdb", "ext4", "RES\u{1}");
-        let text = String::from_utf8(issue(b"Debian \\n \\l\n", &rescue, &Original::Unknown)).unwrap();
+        let text = issue(b"Debian \\n \\l\n", &rescue, &Original::Unknown, Tenants::default());
+        let text = String::from_utf8(text).unwrap();
         assert!(text.starts_with("Debian \\n \\l\n\n*** RESCUE SYSTEM ***\n"), "{text}");
         assert!(text.contains("label RES\\\\u{1})"), "{text}");
     }
 
     #[test]
     fn a_missing_original_root_is_said_to_be_missing() {
-        let text = text(&volume("/dev/vdb", "ext4", "RESCUE"), &Original::Named("LABEL=a\x1bb".into()));
+        let original = Original::Named("LABEL=a\x1bb".into());
+        let text = text(&volume("/dev/vdb", "ext4", "RESCUE"), &original, Tenants::default());
         assert!(text.contains("root=LABEL=a\\u{1b}b; no such device was found"), "{text}");
+    }
+
+    #[test]
+    fn the_original_root_is_mounted_so_that_nothing_on_it_changes() {
+        for (kind, options) in [("ext4", "ro,noload"), ("ext2", "ro"), ("btrfs", "ro,rescue=nologreplay")] {
+            let original = Original::Volume(volume("/dev/vda1", kind, "own"));
+            let text = text(&volume("/dev/vdb", "ext4", "RESCUE"), &original, Tenants::default());
+            assert!(text.contains(&format!("    mount -o {options} /dev/vda1 /mnt\n")), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_agents_commands_are_named_where_it_is_installed() {
+        let original = Original::Volume(volume("/dev/vda1", "xfs", "own"));
+        let tenants = Tenants { agent: true, cloud_init: false };
+        let text = text(&volume("/dev/vdb", "ext4", "RESCUE"), &original, tenants);
+        let commands = ["mount", "mount --rw --chroot", "finish && reboot"];
+        for line in commands.map(|command| format!("lifeboat-agent rescue {command}")) {
+            assert!(text.contains(&format!("\n    {line}\n")), "{text}");
+        }
+        assert!(!text.contains("touch"), "{text}");
+    }
+
+    #[test]
+    fn cloud_init_is_told_of_only_where_it_will_act() {
+        let directory = tempfile::tempdir().unwrap();
+        let told = || {
+            let tenants = Tenants::of(&Root::open(directory.path()).unwrap()).unwrap();
+            let rescue = volume("/dev/vdb", "ext4", "RESCUE");
+            text(&rescue, &Original::Unknown, tenants)
+                .contains("\n    touch /etc/cloud/cloud-init.disabled\n")
+        };
+        assert!(!told());
+        for path in ["usr/bin", "etc/cloud"] {
+            std::fs::create_dir_all(directory.path().join(path)).unwrap();
+        }
+        std::fs::write(directory.path().join("usr/bin/cloud-init"), "").unwrap();
+        assert!(told());
+        std::fs::write(directory.path().join("etc/cloud/cloud-init.disabled"), "").unwrap();
+        assert!(!told());
     }
 }

@@ -3,6 +3,7 @@
 
 mod agent;
 mod choice;
+mod commands;
 mod copy;
 mod failure;
 mod faults;
@@ -29,6 +30,7 @@ pub(crate) type Test = (&'static str, fn() -> Result<()>);
 const FILES: &[(&str, &[Test])] = &[
     ("agent", agent::TESTS),
     ("choice", choice::TESTS),
+    ("commands", commands::TESTS),
     ("copy", copy::TESTS),
     ("failure", failure::TESTS),
     ("faults", faults::TESTS),

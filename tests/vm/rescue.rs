@@ -5,7 +5,7 @@ use lifeboat_qemu::guest::{Initramfs, Tiny};
 use lifeboat_qemu::vm::Vm;
 
 use crate::Test;
-use crate::lab::{debian, debian_rescue, machine, must_hold, must_not_say, must_say, root, volume};
+use crate::lab::{machine, must_hold, must_not_say, must_say, root, volume};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_volume_labelled_rescue_is_booted", || booted("RESCUE")),
@@ -20,7 +20,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_volume_attached_late_is_pivoted_to", attached_late),
     ("another_disk_attached_late_is_left_alone", other_attached_late),
     ("a_volume_that_is_finished_gives_way_on_reboot", finished),
-    ("the_admin_is_told_on_debian", debian_admin),
+    ("cloud_init_on_the_volume_is_told_of", || cloud_init(volume("RESCUE"), "acts in this boot")),
+    ("cloud_init_that_is_switched_off_is_not_told_of", || {
+        cloud_init(volume("RESCUE").file("etc/cloud/cloud-init.disabled", ""), "")
+    }),
 ];
 
 /// What is wrong with the broken root, as far as the kernel command line can say it.
@@ -35,12 +38,18 @@ fn booted(label: &str) -> Result<()> {
 fn must_be_rescued(vm: &mut Vm, label: &str, reason: &str) -> Result<()> {
     let state = vm.read("cat /run/lifeboat/rescue; stat -c %a /run/lifeboat/rescue")?;
     let (label, reason) = (format!("\nLABEL={label}\n"), format!("REASON=\"{reason}\"\n"));
-    let wanted =
-        ["BOOTED=rescue\n", &reason, "\nDEVICE=/dev/vdb\n", &label, "\nORIGINAL_ROOT=/dev/vda\n", "\n644"];
-    must_hold(&state, &wanted)?;
+    let own = ["\nORIGINAL_ROOT=/dev/vda\nORIGINAL_TYPE=ext4\nORIGINAL_LABEL=lifeboat-root\nORIGINAL_UUID="];
+    must_hold(
+        &state,
+        &["BOOTED=rescue\n", &reason, "\nDEVICE=/dev/vdb\n", &label, "\nTYPE=ext4\n", "\nUUID="],
+    )?;
+    must_hold(&state, &own)?;
+    must_hold(&state, &["\n644"])?;
+    must_say(vm, "lifeboat: rescue: ")?;
+    must_hold(&vm.read("cat /run/motd.d/lifeboat")?, &TOLD)?;
     must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vdb / ext4 "])?;
-    // Modules are exported into whatever root was chosen.
-    must_hold(&vm.read("cat /proc/mounts")?, &[" /lib/modules tmpfs "])
+    // Modules are exported into whatever root was chosen; on Debian /lib is a link.
+    must_hold(&vm.read("cat /proc/mounts")?, &["lib/modules tmpfs "])
 }
 
 fn not_booted(volume: Tiny, parameter: &str) -> Result<()> {
@@ -112,17 +121,21 @@ fn finished() -> Result<()> {
     must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n", "/finished"])
 }
 
-fn debian_admin() -> Result<()> {
-    let mut vm = machine()?.disk(debian()?).disk(debian_rescue()?).reboots().boot()?;
+/// What whoever logs in reads, nothing of lifeboat being on the volume.
+const TOLD: [&str; 4] = [
+    "*** RESCUE SYSTEM ***",
+    "/dev/vdb (ext4, label",
+    "mount -o ro,noload /dev/vda /mnt",
+    "touch /finished && reboot",
+];
+
+fn cloud_init(volume: Tiny, told: &str) -> Result<()> {
+    let mut vm = machine()?.disk(root()).disk(volume.file("usr/bin/cloud-init", "")).boot()?;
     vm.wait_for_login("rescue")?;
-    // The console shows the issue above its prompt, and the message of the day after the login.
-    let told = ["/dev/vdb", "/dev/vda", "touch /finished"];
-    must_hold(&vm.console.text().replace("lifeboat: ", ""), &told)?;
-    must_hold(&vm.log_in()?, &told)?;
-    vm.read("touch /finished")?;
-    vm.reboot()?;
-    vm.wait_for_login("own")?;
-    let shown = vm.log_in()?;
-    ensure!(!shown.contains("/finished"), "the admin of the own root is shown:\n{shown}");
-    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n", "/finished"])
+    let shown = vm.read("cat /run/motd.d/lifeboat")?;
+    if told.is_empty() {
+        ensure!(!shown.contains("cloud-init"), "the admin is shown:\n{shown}");
+        return Ok(());
+    }
+    must_hold(&shown, &[told, "touch /etc/cloud/cloud-init.disabled"])
 }

@@ -40,6 +40,8 @@ pub(crate) struct Handler {
     pub(crate) frequency: Frequency,
     /// What says that it is done; the name that cloud-init's module has.
     pub(crate) semaphore: &'static str,
+    /// What becomes of it in a rescue boot.
+    pub(crate) in_rescue: InRescue,
     /// Facts -> steps.
     pub(crate) plan: fn(&Facts<'_>) -> Result<Plan>,
 }
@@ -53,6 +55,16 @@ pub(crate) enum Stage {
     Final,
 }
 
+/// What becomes of a handler when the machine was booted from a rescue volume.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum InRescue {
+    /// It lets the machine's people in, and is done in each rescue boot: the volume may have served another
+    /// machine before.
+    Done,
+    /// It was written for the machine's own system, and may be what broke that.
+    LeftOut,
+}
+
 /// The handlers in the order in which they run, which is that of cloud-init's modules.
 pub(crate) const ALL: &[Handler] = &[
     Handler {
@@ -60,6 +72,7 @@ pub(crate) const ALL: &[Handler] = &[
         stage: Stage::Network,
         frequency: Frequency::Boot,
         semaphore: "config_bootcmd",
+        in_rescue: InRescue::LeftOut,
         plan: bootcmd::plan,
     },
     Handler {
@@ -67,6 +80,7 @@ pub(crate) const ALL: &[Handler] = &[
         stage: Stage::Network,
         frequency: Frequency::Instance,
         semaphore: "config_write_files",
+        in_rescue: InRescue::LeftOut,
         plan: write_files::plan,
     },
     Handler {
@@ -74,6 +88,7 @@ pub(crate) const ALL: &[Handler] = &[
         stage: Stage::Network,
         frequency: Frequency::Instance,
         semaphore: "config_set_hostname",
+        in_rescue: InRescue::Done,
         plan: hostname::plan,
     },
     Handler {
@@ -81,6 +96,7 @@ pub(crate) const ALL: &[Handler] = &[
         stage: Stage::Network,
         frequency: Frequency::Instance,
         semaphore: "config_users_groups",
+        in_rescue: InRescue::Done,
         plan: users::plan,
     },
     Handler {
@@ -88,6 +104,7 @@ pub(crate) const ALL: &[Handler] = &[
         stage: Stage::Network,
         frequency: Frequency::Instance,
         semaphore: "config_ssh",
+        in_rescue: InRescue::Done,
         plan: ssh_authorized_keys::plan,
     },
     Handler {
@@ -95,6 +112,7 @@ pub(crate) const ALL: &[Handler] = &[
         stage: Stage::Network,
         frequency: Frequency::Instance,
         semaphore: "config_runcmd",
+        in_rescue: InRescue::LeftOut,
         plan: runcmd::plan,
     },
     Handler {
@@ -102,6 +120,7 @@ pub(crate) const ALL: &[Handler] = &[
         stage: Stage::Final,
         frequency: Frequency::Instance,
         semaphore: "config_write_files_deferred",
+        in_rescue: InRescue::LeftOut,
         plan: write_files::plan_deferred,
     },
 ];
@@ -185,6 +204,13 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         crate::table::check("handlers", names.into_iter());
+    }
+
+    #[test]
+    fn a_rescue_boot_lets_people_in_and_does_nothing_else() {
+        let done = ALL.iter().filter(|handler| handler.in_rescue == InRescue::Done);
+        let names: Vec<_> = done.map(|handler| handler.name).collect();
+        assert_eq!(names, ["hostname", "users", "ssh_authorized_keys"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::layout::HAND_OFF;
 use crate::meta_data::{self, MetaData};
 use crate::report::Report;
 use crate::root::Root;
+use crate::state::State;
 use anyhow::{Context, Result, bail};
 
 /// What `cloud-config-url=` leads to has to begin with this.
@@ -84,38 +85,14 @@ fn system_config(url: &str, root: &Root, client: &Client) -> Result<Vec<u8>> {
 }
 
 fn parse(text: &str) -> HandOff {
-    let mut hand_off = HandOff::default();
-    for line in text.lines() {
-        let Some((key, value)) = line.split_once('=') else { continue };
-        let value = unquote(value);
-        match key {
-            "SOURCE" => hand_off.source = value,
-            "SEED_FROM" => hand_off.seed_from = Some(value),
-            "LOCAL_HOSTNAME" => hand_off.local_hostname = Some(value),
-            "INSTANCE_ID" => hand_off.instance_id = Some(value),
-            "CLOUD_CONFIG_URL" => hand_off.cloud_config_url = Some(value),
-            // A later lifeboat may hand over more.
-            _ => {}
-        }
+    let state = State::parse(text);
+    HandOff {
+        source: state.get("SOURCE").unwrap_or_default(),
+        seed_from: state.get("SEED_FROM"),
+        local_hostname: state.get("LOCAL_HOSTNAME"),
+        instance_id: state.get("INSTANCE_ID"),
+        cloud_config_url: state.get("CLOUD_CONFIG_URL"),
     }
-    hand_off
-}
-
-fn unquote(value: &str) -> String {
-    let Some(inner) = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
-        return value.to_owned();
-    };
-    let mut plain = String::new();
-    let mut escaped = false;
-    for character in inner.chars() {
-        if character == '\\' && !escaped {
-            escaped = true;
-        } else {
-            plain.push(character);
-            escaped = false;
-        }
-    }
-    plain
 }
 
 #[cfg(test)]
@@ -123,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_read_bare_and_quoted() {
+    fn what_the_initramfs_hands_over_is_read() {
         let text = "SOURCE=nocloud\nSEED_FROM=\"http://x/?a=\\\"b\\\\&%s\"\nINSTANCE_ID=i-1\nLATER=x\nodd\n";
         let hand_off = parse(text);
         assert_eq!(hand_off.source, "nocloud");

@@ -1,12 +1,13 @@
 //! With the system up: deferred files, then the scripts.
 
-use super::{kept_config, run_handlers};
+use super::{Context, kept_config, run_handlers};
 use crate::apply::{self, Patience};
 use crate::handlers::Stage;
 use crate::instance::{Frequency, Instance, now};
 use crate::layout::SCRIPTS;
 use crate::meta_data::MetaData;
 use crate::report::Report;
+use crate::rescue::record::Boot;
 use crate::root::Root;
 use anyhow::Result;
 
@@ -23,13 +24,15 @@ pub(crate) fn last(root: &Root, report: &mut Report) -> Result<()> {
         report.info("there is no instance");
         return Ok(());
     };
+    let boot = Boot::read(root)?;
+    let context = Context { instance: &instance, boot: &boot, root };
     let config = kept_config(&instance, root, report);
-    run_handlers(Stage::Final, &config, &MetaData::default(), &instance, root, report);
+    run_handlers(Stage::Final, &config, &MetaData::default(), &context, report);
     for (directory, frequency, semaphore) in PLACES {
-        run_scripts(&format!("{SCRIPTS}/{directory}"), *frequency, semaphore, &instance, root, report);
+        run_scripts(&format!("{SCRIPTS}/{directory}"), *frequency, semaphore, &context, report);
     }
     let own = instance.path("scripts");
-    run_scripts(&own, Frequency::Instance, "config_scripts_user", &instance, root, report);
+    run_scripts(&own, Frequency::Instance, "config_scripts_user", &context, report);
     let uptime = root.read_text("proc/uptime")?.unwrap_or_default();
     let uptime = uptime.split(' ').next().unwrap_or_default();
     let text = format!("{uptime} - {} - v. {}\n", now(), env!("CARGO_PKG_VERSION"));
@@ -40,12 +43,18 @@ fn run_scripts(
     directory: &str,
     frequency: Frequency,
     semaphore: &str,
-    instance: &Instance,
-    root: &Root,
+    context: &Context<'_>,
     report: &mut Report,
 ) {
+    let Context { instance, boot, root } = context;
     let Some(false) = report.take(instance.is_done(root, semaphore, frequency)) else { return };
     let Some(names) = report.take(root.files(directory)) else { return };
+    if boot.is_rescue() {
+        for name in names {
+            report.info(&format!("left out in a rescue boot: run /{directory}/{name}"));
+        }
+        return;
+    }
     // Before they run: a script may end in a reboot, and must not come to it again and again.
     if report.take(instance.set_done(root, semaphore, frequency)).is_none() {
         return;

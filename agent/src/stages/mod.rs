@@ -10,27 +10,34 @@ pub(crate) use network::{network, process};
 
 use crate::accounts::Accounts;
 use crate::apply::apply;
-use crate::handlers::{self, Facts, Handler, Stage};
+use crate::handlers::{self, Facts, Handler, InRescue, Stage};
 use crate::instance::Instance;
 use crate::layout;
 use crate::meta_data::MetaData;
 use crate::report::Report;
+use crate::rescue::record::Boot;
 use crate::root::Root;
 use crate::user_data;
 use crate::yaml::Mapping;
 use anyhow::Result;
+
+/// What a stage works on.
+struct Context<'a> {
+    instance: &'a Instance,
+    boot: &'a Boot,
+    root: &'a Root,
+}
 
 /// Runs the handlers of a stage; one that fails costs only itself.
 fn run_handlers(
     stage: Stage,
     config: &Mapping,
     meta_data: &MetaData,
-    instance: &Instance,
-    root: &Root,
+    context: &Context<'_>,
     report: &mut Report,
 ) {
     for handler in handlers::ALL.iter().filter(|handler| handler.stage == stage) {
-        if let Err(error) = run_handler(handler, config, meta_data, instance, root, report) {
+        if let Err(error) = run_handler(handler, config, meta_data, context, report) {
             report.error(format!("{}: {error:#}", handler.name));
         }
     }
@@ -40,11 +47,12 @@ fn run_handler(
     handler: &Handler,
     config: &Mapping,
     meta_data: &MetaData,
-    instance: &Instance,
-    root: &Root,
+    context: &Context<'_>,
     report: &mut Report,
 ) -> Result<()> {
-    if instance.is_done(root, handler.semaphore, handler.frequency)? {
+    let Context { instance, boot, root } = context;
+    let rescue = boot.is_rescue();
+    if !rescue && instance.is_done(root, handler.semaphore, handler.frequency)? {
         return Ok(());
     }
     // Anew for each: the one before may have made users.
@@ -52,6 +60,11 @@ fn run_handler(
     let scripts = instance.path("scripts");
     let facts = Facts { config, meta_data, accounts: &accounts, scripts: &scripts };
     match (handler.plan)(&facts) {
+        Ok(plan) if rescue && handler.in_rescue == InRescue::LeftOut => {
+            for step in plan.steps {
+                report.info(&format!("{}: left out in a rescue boot: {step}", handler.name));
+            }
+        }
         Ok(plan) => {
             for problem in plan.problems {
                 report.warn(format!("{}: {problem}", handler.name));
@@ -64,6 +77,10 @@ fn run_handler(
             }
         }
         Err(error) => report.error(format!("{}: {error:#}", handler.name)),
+    }
+    if rescue {
+        // A volume that becomes some machine's own root one day starts as a new one.
+        return Ok(());
     }
     // Also after a failure: what failed is told, and does not come back on every boot.
     instance.set_done(root, handler.semaphore, handler.frequency)

@@ -7,6 +7,7 @@ use crate::instance::{Instance, NO_ID};
 use crate::layout;
 use crate::meta_data::{self, MetaData};
 use crate::report::Report;
+use crate::rescue::record::Boot;
 use crate::root::Root;
 use crate::sources::{self, Seed};
 use crate::user_data::{self, TakenApart};
@@ -42,7 +43,9 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
         (Err(error), None) => return Err(error),
     };
     let config = kept_config(&instance, root, report);
-    run_handlers(Stage::Network, &config, &meta_data, &instance, root, report);
+    let boot = Boot::read(root)?;
+    let context = super::Context { instance: &instance, boot: &boot, root };
+    run_handlers(Stage::Network, &config, &meta_data, &context, report);
     Ok(Some(source))
 }
 

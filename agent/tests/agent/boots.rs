@@ -196,3 +196,43 @@ fn a_failing_handler_costs_only_itself() {
     assert_eq!(machine.read("a"), "a");
     assert_eq!(machine.agent(&["status"]).0, 1);
 }
+
+#[test]
+fn a_rescue_boot_lets_people_in_and_leaves_the_rest_out() {
+    let server = Server::with_seed(CONFIG, META);
+    let machine = Machine::with_seed(&server.hand_off());
+    machine.write("run/lifeboat/rescue", "BOOTED=rescue\nDEVICE=/dev/vdb\nTYPE=ext4\n");
+    machine.write("var/lib/cloud/scripts/per-boot/each", "#!/bin/sh\n");
+    for boot in ["first", "second"] {
+        machine.write("etc/hostname", "volume\n");
+        machine.write("home/me/.ssh/authorized_keys", "");
+        let (well, said) = machine.boot();
+        assert!(well, "{said}");
+        // Also in the second, for the volume may have served another machine under the same instance-id.
+        assert_eq!(machine.read("etc/hostname"), "web-1\n", "{boot}");
+        assert_eq!(machine.read("home/me/.ssh/authorized_keys"), "ssh-ed25519 AAAAme\n", "{boot}");
+        for (path, what) in
+            [("etc/motd.d/hello", "write_files"), ("late", "write_files"), ("bad", "write_files")]
+        {
+            assert_eq!(machine.mode(path), 0, "{boot}: {path}");
+            assert!(said.contains(&format!("{what}: left out in a rescue boot: ")), "{said}");
+        }
+        assert!(!said.contains("not on this root: run /"), "{said}");
+        for left_out in [
+            "bootcmd: left out in a rescue boot: run",
+            "left out in a rescue boot: run /var/lib/cloud/scripts/per-boot/each",
+        ] {
+            assert!(said.contains(left_out), "{said}");
+        }
+        assert!(machine.agent(&["status"]).1.contains("\nboot: rescue ("));
+    }
+    assert_eq!(machine.mode(&format!("{INSTANCE}/scripts/runcmd")), 0);
+
+    // The same volume as a machine's own root: now everything is done.
+    machine.write("run/lifeboat/rescue", "BOOTED=own-root\nREASON=none\n");
+    let (well, said) = machine.boot();
+    assert!(well && !said.contains("left out"), "{said}");
+    assert_eq!(machine.read("late"), "z");
+    assert!(said.contains(&format!("not on this root: run /{INSTANCE}/scripts/runcmd")), "{said}");
+    assert!(!machine.agent(&["status"]).1.contains("\nboot: rescue ("));
+}

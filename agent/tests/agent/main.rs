@@ -7,4 +7,5 @@ mod boots;
 mod commands;
 mod fetching;
 mod machine;
+mod rescue;
 mod server;

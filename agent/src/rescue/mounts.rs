@@ -1,0 +1,162 @@
+//! What is mounted where, from /proc/self/mountinfo.
+
+use crate::root::Root;
+use anyhow::Result;
+use rustix::fs::{FileType, major, minor, stat};
+use std::path::Path;
+
+const MOUNTINFO: &str = "proc/self/mountinfo";
+
+/// Whether a mount may be written to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Access {
+    /// It may not.
+    ReadOnly,
+    /// It may.
+    Writable,
+}
+
+/// A line of the table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Mount {
+    /// Where.
+    pub(crate) point: String,
+    /// `major:minor`; on some file systems a number that no device has.
+    number: String,
+    /// The file system's type.
+    pub(crate) kind: String,
+    source: String,
+    /// Whether it may be written to.
+    pub(crate) access: Access,
+}
+
+/// How the mounts of a device are known.
+#[derive(Default, PartialEq, Eq, Debug)]
+pub(crate) struct Identity {
+    number: Option<String>,
+    /// Its node's names.
+    nodes: Vec<String>,
+}
+
+/// The mounts, in the order in which they were made.
+pub(crate) fn read(root: &Root) -> Result<Vec<Mount>> {
+    Ok(parse(&root.read_text(MOUNTINFO)?.unwrap_or_default()))
+}
+
+fn parse(text: &str) -> Vec<Mount> {
+    text.lines().filter_map(parse_line).collect()
+}
+
+// See proc_pid_mountinfo(5): a variable number of fields ends with a lone `-`.
+fn parse_line(line: &str) -> Option<Mount> {
+    let (before, after) = line.split_once(" - ")?;
+    let mut before = before.split(' ').skip(2);
+    let (number, _, point, options) = (before.next()?, before.next()?, before.next()?, before.next()?);
+    let mut after = after.split(' ');
+    let (kind, source, super_options) = (after.next()?, after.next()?, after.next()?);
+    let read_only = |options: &str| options.split(',').any(|option| option == "ro");
+    let access =
+        if read_only(options) || read_only(super_options) { Access::ReadOnly } else { Access::Writable };
+    Some(Mount {
+        point: unescape(point),
+        number: number.to_owned(),
+        kind: kind.to_owned(),
+        source: unescape(source),
+        access,
+    })
+}
+
+fn unescape(field: &str) -> String {
+    // The backslash last: it is what the other escapes begin with.
+    let escapes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
+    escapes.iter().fold(field.to_owned(), |text, (escape, character)| text.replace(escape, character))
+}
+
+impl Identity {
+    /// That of the device with this node; nothing is known of one that is not there.
+    pub(crate) fn of(node: &str) -> Self {
+        let number =
+            stat(node).ok().filter(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::BlockDevice);
+        let canonical = Path::new(node).canonicalize().ok().map(|path| path.display().to_string());
+        Self {
+            number: number.map(|stat| format!("{}:{}", major(stat.st_rdev), minor(stat.st_rdev))),
+            nodes: canonical.into_iter().chain([node.to_owned()]).collect(),
+        }
+    }
+
+    /// Whether the device is there.
+    pub(crate) fn is_there(&self) -> bool {
+        self.number.is_some()
+    }
+
+    /// Whether this is a mount of it.
+    pub(crate) fn is_of(&self, mount: &Mount) -> bool {
+        self.number.as_ref() == Some(&mount.number) || self.nodes.contains(&mount.source)
+    }
+}
+
+/// What is seen at a mount point; `None` when nothing is mounted there.
+pub(crate) fn at<'a>(point: &str, mounts: &'a [Mount]) -> Option<&'a Mount> {
+    mounts.iter().rev().find(|mount| mount.point == point)
+}
+
+/// Whether a path is this directory or below it.
+pub(crate) fn is_within(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// A mount of a device.
+    pub(crate) fn mount(source: &str, point: &str, kind: &str, access: Access) -> Mount {
+        Mount { point: point.into(), number: source.into(), kind: kind.into(), source: source.into(), access }
+    }
+
+    /// A device that is there.
+    pub(crate) fn identity(node: &str) -> Identity {
+        Identity { number: Some(node.into()), nodes: vec![node.into()] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = "\
+25 1 254:16 / / rw,relatime shared:1 - ext4 /dev/vdb rw
+40 25 254:1 / /run/lifeboat/original ro,relatime shared:9 - ext4 /dev/vda1 ro,norecovery
+41 25 0:44 /@ /mnt/a\\040b rw - btrfs /dev/mapper/root rw,ssd
+42 25 254:2 / /srv rw - xfs /dev/vda2 ro
+odd
+";
+
+    #[test]
+    fn points_devices_and_access_are_read() {
+        let mounts = parse(TABLE);
+        assert_eq!(mounts.len(), 4);
+        let access: Vec<_> = mounts.iter().map(|mount| mount.access).collect();
+        assert_eq!(access, [Access::Writable, Access::ReadOnly, Access::Writable, Access::ReadOnly]);
+        assert_eq!(mounts[2].point, "/mnt/a b");
+    }
+
+    #[test]
+    fn a_device_is_known_by_its_number_or_its_name() {
+        let mounts = parse(TABLE);
+        let by_number = Identity { number: Some("254:1".into()), nodes: vec![] };
+        let by_name = Identity {
+            number: Some("253:0".into()),
+            nodes: vec!["/dev/dm-0".into(), "/dev/mapper/root".into()],
+        };
+        assert!(by_number.is_of(&mounts[1]) && !by_number.is_of(&mounts[2]));
+        assert!(by_name.is_of(&mounts[2]) && !by_name.is_of(&mounts[0]));
+        assert!(!Identity::of("/nowhere").is_there() && !Identity::of("/dev/null").is_there());
+    }
+
+    #[test]
+    fn a_name_that_only_begins_alike_is_not_within() {
+        assert!(is_within("/a/b", "/a/b") && is_within("/a/b/c", "/a/b"));
+        assert!(!is_within("/a/bc", "/a/b") && !is_within("/a", "/a/b"));
+    }
+}
