@@ -179,7 +179,9 @@ mod tests {
 
     #[test]
     fn the_original_root_is_mounted_so_that_nothing_on_it_changes() {
-        for (kind, options) in [("ext4", "ro,noload"), ("ext2", "ro"), ("btrfs", "ro,rescue=nologreplay")] {
+        for (kind, options) in
+            [("ext4", "ro,noload,errors=continue"), ("vfat", "ro"), ("btrfs", "ro,rescue=nologreplay")]
+        {
             let original = Original::Volume(volume("/dev/vda1", kind, "own"));
             let text = text(&volume("/dev/vdb", "ext4", "RESCUE"), &original, Tenants::default());
             assert!(text.contains(&format!("    mount -o {options} /dev/vda1 /mnt\n")), "{text}");

@@ -125,7 +125,7 @@ fn finished() -> Result<()> {
 const TOLD: [&str; 4] = [
     "*** RESCUE SYSTEM ***",
     "/dev/vdb (ext4, label",
-    "mount -o ro,noload /dev/vda /mnt",
+    "mount -o ro,noload,errors=continue /dev/vda /mnt",
     "touch /finished && reboot",
 ];
 

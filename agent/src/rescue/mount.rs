@@ -29,11 +29,11 @@ struct FileSystem {
 }
 
 /// To add one: a line here, and in the boot program's table. A copy of an XFS has its UUID, which the kernel
-/// refuses to mount beside the other unless it is told not to look.
+/// refuses to mount beside the other unless it is told not to look; an ext4 may ask for a panic at its first error.
 const FILE_SYSTEMS: &[FileSystem] = &[
-    FileSystem { kind: "ext4", read_only: "noload", writable: Some("") },
-    FileSystem { kind: "ext3", read_only: "noload", writable: Some("") },
-    FileSystem { kind: "ext2", read_only: "", writable: Some("") },
+    FileSystem { kind: "ext4", read_only: "noload,errors=continue", writable: Some("errors=remount-ro") },
+    FileSystem { kind: "ext3", read_only: "noload,errors=continue", writable: Some("errors=remount-ro") },
+    FileSystem { kind: "ext2", read_only: "errors=continue", writable: Some("errors=remount-ro") },
     FileSystem { kind: "xfs", read_only: "norecovery,nouuid", writable: Some("nouuid") },
     FileSystem { kind: "btrfs", read_only: "rescue=nologreplay", writable: Some("") },
     FileSystem { kind: "vfat", read_only: "", writable: Some("") },
@@ -138,9 +138,9 @@ mod tests {
     #[test]
     fn each_file_system_is_mounted_with_what_it_needs() {
         for (kind, read_only, writable) in [
-            ("ext4", "-o ro,noload", Some("-o rw")),
-            ("ext3", "-o ro,noload", Some("-o rw")),
-            ("ext2", "-o ro", Some("-o rw")),
+            ("ext4", "-o ro,noload,errors=continue", Some("-o rw,errors=remount-ro")),
+            ("ext3", "-o ro,noload,errors=continue", Some("-o rw,errors=remount-ro")),
+            ("ext2", "-o ro,errors=continue", Some("-o rw,errors=remount-ro")),
             ("xfs", "-o ro,norecovery,nouuid", Some("-o rw,nouuid")),
             ("btrfs", "-o ro,rescue=nologreplay", Some("-o rw")),
             ("vfat", "-o ro", Some("-o rw")),
