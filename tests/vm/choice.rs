@@ -1,16 +1,18 @@
 //! Several candidates, settings, and volumes that have the identity of the broken root.
 
 use anyhow::{Result, ensure};
-use lifeboat_qemu::guest::Tiny;
+use lifeboat_qemu::disk::Bus;
+use lifeboat_qemu::guest::{Table, Tiny};
 
 use crate::Test;
-use crate::lab::{machine, must_hold, must_say, root, volume};
+use crate::lab::{debian, machine, must_hold, must_say, root, volume};
 
 pub(crate) const TESTS: &[Test] = &[
     ("the_label_that_comes_first_wins_in_either_order", label_order),
     ("a_volume_that_is_named_wins_in_either_order", named),
     ("a_copy_of_the_root_leads_its_fstab_to_its_own_disk", copy),
     ("a_finished_copy_does_not_take_the_roots_place_in_either_order", finished_copy),
+    ("the_links_of_a_finished_nvme_disk_give_way_in_the_booted_system", finished_nvme),
     ("data_without_an_init_is_passed_over", no_init),
 ];
 
@@ -72,6 +74,20 @@ fn finished_copy() -> Result<()> {
         ensure!(seen == link, "the link by UUID leads to {seen}");
     }
     Ok(())
+}
+
+/// A disk whose directory in sysfs is in none that is named `block`.
+fn finished_nvme() -> Result<()> {
+    const UUID: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0a15";
+    let copy = volume("RESCUE").uuid(UUID).file("finished", "").partitioned(Table::Gpt);
+    let machine = machine()?.disk(debian()?).disk(volume("data").uuid(UUID));
+    let mut vm = machine.disk_on(Bus::Nvme, "copy", copy).boot()?;
+    vm.wait_for_login("own")?;
+    // Of links that have equal claims, the last one that udev comes to has it.
+    vm.read("udevadm trigger --settle /dev/vdb; udevadm trigger --settle /dev/nvme0n1p2")?;
+    let seen = vm.read(&format!("readlink /dev/disk/by-uuid/{UUID}"))?;
+    ensure!(seen == "../../vdb", "the link by UUID leads to {seen}");
+    must_hold(&vm.read("readlink /dev/disk/by-label/RESCUE")?, &["nvme0n1p2"])
 }
 
 fn no_init() -> Result<()> {
