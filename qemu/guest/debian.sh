@@ -47,5 +47,8 @@ image() {
 }
 image lifeboat-root own
 image RESCUE rescue
+# A rescue system that knows nothing of lifeboat.
+chroot "$tree" dpkg --purge lifeboat-agent lifeboat
+image RESCUE stranger
 rm -r "$tree"
 chmod -R a+rX "$output"

@@ -91,6 +91,11 @@ impl Guests {
         self.debian.join("rescue.img")
     }
 
+    /// The disk of a Debian rescue system without our packages: label `RESCUE`, host name `stranger`.
+    pub fn debian_stranger(&self) -> PathBuf {
+        self.debian.join("stranger.img")
+    }
+
     /// The release of the external kernel.
     pub fn external_release(&self) -> Result<String> {
         read_line(&self.base.join("external/release"))

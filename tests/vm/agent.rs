@@ -5,12 +5,13 @@ use lifeboat_qemu::seed_server::SeedServer;
 use lifeboat_qemu::vm::Vm;
 
 use crate::Test;
-use crate::lab::{debian, machine, must_hold};
+use crate::lab::{debian, debian_rescue, machine, must_hold, root};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_cloud_config_is_carried_out_once_per_instance", cloud_config),
     ("a_script_runs_late_and_once_per_instance", script),
     ("nothing_is_done_without_a_seed", no_seed),
+    ("in_a_rescue_boot_people_are_let_in_and_nothing_else_is_done", rescue),
 ];
 
 const META_DATA: &str = "instance-id: i-1\nlocal-hostname: from-meta-data\n";
@@ -46,6 +47,12 @@ fn cloud_config() -> Result<()> {
     let keys = vm.read("cat ~ann/.ssh/authorized_keys; stat -c %a-%U ~ann/.ssh ~ann/.ssh/authorized_keys")?;
     must_hold(&keys, &["ann@home\n", "700-ann\n600-ann"])?;
     ensure!(vm.read("cat /var/log/order")? == "bootcmd\nruncmd", "commands ran in another order");
+    let status = vm.run("lifeboat-agent rescue status")?;
+    ensure!(status.status == 3, "in a normal boot: {status:?}");
+    must_hold(
+        &status.text,
+        &["this is no rescue boot: the machine's own root was booted, for no volume is"],
+    )?;
     for name in ["meta-data", "user-data"] {
         ensure!(seed.asked_for().contains(&name.to_owned()), "{name} was not asked for");
     }
@@ -84,6 +91,26 @@ fn no_seed() -> Result<()> {
     must_hold(&units, &["0 loaded units"])?;
     ensure!(vm.run("ls /var/lib/cloud/instance")?.status != 0, "there is an instance");
     Ok(())
+}
+
+/// The same seed as above, but the machine is booted from a rescue volume that has the agent.
+fn rescue() -> Result<()> {
+    let seed = SeedServer::new(&[("meta-data", META_DATA), ("user-data", CLOUD_CONFIG)])?;
+    let machine = machine()?.disk(root()).disk(debian_rescue()?);
+    let mut vm = machine.parameter(&format!("ds=nocloud-net;s={}", seed.url())).boot()?;
+    vm.wait_for_login("seeded")?;
+    settled(&mut vm)?;
+    must_hold(&vm.read("cat ~ann/.ssh/authorized_keys")?, &["ann@home"])?;
+    for path in ["/etc/seeded.conf", "/var/log/order"] {
+        ensure!(vm.run(&format!("ls {path}"))?.status != 0, "{path} is there");
+    }
+    let log = vm.read("journalctl --boot --no-pager --unit 'lifeboat-agent*'")?;
+    for left_out in
+        ["bootcmd: left out in a rescue boot: ", "write_files: left out in", "runcmd: left out in"]
+    {
+        must_hold(&log, &[left_out])?;
+    }
+    must_hold(&vm.read("lifeboat-agent status")?, &["status: done\n", "boot: rescue ("])
 }
 
 fn seeded(seed: &SeedServer) -> Result<Vm> {

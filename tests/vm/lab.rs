@@ -44,6 +44,11 @@ pub(crate) fn debian_rescue() -> Result<Disk> {
     Ok(Disk::Image(guests()?.debian_rescue()))
 }
 
+/// A Debian rescue system without lifeboat's packages, labelled RESCUE.
+pub(crate) fn debian_stranger() -> Result<Disk> {
+    Ok(Disk::Image(guests()?.debian_stranger()))
+}
+
 /// Fails, with the whole console, unless this is on it.
 pub(crate) fn must_say(vm: &Vm, text: &str) -> Result<()> {
     let console = vm.console.text();

@@ -5,7 +5,7 @@ use lifeboat_qemu::guest::{Initramfs, Tiny};
 use lifeboat_qemu::vm::Vm;
 
 use crate::Test;
-use crate::lab::{machine, must_hold, must_not_say, must_say, root, volume};
+use crate::lab::{debian, debian_stranger, machine, must_hold, must_not_say, must_say, root, volume};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_volume_labelled_rescue_is_booted", || booted("RESCUE")),
@@ -20,6 +20,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_volume_attached_late_is_pivoted_to", attached_late),
     ("another_disk_attached_late_is_left_alone", other_attached_late),
     ("a_volume_that_is_finished_gives_way_on_reboot", finished),
+    ("a_debian_that_knows_nothing_of_lifeboat_becomes_a_rescue_system", stranger),
     ("cloud_init_on_the_volume_is_told_of", || cloud_init(volume("RESCUE"), "acts in this boot")),
     ("cloud_init_that_is_switched_off_is_not_told_of", || {
         cloud_init(volume("RESCUE").file("etc/cloud/cloud-init.disabled", ""), "")
@@ -128,6 +129,26 @@ const TOLD: [&str; 4] = [
     "mount -o ro,noload,errors=continue /dev/vda /mnt",
     "touch /finished && reboot",
 ];
+
+fn stranger() -> Result<()> {
+    let mut vm = machine()?.disk(debian()?).disk(debian_stranger()?).reboots().boot()?;
+    vm.wait_for_login("stranger")?;
+    ensure!(vm.run("dpkg --status lifeboat lifeboat-agent")?.status != 0, "lifeboat is installed");
+    // The kernel's log says it, the console shows the issue above its prompt, and the message of the day
+    // comes after the login.
+    must_say(&vm, "lifeboat: rescue: ")?;
+    must_hold(&vm.console.text().replace("lifeboat: ", "").replace('\r', ""), &TOLD)?;
+    must_hold(&vm.log_in()?, &TOLD)?;
+    must_be_rescued(&mut vm, "RESCUE", "a rescue volume was attached when the machine started")?;
+    // The running kernel is not the volume's own, and all the same its modules are there.
+    vm.read("modprobe xfs && grep ^xfs /proc/modules")?;
+    vm.read("touch /finished")?;
+    vm.reboot()?;
+    vm.wait_for_login("own")?;
+    let shown = vm.log_in()?;
+    ensure!(!shown.contains("/finished"), "the admin of the own root is shown:\n{shown}");
+    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n", "/finished"])
+}
 
 fn cloud_init(volume: Tiny, told: &str) -> Result<()> {
     let mut vm = machine()?.disk(root()).disk(volume.file("usr/bin/cloud-init", "")).boot()?;
