@@ -25,7 +25,7 @@ pub enum Action {
     Build,
     /// Boot a guest with its console on this terminal
     Run(RunArgs),
-    /// Measure what lifeboat costs a boot
+    /// Measure what lifeboat costs
     Bench(BenchArgs),
     /// Run the VM tests again and again, to find what fails only sometimes
     Soak(SoakArgs),
@@ -67,9 +67,22 @@ pub enum Kernel {
     External,
 }
 
-/// What `cargo vm bench` is told: nothing so far.
+/// What `cargo vm bench` is told.
 #[derive(Debug, Args)]
-pub struct BenchArgs {}
+pub struct BenchArgs {
+    /// Which; all when none is named
+    #[arg(value_enum, value_name = "NAME")]
+    pub named: Vec<Benchmark>,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Benchmark {
+    /// A boot with and without lifeboat
+    Boot,
+    /// The scan for a rescue volume, beside that of cloud-initramfs-rescuevol
+    Rescue,
+}
 
 /// What `cargo vm soak` is told.
 #[derive(Debug, Args)]

@@ -1,81 +1,33 @@
-//! `cargo vm bench`: what lifeboat costs a boot, read from the kernel's own timestamps.
+//! `cargo vm bench`: what lifeboat costs, read from the kernel's own clock and counters.
 
-use std::fmt::Write as _;
+mod boot;
+mod rescue;
+
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::disk::Disk;
-use crate::guest::{Guests, Initramfs, Tiny};
+use crate::args::Benchmark;
+use crate::guest::Guests;
 use crate::phase;
-use crate::vm::Machine;
 
-/// Where the kernel starts the initramfs's init.
-const INITRAMFS: &str = "Run /init as init process";
+/// A benchmark: its name, a title, and what makes the table below it.
+type Entry = (Benchmark, &'static str, fn(&Guests) -> Result<String>);
 
-/// Where the initramfs is left: the first line of the root's init.
-const LEFT: [&str; 2] = ["systemd[1]: systemd ", "tiny: init"];
+/// The benchmarks in the order in which they run.
+const BENCHMARKS: &[Entry] = &[
+    (Benchmark::Boot, "a boot with and without lifeboat", boot::table),
+    (Benchmark::Rescue, "the scan for a rescue volume where there is none, and its peer's", rescue::table),
+];
 
-/// Boots each guest with and without lifeboat, and shows a table.
-pub fn run() -> Result<ExitCode> {
+/// Runs the named ones, or all, and shows their tables.
+pub fn run(named: &[Benchmark]) -> Result<ExitCode> {
     let guests = Guests::build()?;
-    let roots: [(&str, Disk); 2] =
-        [("tiny", Tiny::new("lifeboat-root", "own").into()), ("debian", Disk::Image(guests.debian_root()))];
-    let mut table = format!("{:<8} {:<10} {:>13} {:>9}\n", "guest", "lifeboat", "in initramfs", "export");
-    for (guest, root) in &roots {
-        for (name, initramfs) in [("with", Initramfs::Lifeboat), ("without", Initramfs::Without)] {
-            phase::say(&format!("booting {guest} {name} lifeboat"));
-            let mut vm = Machine::new(&guests).initramfs(initramfs).disk(root.clone()).boot()?;
-            vm.wait_for_login("own")?;
-            let console = vm.console.text();
-            let seconds =
-                time_in_initramfs(&console).with_context(|| format!("read times from:\n{console}"))?;
-            let export = export_time(&console).map_or("-".to_owned(), |time| format!("{time:.2}s"));
-            writeln!(table, "{guest:<8} {name:<10} {seconds:>12.2}s {export:>9}")
-                .context("write the table")?;
+    for (benchmark, title, table) in BENCHMARKS {
+        if named.is_empty() || named.contains(benchmark) {
+            let table = table(&guests)?;
+            phase::say(&format!("{title}, under emulation\n\n{table}"));
         }
     }
-    phase::say(&format!("seconds of the kernel's clock, under emulation\n\n{table}"));
     Ok(ExitCode::SUCCESS)
-}
-
-fn time_in_initramfs(console: &str) -> Option<f64> {
-    let left = LEFT.iter().find_map(|text| timestamp(console, text))?;
-    Some(left - timestamp(console, INITRAMFS)?)
-}
-
-/// From the end of the call before to the end of the export.
-fn export_time(console: &str) -> Option<f64> {
-    let exported = timestamp(console, "lifeboat: modules: exported")?;
-    let start = timestamp(console, "lifeboat: rescue: skipped: no rescue volume appeared")?;
-    Some(exported - start)
-}
-
-/// When the kernel logged the first line with this text.
-fn timestamp(console: &str, text: &str) -> Option<f64> {
-    let line = console.lines().find(|line| line.contains(text))?;
-    let (before, _) = line.split_once(text)?;
-    let (_, stamp) = before.rsplit_once('[')?;
-    stamp.split_once(']')?.0.trim().parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CONSOLE: &str = "\
-[    3.961341] Run /init as init process
-Begin: Running /scripts/init-bottom ... [    7.563409] lifeboat: rescue: skipped: no rescue volume appeared since
-[    8.087053] lifeboat: modules: exported 211 files
-[    8.464486] systemd[1]: systemd 252.39-1~deb12u2 running in system mode
-";
-
-    #[test]
-    fn times_are_read_from_the_console() {
-        assert_eq!(timestamp(CONSOLE, "lifeboat: rescue"), Some(7.563_409));
-        assert_eq!(timestamp(CONSOLE, "systemd[1]: systemd "), Some(8.464_486));
-        assert_eq!(format!("{:.3}", export_time(CONSOLE).unwrap()), "0.524");
-        assert_eq!(format!("{:.3}", time_in_initramfs(CONSOLE).unwrap()), "4.503");
-        assert_eq!(timestamp(CONSOLE, "no such line"), None);
-    }
 }

@@ -13,8 +13,8 @@ use crate::args::Kernel;
 use crate::cache::Cache;
 use crate::{packages, phase, run, setup};
 pub use medium::{FileSystem, MBR_PARTITION_UUID, PARTITION_LABEL, PARTITION_UUID, Table};
-pub use platform::Platform;
 pub(crate) use platform::with_file;
+pub use platform::{Platform, RunInit};
 pub use tiny::{Damage, Modules, Tiny};
 
 /// The scripts and files that guests are made with.

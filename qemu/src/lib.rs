@@ -17,6 +17,7 @@ pub mod partitioned;
 pub mod phase;
 mod qmp;
 pub mod run;
+pub mod scan;
 pub mod scratch;
 pub mod seed_server;
 pub mod setup;
@@ -30,7 +31,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use args::{Action, BenchArgs};
+use args::Action;
 
 /// Does what the command line says.
 pub fn dispatch(action: &Action) -> Result<ExitCode> {
@@ -38,7 +39,7 @@ pub fn dispatch(action: &Action) -> Result<ExitCode> {
     match action {
         Action::Demo(args) => demo::run(args),
         Action::Run(args) => by_hand::run(args),
-        Action::Bench(BenchArgs {}) => bench::run(),
+        Action::Bench(args) => bench::run(&args.named),
         Action::Clean => clean(),
         Action::Build => build(),
         Action::Test => suite::test(),

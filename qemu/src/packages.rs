@@ -19,8 +19,8 @@ const CHANGELOG: &str = "packaging/changelog";
 pub fn build(cache: &Cache) -> Result<Packages> {
     setup::build(cache)?;
     let tool = setup::cargo_deb(cache)?;
-    // Two that pack at once would read each other's half-written files.
-    let _held = cache.lock("packages")?;
+    // Two that pack the same tree at once would read each other's half-written files.
+    let _held = cache.lock(&format!("packages{}", workspace().display().to_string().replace('/', "-")))?;
     binaries()?;
     phase::say("packing them");
     let date = program("dpkg-parsechangelog")

@@ -40,6 +40,16 @@ pub struct Machine {
     megabytes: u32,
     consoles: Consoles,
     on_reboot: OnReboot,
+    clock: Clock,
+}
+
+/// What the guest's clock counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// Time.
+    Time,
+    /// Instructions: each takes a nanosecond, whatever else the host does.
+    Instructions,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +96,7 @@ impl Machine {
             megabytes: 512,
             consoles: Consoles::One,
             on_reboot: OnReboot::End,
+            clock: Clock::Time,
         }
     }
 
@@ -144,6 +155,13 @@ impl Machine {
         self.consoles = Consoles::Two;
         // The last one named is /dev/console.
         self.parameters.extend(["console=ttyS2", "console=ttyS0"].map(str::to_owned));
+        self
+    }
+
+    /// Has the guest's clock count something else.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -229,6 +247,9 @@ impl Machine {
             .arg(initramfs)
             .arg("-append")
             .arg(self.parameters.join(" "));
+        if self.clock == Clock::Instructions {
+            program = program.args(["-icount", "shift=0,sleep=off"]);
+        }
         if self.on_reboot == OnReboot::End {
             program = program.arg("-no-reboot");
         }

@@ -5,6 +5,7 @@ mod agent;
 mod choice;
 mod commands;
 mod copy;
+mod cost;
 mod failure;
 mod faults;
 mod hostile;
@@ -32,6 +33,7 @@ const FILES: &[(&str, &[Test])] = &[
     ("choice", choice::TESTS),
     ("commands", commands::TESTS),
     ("copy", copy::TESTS),
+    ("cost", cost::TESTS),
     ("failure", failure::TESTS),
     ("faults", faults::TESTS),
     ("hostile", hostile::TESTS),

@@ -19,12 +19,27 @@ pub struct Platform {
     suite: String,
     packages: String,
     script: String,
+    installed: Option<String>,
+}
+
+/// Which run-init leaves the initramfs. Klibc's refuses to go when something is mounted below; busybox's goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunInit {
+    /// Of klibc, as all other small tools.
+    Klibc,
+    /// Of busybox, as all other small tools and the shell.
+    Busybox,
 }
 
 impl Platform {
     /// A suite of Debian as it is.
     pub fn new(suite: &str) -> Self {
-        Self { suite: suite.to_owned(), packages: PACKAGES.to_owned(), script: String::new() }
+        Self {
+            suite: suite.to_owned(),
+            packages: PACKAGES.to_owned(),
+            script: String::new(),
+            installed: None,
+        }
     }
 
     /// Installs another package.
@@ -38,7 +53,37 @@ impl Platform {
     /// Runs a shell script in the tree before lifeboat is installed; what it puts into /output can be had.
     #[must_use]
     pub fn script(mut self, text: &str) -> Self {
-        text.clone_into(&mut self.script);
+        self.script.push_str(text);
+        self.script.push('\n');
+        self
+    }
+
+    /// Puts this hook into the initramfs's making, after those of packages; when it fails, there is no initramfs.
+    #[must_use]
+    pub fn hook(self, name: &str, text: &str) -> Self {
+        let path = format!("/etc/initramfs-tools/hooks/{name}");
+        self.script(&format!("cat >{path} <<'HOOK'\n{text}HOOK\nchmod 755 {path}"))
+    }
+
+    /// Chooses the run-init, and sees to it that the initramfs holds that one. The tree is the same for both.
+    #[must_use]
+    pub fn run_init(self, run_init: RunInit) -> Self {
+        let (setting, program) = match run_init {
+            RunInit::Klibc => ("n", "/usr/lib/klibc/bin/run-init"),
+            RunInit::Busybox => ("auto", "/bin/busybox"),
+        };
+        self.package("busybox-static")
+            .script(&format!("echo BUSYBOX={setting} >/etc/initramfs-tools/conf.d/test-busybox"))
+            .hook(
+                "test-run-init",
+                &format!("#!/bin/sh\n[ \"$1\" = prereqs ] || cmp \"$DESTDIR/bin/run-init\" {program}\n"),
+            )
+    }
+
+    /// Installs a package of the suite in place of lifeboat.
+    #[must_use]
+    pub fn in_place_of_lifeboat(mut self, name: &str) -> Self {
+        self.installed = Some(name.to_owned());
         self
     }
 
@@ -69,15 +114,19 @@ impl Platform {
 
     fn entry(&self, guests: &Guests) -> Result<PathBuf> {
         let tar = self.tar(guests.cache())?;
-        let package = &guests.packages().lifeboat;
-        let inputs = [tar.as_os_str().as_encoded_bytes(), self.script.as_bytes(), &read(package)?];
+        let lifeboat = &guests.packages().lifeboat;
+        let (installed, content) = match &self.installed {
+            Some(name) => (name.as_str(), name.clone().into_bytes()),
+            None => ("/tmp/lifeboat.deb", read(lifeboat)?),
+        };
+        let inputs = [tar.as_os_str().as_encoded_bytes(), self.script.as_bytes(), &content];
         guests.cache().entry("platform", &inputs, |entry| {
             phase::say(&format!("making an initramfs ({}: {})", self.suite, self.packages));
             let tree = Tree::unpack(guests.cache(), &tar)?;
-            tree.add(package, "tmp/lifeboat.deb")?;
+            tree.add(lifeboat, "tmp/lifeboat.deb")?;
             tree.run("mkdir /output")?;
             tree.run(&self.script)?;
-            tree.run("apt-get install --yes --no-install-recommends /tmp/lifeboat.deb")?;
+            tree.run(&format!("apt-get install --yes --no-install-recommends {installed}"))?;
             tree.run("cp /boot/vmlinuz-* /output/vmlinuz; cp /boot/initrd.img-* /output/initrd.img")?;
             privileged("cp").args(["-r", "-T"]).arg(tree.path().join("output")).arg(entry).run()?;
             privileged("chmod").args(["-R", "a+rX"]).arg(entry).run().map(drop)
