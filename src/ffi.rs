@@ -1,4 +1,4 @@
-//! All unsafe code of the boot program: libblkid's C functions, one ioctl and one timer.
+//! All unsafe code of the boot program: libblkid's C functions, two ioctls and one timer.
 //!
 //! The safe `blkid` crate hides its probe's pointer, and so neither the filter by type nor a label that is no
 //! UTF-8 can be had through it.
@@ -19,6 +19,8 @@ pub(crate) struct Superblock {
     pub(crate) label: Option<Vec<u8>>,
     /// The file system's UUID as text.
     pub(crate) uuid: Option<String>,
+    /// Where a file system is on several devices, the UUID of this one.
+    pub(crate) device_uuid: Option<String>,
 }
 
 struct Probe(blkid_sys::blkid_probe);
@@ -60,11 +62,11 @@ pub(crate) fn probe(device: &File, types: &[&'static CStr]) -> Result<Option<Sup
             -2 => bail!("superblocks of different types contradict each other (`wipefs` lists them)"),
             _ => return Err(std::io::Error::last_os_error()).context("read superblocks"),
         }
-        (value(&probe, c"TYPE"), value(&probe, c"LABEL"), value(&probe, c"UUID"))
+        (value(&probe, c"TYPE"), value(&probe, c"LABEL"), value(&probe, c"UUID"), value(&probe, c"UUID_SUB"))
     };
-    let (Some(kind), label, uuid) = found else { return Ok(None) };
+    let (Some(kind), label, uuid, device_uuid) = found else { return Ok(None) };
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Some(Superblock { kind: text(kind), label, uuid: uuid.map(text) }))
+    Ok(Some(Superblock { kind: text(kind), label, uuid: uuid.map(text), device_uuid: device_uuid.map(text) }))
 }
 
 /// The id and the name that the partition table gives to a partition; neither for a whole disk.
@@ -107,6 +109,23 @@ pub(crate) enum ReadOnly {
     On,
     /// Writes are allowed.
     Off,
+}
+
+/// Makes btrfs forget a device that it was shown: of two with one identity it mounts only the one it knows.
+pub(crate) fn forget_btrfs(control: &File, device: &[u8]) -> rustix::io::Result<()> {
+    /// `struct btrfs_ioctl_vol_args`
+    #[repr(C)]
+    struct Arguments {
+        fd: i64,
+        name: [u8; 4088],
+    }
+    const BTRFS_IOC_FORGET_DEV: rustix::ioctl::Opcode = rustix::ioctl::opcode::write::<Arguments>(0x94, 5);
+    let mut arguments = Arguments { fd: 0, name: [0; 4088] };
+    for (to, from) in arguments.name.iter_mut().zip(device) {
+        *to = *from;
+    }
+    // SAFETY: the ioctl reads this structure through its argument.
+    unsafe { rustix::ioctl::ioctl(control, rustix::ioctl::Setter::<BTRFS_IOC_FORGET_DEV, _>::new(arguments)) }
 }
 
 /// Ends this process by SIGALRM when it is still running after `seconds`. One that waits for a

@@ -19,6 +19,8 @@ pub(crate) struct FileSystem {
     /// The options with which it can be looked at without a write: no journal is replayed, and a copy of a
     /// mounted file system is not refused. A superblock of ext's may ask for a kernel panic on an error.
     pub(crate) untouched: &'static CStr,
+    /// The options without which it is refused beside a mounted copy of itself.
+    pub(crate) beside_a_copy: &'static CStr,
     /// Whether it can be written to at all.
     pub(crate) nature: Nature,
 }
@@ -34,14 +36,34 @@ pub(crate) enum Nature {
 
 /// To add one: a line here, and its driver in the build hook.
 pub(crate) const FILE_SYSTEMS: &[FileSystem] = &[
-    FileSystem { name: c"ext4", untouched: c"noload,errors=continue", nature: Nature::Writable },
-    FileSystem { name: c"ext3", untouched: c"noload,errors=continue", nature: Nature::Writable },
-    FileSystem { name: c"ext2", untouched: c"errors=continue", nature: Nature::Writable },
-    FileSystem { name: c"xfs", untouched: c"norecovery,nouuid", nature: Nature::Writable },
-    FileSystem { name: c"btrfs", untouched: c"rescue=nologreplay", nature: Nature::Writable },
-    FileSystem { name: c"vfat", untouched: c"", nature: Nature::Writable },
-    FileSystem { name: c"iso9660", untouched: c"", nature: Nature::ReadOnly },
-    FileSystem { name: c"squashfs", untouched: c"", nature: Nature::ReadOnly },
+    FileSystem {
+        name: c"ext4",
+        untouched: c"noload,errors=continue",
+        beside_a_copy: c"",
+        nature: Nature::Writable,
+    },
+    FileSystem {
+        name: c"ext3",
+        untouched: c"noload,errors=continue",
+        beside_a_copy: c"",
+        nature: Nature::Writable,
+    },
+    FileSystem { name: c"ext2", untouched: c"errors=continue", beside_a_copy: c"", nature: Nature::Writable },
+    FileSystem {
+        name: c"xfs",
+        untouched: c"norecovery,nouuid",
+        beside_a_copy: c"nouuid",
+        nature: Nature::Writable,
+    },
+    FileSystem {
+        name: c"btrfs",
+        untouched: c"rescue=nologreplay",
+        beside_a_copy: c"",
+        nature: Nature::Writable,
+    },
+    FileSystem { name: c"vfat", untouched: c"", beside_a_copy: c"", nature: Nature::Writable },
+    FileSystem { name: c"iso9660", untouched: c"", beside_a_copy: c"", nature: Nature::ReadOnly },
+    FileSystem { name: c"squashfs", untouched: c"", beside_a_copy: c"", nature: Nature::ReadOnly },
 ];
 
 /// Not candidates, but probed for: their content can look like a file system of its own, because the
@@ -70,6 +92,8 @@ pub(crate) struct Volume {
     pub(crate) label: Option<Vec<u8>>,
     /// The file system's UUID.
     pub(crate) uuid: Option<String>,
+    /// Where a file system is on several devices (btrfs), the UUID of this one.
+    pub(crate) device_uuid: Option<String>,
     /// The kernel's name of the disk that it is, or is on.
     pub(crate) disk: String,
     /// The partition's own id and name, where they were asked for.
@@ -104,6 +128,13 @@ impl Volume {
             Some(known) if known.nature == Nature::Writable && !is_read_only(&name) => Nature::Writable,
             _ => Nature::ReadOnly,
         }
+    }
+
+    /// Whether btrfs takes one for the other: it would mount, or write to, either in place of the other.
+    pub(crate) fn is_taken_for(&self, other: &Self) -> bool {
+        self.kind == "btrfs"
+            && self.device != other.device
+            && (&self.kind, &self.uuid, &self.device_uuid) == (&other.kind, &other.uuid, &other.device_uuid)
     }
 
     /// The label as one printable line.
@@ -160,6 +191,7 @@ pub(crate) fn probe(device: &Path) -> Result<Option<Volume>> {
         kind: superblock.kind,
         label: superblock.label,
         uuid: superblock.uuid,
+        device_uuid: superblock.device_uuid,
         disk: disk_name(&name_of(device)),
         partition: Partition::default(),
     }))
@@ -174,6 +206,28 @@ pub(crate) fn all_with_partitions(names: &[String]) -> Vec<Volume> {
         Some(volume)
     };
     names.iter().filter_map(read).collect()
+}
+
+/// Another device that btrfs takes this one for, or this for it.
+pub(crate) fn twin(volume: &Volume) -> Result<Option<PathBuf>> {
+    if volume.kind != "btrfs" {
+        return Ok(None);
+    }
+    for name in devices()? {
+        if let Ok(Some(other)) = probe(&node(&name))
+            && volume.is_taken_for(&other)
+        {
+            return Ok(Some(other.device));
+        }
+    }
+    Ok(None)
+}
+
+/// Makes btrfs forget a device that it may have been shown by udev.
+pub(crate) fn forget_btrfs(device: &Path) -> Result<()> {
+    open(Path::new("/dev/btrfs-control"))
+        .and_then(|control| Ok(ffi::forget_btrfs(&control, device.as_os_str().as_encoded_bytes())?))
+        .with_context(|| format!("make btrfs forget {}", device.display()))
 }
 
 /// Reads what the partition table says of a partition; empty for a whole disk.

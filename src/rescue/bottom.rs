@@ -216,9 +216,7 @@ fn pivot(volume: &Volume, root: &Path, mounted: Option<&Mount>) -> Result<()> {
         Nature::Writable => MountFlags::empty(),
         Nature::ReadOnly => MountFlags::RDONLY,
     };
-    // Copies of a mounted xfs are refused otherwise.
-    let options = if file_system.name == c"xfs" { c"nouuid" } else { c"" };
-    let new = Staged::mount("new-root", &volume.device, file_system.name, flags, options)?;
+    let new = Staged::mount("new-root", &volume.device, file_system.name, flags, file_system.beside_a_copy)?;
     if mounted.is_none() {
         mount_move(new.point(), root)
             .with_context(|| format!("move {} to {}", volume.device.display(), root.display()))?;

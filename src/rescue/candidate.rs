@@ -5,8 +5,8 @@ use super::fstab::has_usr;
 use super::settings::Settings;
 use crate::mounts::Untouched;
 use crate::root::Root;
-use crate::volume::{Volume, natural_order};
-use anyhow::Result;
+use crate::volume::{self, Volume, natural_order};
+use anyhow::{Result, bail};
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -102,6 +102,14 @@ impl fmt::Display for Verdict {
 }
 
 fn look_into(volume: &Volume) -> Result<Verdict> {
+    // Even a look would make btrfs mount this one where the other is meant.
+    if let Some(twin) = volume::twin(volume)? {
+        bail!(
+            "its btrfs has the UUIDs of {} and would be taken for it (detach one, and give the volume others on \
+             another machine: `btrfstune -u DEVICE`)",
+            twin.display()
+        );
+    }
     let mounted = Untouched::mount(volume)?;
     let root = Root::open(mounted.point())?;
     judge(&root)

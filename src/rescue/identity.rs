@@ -22,8 +22,11 @@ pub(super) fn pin(
     volumes: &[Volume],
     candidates: &[Candidate],
 ) -> Result<Option<Volume>> {
-    // All devices of one btrfs have its UUID.
-    let single = |volume: &&Volume| volume.file_system().is_some() && volume.kind != "btrfs";
+    // All devices of one btrfs have its UUID, but only copies of one device are taken for each other.
+    let single = |volume: &&Volume| {
+        let copied = || volumes.iter().any(|other| volume.is_taken_for(other));
+        volume.file_system().is_some() && (volume.kind != "btrfs" || copied())
+    };
     let named: Vec<&Volume> = volumes.iter().filter(single).filter(|volume| own_root.names(volume)).collect();
     let ignored = |volume: &&Volume| {
         candidates

@@ -4,7 +4,7 @@ use super::decision::Original;
 use crate::kmsg::escape;
 use crate::root::Root;
 use crate::state::{remove_if_there, write_whole};
-use crate::volume::Volume;
+use crate::volume::{Nature, Volume};
 use anyhow::{Context, Result};
 use std::path::Path;
 
@@ -85,6 +85,10 @@ pub(super) fn text(rescue: &Volume, original: &Original, tenants: Tenants) -> St
     }
     if tenants.cloud_init {
         text.push_str(CLOUD_INIT);
+    }
+    if rescue.nature() == Nature::ReadOnly {
+        text.push_str("\nThis volume is read-only. To leave, detach it and reboot.\n\n");
+        return text;
     }
     text.push_str("\nTo leave, and boot from the original root even while this volume is attached:\n    ");
     text.push_str(if tenants.agent { "lifeboat-agent rescue finish" } else { "touch /finished" });
@@ -168,6 +172,12 @@ mod tests {
         let text = String::from_utf8(text).unwrap();
         assert!(text.starts_with("Debian \\n \\l\n\n*** RESCUE SYSTEM ***\n"), "{text}");
         assert!(text.contains("label RES\\\\u{1})"), "{text}");
+    }
+
+    #[test]
+    fn nobody_is_told_to_write_on_a_medium_that_cannot_be_written() {
+        let text = text(&volume("/dev/sr0", "iso9660", "RESCUE"), &Original::Unknown, Tenants::default());
+        assert!(text.ends_with("\nThis volume is read-only. To leave, detach it and reboot.\n\n"), "{text}");
     }
 
     #[test]

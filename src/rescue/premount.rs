@@ -7,7 +7,7 @@ use crate::cmdline::Parameters;
 use crate::initramfs_tools;
 use crate::kmsg::{self, Level};
 use crate::outcome::{Mode, Outcome};
-use crate::volume::Volume;
+use crate::volume::{self, Nature, Volume};
 use anyhow::Result;
 use std::fmt;
 use std::path::PathBuf;
@@ -48,7 +48,13 @@ fn settle_identities(scan: &Scan, own_root: Option<&str>) -> Option<PathBuf> {
     if let Err(error) = identity::give_way(&disks) {
         tell(&error);
     }
-    let pinned = pinned?.device;
+    let pinned = pinned?;
+    for other in scan.volumes.iter().filter(|other| pinned.is_taken_for(other)) {
+        if let Err(error) = volume::forget_btrfs(&other.device) {
+            tell(&error);
+        }
+    }
+    let pinned = pinned.device;
     kmsg::log(
         Level::Info,
         "rescue",
@@ -68,7 +74,11 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.decision {
             Decision::Rescue { volume, original, .. } => {
-                write!(f, "booting from {volume} in place of {original}")
+                let access = match volume.nature() {
+                    Nature::Writable => "",
+                    Nature::ReadOnly => ", which is read-only,",
+                };
+                write!(f, "booting from {volume}{access} in place of {original}")
             }
             Decision::OwnRoot { reason } => write!(f, "{reason}"),
         }
