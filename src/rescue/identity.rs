@@ -176,6 +176,29 @@ mod tests {
         assert!(error.to_string().starts_with("root=UUID=u names /dev/vda1 and /dev/vdb1; "), "{error}");
     }
 
+    /// A device of a btrfs; `part` tells the devices of one from its copies.
+    fn btrfs(device: &str, part: &str) -> Volume {
+        Volume { kind: "btrfs".into(), device_uuid: Some(part.into()), ..volume(device, "u") }
+    }
+
+    #[test]
+    fn a_btrfs_root_is_pinned_beside_its_copy() {
+        let volumes = [btrfs("/dev/vda", "a"), btrfs("/dev/vdb", "a")];
+        for (copy, own) in [(0, 1), (1, 0)] {
+            let pinned =
+                pin(&Selector::Uuid("u".into()), &volumes, &[ignored(volumes[copy].clone())]).unwrap();
+            assert_eq!(pinned.as_ref(), Some(&volumes[own]));
+        }
+        let error = pin(&Selector::Uuid("u".into()), &volumes, &[]).unwrap_err();
+        assert!(error.to_string().starts_with("root=UUID=u names /dev/vda and /dev/vdb; "), "{error}");
+    }
+
+    #[test]
+    fn the_devices_of_one_btrfs_are_not_told_apart() {
+        let volumes = [btrfs("/dev/vda", "a"), btrfs("/dev/vdb", "b")];
+        assert_eq!(pin(&Selector::Uuid("u".into()), &volumes, &[]).unwrap(), None);
+    }
+
     #[test]
     fn whole_disks_give_way_but_not_the_own_one() {
         let candidates = [ignored(volume("/dev/vdb1", "u")), ignored(volume("/dev/vda3", "w"))];

@@ -10,6 +10,7 @@ mod failure;
 mod faults;
 mod hostile;
 mod lab;
+mod media;
 mod modules;
 mod packages;
 mod platform;
@@ -37,6 +38,7 @@ const FILES: &[(&str, &[Test])] = &[
     ("failure", failure::TESTS),
     ("faults", faults::TESTS),
     ("hostile", hostile::TESTS),
+    ("media", media::TESTS),
     ("modules", modules::TESTS),
     ("packages", packages::TESTS),
     ("platform", platform::TESTS),

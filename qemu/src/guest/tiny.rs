@@ -172,7 +172,10 @@ impl Tiny {
         };
         let block = match self.damage {
             Damage::None => return Ok(()),
-            Damage::Unreplayed => return debugfs_all("jo\njw -b 20000 /etc/hostname\njc\n"),
+            Damage::Unreplayed => {
+                let content = image.with_file_name("tree/etc/hostname");
+                return debugfs_all(&format!("jo\njw -b 20000 {}\njc\n", content.display()));
+            }
             // As after an error that the kernel has met: fsck looks at everything.
             Damage::Repairable => return debugfs_all("ssv state 2\nclri /etc/damaged\n"),
             Damage::Unrepairable => return debugfs_all("ssv state 2\nsif /etc/damaged block[0] 0xffff\n"),

@@ -1,0 +1,193 @@
+//! What a rescue volume may be: its file system, its partition table, its bus; copies that only their disks tell
+//! apart; and what is ignored stays as it is, to the last bit.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use lifeboat_qemu::disk::{Bus, Disk};
+use lifeboat_qemu::guest::{
+    Damage, FileSystem, MBR_PARTITION_UUID, PARTITION_LABEL, PARTITION_UUID, Table, Tiny,
+};
+use lifeboat_qemu::run::program;
+use lifeboat_qemu::scratch::Scratch;
+use lifeboat_qemu::vm::Vm;
+
+use crate::Test;
+use crate::lab::{guests, machine, must_hold, must_say, root, volume};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("ext2_on_an_ata_disk_is_booted", || {
+        boots(&Medium { bus: Bus::Ata, ..on(FileSystem::Ext2, "/dev/sda") })
+    }),
+    ("ext3_in_an_mbr_partition_of_a_scsi_disk_is_booted", || {
+        let medium = on(FileSystem::Ext3, "/dev/sda2");
+        boots(&Medium { bus: Bus::Scsi, table: Table::Mbr, ..medium })
+    }),
+    ("xfs_in_a_gpt_partition_of_an_nvme_disk_is_booted", || {
+        let medium = on(FileSystem::Xfs, "/dev/nvme0n1p2");
+        boots(&Medium { bus: Bus::Nvme, table: Table::Gpt, ..medium })
+    }),
+    ("btrfs_is_booted", || boots(&on(FileSystem::Btrfs, "/dev/vdb"))),
+    ("vfat_is_booted_by_a_label_in_capitals", || {
+        boots(&Medium { label: "UEC-RESCUE", ..on(FileSystem::Vfat, "/dev/vdb") })
+    }),
+    ("a_cd_is_booted_and_is_read_only", || {
+        boots(&Medium { bus: Bus::Cd, access: "ro", ..on(FileSystem::Iso9660, "/dev/sr0") })
+    }),
+    ("squashfs_is_booted_by_partition_label_and_is_read_only", || {
+        let parameter = format!("lifeboat.rescue=PARTLABEL={PARTITION_LABEL}");
+        let medium =
+            Medium { label: "", parameter, table: Table::Gpt, ..on(FileSystem::Squashfs, "/dev/vdb2") };
+        boots(&Medium { access: "ro", ..medium })
+    }),
+    ("a_volume_is_booted_by_its_id_in_a_gpt", || by_partition_uuid(Table::Gpt, PARTITION_UUID)),
+    ("a_volume_is_booted_by_its_id_in_an_mbr", || by_partition_uuid(Table::Mbr, MBR_PARTITION_UUID)),
+    ("volumes_that_are_ignored_stay_as_they_are", ignored),
+    ("a_volume_that_is_refused_stays_as_it_is", refused),
+    ("copies_on_virtio_are_told_apart_by_serial_number", || copies(Bus::Virtio)),
+    ("copies_on_scsi_are_told_apart_by_serial_number", || copies(Bus::Scsi)),
+    ("copies_on_nvme_are_told_apart_by_serial_number", || copies(Bus::Nvme)),
+];
+
+/// A rescue volume, and where it must be booted from.
+struct Medium {
+    label: &'static str,
+    file_system: FileSystem,
+    table: Table,
+    bus: Bus,
+    parameter: String,
+    device: &'static str,
+    access: &'static str,
+}
+
+fn on(file_system: FileSystem, device: &'static str) -> Medium {
+    Medium {
+        label: "RESCUE",
+        file_system,
+        table: Table::None,
+        bus: Bus::Virtio,
+        parameter: String::new(),
+        device,
+        access: "rw",
+    }
+}
+
+fn boots(medium: &Medium) -> Result<()> {
+    let disk = volume(medium.label).on(medium.file_system).partitioned(medium.table);
+    let machine = machine()?.disk(root()).disk_on(medium.bus, "medium", disk);
+    let mut vm = machine.parameter(&medium.parameter).boot()?;
+    vm.wait_for_login("rescue")?;
+    let kind = format!("{:?}", medium.file_system).to_lowercase();
+    let mounts = vm.read("cat /proc/mounts")?;
+    must_hold(&mounts, &[&format!("{} / {kind} {}", medium.device, medium.access)])?;
+    let state = vm.read("cat /run/lifeboat/rescue")?;
+    must_hold(&state, &["BOOTED=rescue\n", &format!("\nDEVICE={}\n", medium.device)])?;
+    // The modules of the kernel that runs are exported over whatever it is.
+    must_hold(&mounts, &[" /lib/modules tmpfs "])?;
+    match medium.access {
+        "ro" => must_say(&vm, "is read-only"),
+        _ => vm.read("touch /finished && test -e /finished").map(drop),
+    }
+}
+
+fn by_partition_uuid(table: Table, uuid: &str) -> Result<()> {
+    let parameter = format!("lifeboat.rescue=PARTUUID={uuid}");
+    boots(&Medium { label: "data", parameter, table, ..on(FileSystem::Ext4, "/dev/vdb2") })
+}
+
+/// An image that is made before the machine, so that it can be looked at before and after.
+struct Made {
+    image: PathBuf,
+    _scratch: Scratch,
+}
+
+impl Made {
+    fn of(tiny: &Tiny) -> Result<Self> {
+        let scratch = Scratch::new()?;
+        let image = guests()?.make(tiny, scratch.path())?;
+        Ok(Self { image, _scratch: scratch })
+    }
+
+    fn disk(&self) -> Disk {
+        Disk::Kept(self.image.clone())
+    }
+}
+
+fn sum(image: &Path) -> Result<String> {
+    let line = program("sha256sum").arg(image).run()?;
+    Ok(line.split_whitespace().next().context("read what sha256sum writes")?.to_owned())
+}
+
+/// Boots the own root beside these volumes, none of which may change.
+fn boots_the_own_root_beside(volumes: &[Tiny], parameter: &str) -> Result<Vm> {
+    let made = volumes.iter().map(Made::of).collect::<Result<Vec<_>>>()?;
+    let mut before = Vec::new();
+    let mut machine = machine()?.disk(root()).parameter(parameter);
+    for made in &made {
+        before.push(sum(&made.image)?);
+        machine = machine.disk(made.disk());
+    }
+    let mut vm = machine.boot()?;
+    vm.wait_for_login("own")?;
+    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n"])?;
+    // What the guest still holds back is written now.
+    vm.read("sync")?;
+    for (number, (made, before)) in made.iter().zip(before).enumerate() {
+        ensure!(sum(&made.image)? == before, "volume {number} has changed:\n{}", vm.console.text());
+    }
+    Ok(vm)
+}
+
+fn finished(file_system: FileSystem) -> Tiny {
+    volume("RESCUE").on(file_system).file("finished", "")
+}
+
+fn ignored() -> Result<()> {
+    let volumes = [
+        finished(FileSystem::Ext4).damage(Damage::Unreplayed),
+        finished(FileSystem::Ext3),
+        finished(FileSystem::Xfs),
+        finished(FileSystem::Btrfs),
+        finished(FileSystem::Vfat),
+        volume("RESCUE").without("bin/init").without("bin/sh").damage(Damage::Unreplayed),
+        // Not even looked into.
+        volume("").on(FileSystem::Btrfs),
+        volume("rescue").on(FileSystem::Xfs).partitioned(Table::Mbr),
+        // Its partition's name is no label.
+        volume("").partitioned(Table::Gpt),
+    ];
+    let mut vm = boots_the_own_root_beside(&volumes, "")?;
+    let state = vm.read("cat /run/lifeboat/rescue")?;
+    for (kind, device) in ["ext4", "ext3", "xfs", "btrfs", "vfat"].into_iter().zip('b'..) {
+        must_hold(
+            &state,
+            &[&format!("/dev/vd{device} ({kind}, label RESCUE) is ignored: it holds /finished")],
+        )?;
+    }
+    must_hold(&state, &["/dev/vdg (ext4, label RESCUE) is ignored: it holds no init"])?;
+    ensure!(!["/dev/vdh", "/dev/vdi"].iter().any(|other| state.contains(other)), "the state says:\n{state}");
+    Ok(())
+}
+
+fn refused() -> Result<()> {
+    let volumes = [volume("RESCUE").damage(Damage::Unreplayed)];
+    let other = "lifeboat.rescue=require=UUID=0f7a1d52-3c1e-4f55-9d0b-000000000000";
+    let vm = boots_the_own_root_beside(&volumes, other)?;
+    must_say(&vm, "only UUID=0f7a1d52-3c1e-4f55-9d0b-000000000000 is accepted")
+}
+
+fn copies(bus: Bus) -> Result<()> {
+    const UUID: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0a13";
+    let copy = |host_name| Tiny::new("RESCUE", host_name).uuid(UUID);
+    let (first, second) = (("a-serial", copy("first")), ("b-serial", copy("second")));
+    for order in [[&first, &second], [&second, &first]] {
+        let mut machine = machine()?.disk(root());
+        for (serial, copy) in order {
+            machine = machine.disk_on(bus, serial, copy.clone());
+        }
+        let mut vm = machine.boot()?;
+        vm.wait_for_login("first")?;
+        must_say(&vm, "has the same label and UUID and comes first by serial number")?;
+    }
+    Ok(())
+}
