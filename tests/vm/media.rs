@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use lifeboat_qemu::disk::{Bus, Disk};
 use lifeboat_qemu::guest::{
-    Damage, FileSystem, MBR_PARTITION_UUID, PARTITION_LABEL, PARTITION_UUID, Table, Tiny,
+    Damage, FileSystem, Initramfs, MBR_PARTITION_UUID, PARTITION_LABEL, PARTITION_UUID, Table, Tiny,
 };
 use lifeboat_qemu::run::program;
 use lifeboat_qemu::scratch::Scratch;
 use lifeboat_qemu::vm::Vm;
 
 use crate::Test;
-use crate::lab::{guests, machine, must_hold, must_say, root, volume};
+use crate::lab::{guests, machine, must_hold, must_not_say, must_say, root, volume};
 
 pub(crate) const TESTS: &[Test] = &[
     ("ext2_on_an_ata_disk_is_booted", || {
@@ -47,6 +47,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("copies_on_virtio_are_told_apart_by_serial_number", || copies(Bus::Virtio)),
     ("copies_on_scsi_are_told_apart_by_serial_number", || copies(Bus::Scsi)),
     ("copies_on_nvme_are_told_apart_by_serial_number", || copies(Bus::Nvme)),
+    ("a_copy_of_a_btrfs_is_refused_with_the_way_out", btrfs_copy),
+    ("a_copy_of_a_btrfs_that_is_gone_is_booted", btrfs_alone),
+    ("a_root_that_fsck_gives_up_on_is_saved_at_once", unrepairable),
+    ("a_root_that_fsck_repairs_is_booted", repairable),
 ];
 
 /// A rescue volume, and where it must be booted from.
@@ -110,6 +114,15 @@ impl Made {
 
     fn disk(&self) -> Disk {
         Disk::Kept(self.image.clone())
+    }
+
+    /// The very same file system on another disk, but for the label.
+    fn copy(&self, label: &str) -> Result<Self> {
+        let scratch = Scratch::new()?;
+        let image = scratch.path().join("copy");
+        program("cp").arg("--sparse=always").args([&self.image, &image]).run()?;
+        program("btrfs").args(["filesystem", "label"]).arg(&image).arg(label).run()?;
+        Ok(Self { image, _scratch: scratch })
     }
 }
 
@@ -189,5 +202,54 @@ fn copies(bus: Bus) -> Result<()> {
         vm.wait_for_login("first")?;
         must_say(&vm, "has the same label and UUID and comes first by serial number")?;
     }
+    Ok(())
+}
+
+fn btrfs_copy() -> Result<()> {
+    let own = Made::of(&root().on(FileSystem::Btrfs))?;
+    let copy = own.copy("RESCUE")?;
+    let uuid = program("blkid").args(["-p", "-o", "value", "-s", "UUID"]).arg(&own.image).run()?;
+    for (disks, device) in [([&own, &copy], "/dev/vda"), ([&copy, &own], "/dev/vdb")] {
+        let mut machine = machine()?.parameter(&format!("root=UUID={}", uuid.trim()));
+        for made in disks {
+            machine = machine.disk(Disk::Image(made.image.clone()));
+        }
+        let mut vm = machine.boot()?;
+        vm.wait_for_login("own")?;
+        let state = vm.read("cat /run/lifeboat/rescue")?;
+        must_hold(&state, &["BOOTED=own-root\n", "its btrfs has the UUIDs of", "btrfstune -u"])?;
+        must_hold(&vm.read("cat /proc/mounts")?, &[&format!("{device} / btrfs ")])?;
+    }
+    Ok(())
+}
+
+fn btrfs_alone() -> Result<()> {
+    let copy = Made::of(&root().on(FileSystem::Btrfs))?.copy("RESCUE")?;
+    let mut vm = machine()?.disk(root().damage(Damage::Superblock)).disk(copy.disk()).boot()?;
+    vm.wait_for_login("own")?;
+    must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vdb / btrfs rw"])?;
+    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=rescue\n"])
+}
+
+fn unrepairable() -> Result<()> {
+    // Attached while the boot is held would be too late: init mounts right after fsck.
+    let machine = machine()?.initramfs(Initramfs::Faulty).disk(root().damage(Damage::Unrepairable));
+    let mut vm = machine.parameter("lifeboat.rescue=wait:60").boot()?;
+    vm.wait_for("requires a manual fsck")?;
+    vm.wait_for("attach a volume labelled")?;
+    vm.attach(volume("RESCUE"))?;
+    vm.wait_for_login("rescue")?;
+    let mounts = vm.read("cat /proc/mounts")?;
+    must_hold(&mounts, &["/dev/vdb / ext4 rw"])?;
+    ensure!(!mounts.contains("/dev/vda"), "the broken root is mounted:\n{mounts}");
+    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=rescue\n", "\nORIGINAL_ROOT=/dev/vda\n"])
+}
+
+fn repairable() -> Result<()> {
+    let machine = machine()?.initramfs(Initramfs::Faulty).disk(root().damage(Damage::Repairable));
+    let mut vm = machine.boot()?;
+    vm.wait_for_login("own")?;
+    must_not_say(&vm, "attach a volume labelled")?;
+    ensure!(vm.run("cat /etc/damaged")?.status != 0, "fsck has not repaired the root");
     Ok(())
 }
