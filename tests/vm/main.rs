@@ -10,6 +10,7 @@ mod failure;
 mod faults;
 mod hostile;
 mod lab;
+mod layout;
 mod media;
 mod modules;
 mod packages;
@@ -38,6 +39,7 @@ const FILES: &[(&str, &[Test])] = &[
     ("failure", failure::TESTS),
     ("faults", faults::TESTS),
     ("hostile", hostile::TESTS),
+    ("layout", &[]),
     ("media", media::TESTS),
     ("modules", modules::TESTS),
     ("packages", packages::TESTS),
@@ -59,10 +61,19 @@ fn main() -> ExitCode {
     for (file, tests) in FILES {
         trials.extend(tests.iter().map(|test| trial(file, *test)));
     }
+    // Of a product, each run has a sample, and only `cargo vm soak` all, for it includes what is ignored.
+    trials.extend(layout::product().map(|case| {
+        let ignored = !case.is_in_the_sample();
+        named("layout", case.name(), move || case.run()).with_ignored_flag(ignored)
+    }));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 fn trial(file: &str, (name, test): Test) -> Trial {
+    named(file, name.to_owned(), test)
+}
+
+fn named(file: &str, name: String, test: impl FnOnce() -> Result<()> + Send + 'static) -> Trial {
     let name = format!("{file}::{name}");
     Trial::test(name.clone(), move || {
         let start = Instant::now();
