@@ -47,6 +47,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("copies_on_virtio_are_told_apart_by_serial_number", || copies(Bus::Virtio)),
     ("copies_on_scsi_are_told_apart_by_serial_number", || copies(Bus::Scsi)),
     ("copies_on_nvme_are_told_apart_by_serial_number", || copies(Bus::Nvme)),
+    ("a_copy_of_a_mounted_xfs_is_pivoted_to", xfs_copy),
     ("a_copy_of_a_btrfs_is_refused_with_the_way_out", btrfs_copy),
     ("a_copy_of_a_btrfs_that_is_gone_is_booted", btrfs_alone),
     ("a_root_that_fsck_gives_up_on_is_saved_at_once", unrepairable),
@@ -203,6 +204,19 @@ fn copies(bus: Bus) -> Result<()> {
         must_say(&vm, "has the same label and UUID and comes first by serial number")?;
     }
     Ok(())
+}
+
+fn xfs_copy() -> Result<()> {
+    const UUID: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0a14";
+    // xfs has no label of more than twelve characters.
+    let own = Tiny::new("own", "own").uuid(UUID).on(FileSystem::Xfs);
+    let machine = machine()?.initramfs(Initramfs::Faulty).disk(own).parameter("root=LABEL=own");
+    let machine = machine.parameter("test.hold=local-bottom");
+    let mut vm = machine.boot()?;
+    vm.wait_for("test: waiting for a second disk")?;
+    vm.attach(volume("RESCUE").uuid(UUID).on(FileSystem::Xfs))?;
+    vm.wait_for_login("rescue")?;
+    must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vdb / xfs rw"])
 }
 
 fn btrfs_copy() -> Result<()> {
