@@ -127,6 +127,18 @@ impl Guests {
         self.base.join("neighbours")
     }
 
+    /// The package cloud-initramfs-rescuevol, which lifeboat takes the place of.
+    pub(crate) fn rescuevol(&self) -> Result<PathBuf> {
+        let folder = self.neighbours();
+        let files = fs::read_dir(&folder).with_context(|| format!("list {}", folder.display()))?;
+        let paths = files.map(|file| Ok(file?.path())).collect::<std::io::Result<Vec<_>>>()?;
+        let named = |path: &PathBuf| path.to_string_lossy().contains("/cloud-initramfs-rescuevol_");
+        paths
+            .into_iter()
+            .find(named)
+            .with_context(|| format!("find cloud-initramfs-rescuevol in {}", folder.display()))
+    }
+
     /// Makes a tiny guest's image in an existing folder.
     pub fn make(&self, tiny: &Tiny, folder: &Path) -> Result<PathBuf> {
         tiny.image(self, folder)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 
 use crate::disk::Disk;
-use crate::guest::{Platform, RunInit, Tiny};
+use crate::guest::{Guests, Platform, RunInit, Tiny};
 use crate::partitioned::Partition;
 use crate::vm::Vm;
 
@@ -29,12 +29,12 @@ pub enum Scanner {
 
 impl Scanner {
     /// An initramfs with marks around this one's scan, otherwise the same for both.
-    pub fn platform(self, run_init: RunInit) -> Platform {
+    pub fn platform(self, guests: &Guests, run_init: RunInit) -> Result<Platform> {
         let platform = Platform::new("bookworm").run_init(run_init).hook("test-measured", HOOK);
-        match self {
+        Ok(match self {
             Self::Lifeboat => platform,
-            Self::Rescuevol => platform.in_place_of_lifeboat("cloud-initramfs-rescuevol"),
-        }
+            Self::Rescuevol => platform.in_place_of_lifeboat(&guests.rescuevol()?),
+        })
     }
 }
 

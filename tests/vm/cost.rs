@@ -7,7 +7,7 @@ use lifeboat_qemu::scan::{LIMIT, Scan, Scanner, three_partitions};
 use lifeboat_qemu::vm::{Machine, Vm};
 
 use crate::Test;
-use crate::lab::{machine, root, volume};
+use crate::lab::{guests, machine, root, volume};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_scan_of_three_partitions_reads_at_most_512_kib", partitions),
@@ -25,7 +25,7 @@ fn partitions() -> Result<()> {
 }
 
 fn with_a_volume() -> Result<()> {
-    let mut vm = measured(machine()?).disk(three_partitions(root())).disk(volume("RESCUE")).boot()?;
+    let mut vm = measured()?.disk(three_partitions(root())).disk(volume("RESCUE")).boot()?;
     vm.wait_for_login("rescue")?;
     let scan = scan(&mut vm)?;
     ensure!(scan.read.len() == 2, "there are two disks: {:?}", scan.read);
@@ -39,13 +39,13 @@ fn switched_off() -> Result<()> {
 }
 
 fn scan_of_partitions(parameter: &str) -> Result<Scan> {
-    let mut vm = measured(machine()?).disk(three_partitions(root())).parameter(parameter).boot()?;
+    let mut vm = measured()?.disk(three_partitions(root())).parameter(parameter).boot()?;
     vm.wait_for_login("own")?;
     scan(&mut vm)
 }
 
-fn measured(machine: Machine) -> Machine {
-    machine.platform(&Scanner::Lifeboat.platform(RunInit::Klibc))
+fn measured() -> Result<Machine> {
+    Ok(machine()?.platform(&Scanner::Lifeboat.platform(&guests()?, RunInit::Klibc)?))
 }
 
 fn scan(vm: &mut Vm) -> Result<Scan> {

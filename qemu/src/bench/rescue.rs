@@ -59,7 +59,8 @@ fn scans(guests: &Guests, clock: Clock, tools: RunInit, boots: usize) -> Result<
         for (scanner, scans) in SCANNERS.into_iter().zip(&mut scans) {
             phase::say(&format!("{clock:?}, {tools:?}, {scanner:?}: boot {boot} of {boots}"));
             let disk = three_partitions(Tiny::new("lifeboat-root", "own"));
-            let machine = Machine::new(guests).platform(&scanner.platform(tools)).clock(clock).disk(disk);
+            let machine =
+                Machine::new(guests).platform(&scanner.platform(guests, tools)?).clock(clock).disk(disk);
             let mut vm = machine.boot()?;
             vm.wait_for_login("own")?;
             scans.push(Scan::of(&mut vm)?);

@@ -29,7 +29,7 @@ pub struct Platform {
     suite: String,
     packages: String,
     script: String,
-    installed: Option<String>,
+    installed: Option<PathBuf>,
 }
 
 /// Which run-init leaves the initramfs. Klibc's refuses to go when something is mounted below; busybox's goes on.
@@ -87,10 +87,10 @@ impl Platform {
             .hook("test-run-init", &RUN_INIT_IS.replace("PROGRAM", program))
     }
 
-    /// Installs a package of the suite in place of lifeboat.
+    /// Installs another package's file in place of lifeboat.
     #[must_use]
-    pub fn in_place_of_lifeboat(mut self, name: &str) -> Self {
-        self.installed = Some(name.to_owned());
+    pub fn in_place_of_lifeboat(mut self, package: &Path) -> Self {
+        self.installed = Some(package.to_owned());
         self
     }
 
@@ -121,19 +121,15 @@ impl Platform {
 
     fn entry(&self, guests: &Guests) -> Result<PathBuf> {
         let tar = self.tar(guests.cache())?;
-        let lifeboat = &guests.packages().lifeboat;
-        let (installed, content) = match &self.installed {
-            Some(name) => (name.as_str(), name.clone().into_bytes()),
-            None => ("/tmp/lifeboat.deb", read(lifeboat)?),
-        };
-        let inputs = [tar.as_os_str().as_encoded_bytes(), self.script.as_bytes(), &content];
+        let package = self.installed.as_ref().unwrap_or(&guests.packages().lifeboat);
+        let inputs = [tar.as_os_str().as_encoded_bytes(), self.script.as_bytes(), &read(package)?];
         guests.cache().entry("platform", &inputs, |entry| {
             phase::say(&format!("making an initramfs ({}: {})", self.suite, self.packages));
             let tree = Tree::unpack(guests.cache(), &tar)?;
-            tree.add(lifeboat, "tmp/lifeboat.deb")?;
+            tree.add(package, "tmp/package.deb")?;
             tree.run("mkdir /output")?;
             tree.run(&self.script)?;
-            tree.run(&format!("apt-get install --yes --no-install-recommends {installed}"))?;
+            tree.run("apt-get install --yes --no-install-recommends /tmp/package.deb")?;
             tree.run("cp /boot/vmlinuz-* /output/vmlinuz; cp /boot/initrd.img-* /output/initrd.img")?;
             privileged("cp").args(["-r", "-T"]).arg(tree.path().join("output")).arg(entry).run()?;
             privileged("chmod").args(["-R", "a+rX"]).arg(entry).run().map(drop)
