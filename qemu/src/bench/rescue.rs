@@ -10,7 +10,7 @@ use crate::phase;
 use crate::scan::{LIMIT, Scan, Scanner, three_partitions};
 use crate::vm::{Clock, Machine};
 
-/// How many boots of each; what counts instructions is repeatable, but for the waits for a disk.
+/// How many boots of each; instructions are repeatable, but the waits for a disk, which that clock counts too, are not.
 const BOOTS: [(Clock, usize); 2] = [(Clock::Time, 5), (Clock::Instructions, 3)];
 
 /// At the most, the scan may cost its peer's by this.
@@ -47,7 +47,8 @@ pub(super) fn table(guests: &Guests) -> Result<String> {
     let limit = LIMIT / 1024;
     write!(
         table,
-        "\nmilliseconds, or millions of instructions; wanted: at most 1/{SHARE} of the peer's, and {limit} KiB"
+        "\nmilliseconds, or millions of instructions and of nanoseconds that passed while none ran; \
+         wanted: at most 1/{SHARE} of the peer's, and {limit} KiB"
     )?;
     Ok(table)
 }
