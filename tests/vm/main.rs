@@ -66,6 +66,10 @@ fn main() -> ExitCode {
         let ignored = !case.is_in_the_sample();
         named("layout", case.name(), move || case.run()).with_ignored_flag(ignored)
     }));
+    trials.extend(failure::product().map(|case| {
+        let ignored = !case.is_in_the_sample();
+        named("failure", case.name(), move || case.run()).with_ignored_flag(ignored)
+    }));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
