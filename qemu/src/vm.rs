@@ -92,7 +92,10 @@ impl Machine {
             platform: None,
             settings: None,
             disks: Vec::new(),
-            parameters: ["console=ttyS0", "panic=-1", "root=LABEL=lifeboat-root"].map(str::to_owned).to_vec(),
+            // The emulated timer may come too late for the kernel's check when the host is busy.
+            parameters: ["no_timer_check", "console=ttyS0", "panic=-1", "root=LABEL=lifeboat-root"]
+                .map(str::to_owned)
+                .to_vec(),
             megabytes: 512,
             consoles: Consoles::One,
             on_reboot: OnReboot::End,
