@@ -2,10 +2,12 @@
 
 pub(crate) mod param_conf;
 
+use crate::kmsg::escape;
 use crate::state::{self, State};
 use crate::volume::{Nature, Volume};
 use anyhow::Result;
 use param_conf::{After, Conf};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// The variables of init that the kernel command line sets for the own root.
@@ -42,6 +44,20 @@ impl Stuck {
             return Some(Self::Unrepaired);
         }
         between("Failed to mount ", " as root file system.").map(|_| Self::Unmountable)
+    }
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(root) => {
+                let root = escape(root.as_bytes());
+                write!(f, "root={root} is missing, or no file system that is known is on it")
+            }
+            Self::Unnamed => write!(f, "there is no root= on the kernel command line"),
+            Self::Unrepaired => write!(f, "fsck could not repair the root"),
+            Self::Unmountable => write!(f, "the root cannot be mounted"),
+        }
     }
 }
 

@@ -21,11 +21,12 @@ pub(crate) fn run(parameters: &Parameters, missing: &str, mode: Mode) -> Result<
         return Ok(Outcome::Quiet);
     };
     let choice = scan.choose();
+    let stuck = Stuck::Missing(own_root.clone());
     let (decision, outcome) = match choice.chosen {
         Some(volume) => {
             let text = format!("booting from {volume}, which appeared, in place of root={own_root}");
             let original = Original::find(Some(&own_root), &scan.volumes, &volume);
-            (Decision::Rescue { volume, how: How::Saved, original }, Outcome::Loud(text))
+            (Decision::Rescue { volume, how: How::Saved(stuck.to_string()), original }, Outcome::Loud(text))
         }
         None if choice.passed_over.is_empty() => {
             (Decision::OwnRoot { reason: choice.reason_for_none() }, Outcome::Quiet)
@@ -36,7 +37,7 @@ pub(crate) fn run(parameters: &Parameters, missing: &str, mode: Mode) -> Result<
         }
     };
     if mode == Mode::Apply {
-        carry_out(&Record { decision, so_far }, Some(&Stuck::Missing(own_root)))?;
+        carry_out(&Record { decision, so_far }, Some(&stuck))?;
     }
     Ok(outcome)
 }

@@ -196,7 +196,8 @@ fn apply(plan: &Plan, facts: Facts, root: &Path) -> Result<()> {
             pivot(volume, root, facts.mounted.as_ref())?;
             let how = match facts.init {
                 Init::Present => How::Pivoted,
-                Init::Absent => How::Saved,
+                Init::Absent if facts.mounted.is_none() => How::Saved("no root was mounted".into()),
+                Init::Absent => How::Saved("the root holds no init".into()),
             };
             let decision = Decision::Rescue { volume: volume.clone(), how, original: original.clone() };
             Record { decision, so_far: facts.so_far }.write()?;

@@ -74,14 +74,14 @@ pub(crate) enum Decision {
 }
 
 /// How a rescue volume becomes the root.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum How {
     /// init was told to mount it.
     Steered,
     /// It took the place of the root that was mounted.
     Pivoted,
-    /// init was told to mount it after it could not mount the own root.
-    Saved,
+    /// It saves the machine: why the own root cannot be used.
+    Saved(String),
 }
 
 impl fmt::Display for How {
@@ -89,7 +89,7 @@ impl fmt::Display for How {
         f.write_str(match self {
             Self::Steered => "a rescue volume was attached when the machine started",
             Self::Pivoted => "a rescue volume appeared after the root was mounted",
-            Self::Saved => "the root is missing or could not be mounted",
+            Self::Saved(reason) => reason,
         })
     }
 }

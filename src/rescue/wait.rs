@@ -142,7 +142,7 @@ impl Attempt {
         if let Some(volume) = choice.chosen {
             let text = format!("booting from {volume} in place of the root that cannot be");
             let original = Original::find(self.own_root.as_deref(), &scan.volumes, &volume);
-            let decision = Decision::Rescue { volume, how: How::Saved, original };
+            let decision = Decision::Rescue { volume, how: How::Saved(self.stuck.to_string()), original };
             let record = Record { decision, so_far: self.so_far.clone() };
             carry_out(&record, Some(&self.stuck))?;
             return Ok(Some(Outcome::Loud(text)));

@@ -39,6 +39,8 @@ struct Failure {
     said: &'static str,
     /// What the rescue system is told of it.
     original: &'static str,
+    /// And of why it was not used.
+    why: &'static str,
 }
 
 const FAILURES: &[Failure] = &[
@@ -47,12 +49,14 @@ const FAILURES: &[Failure] = &[
         machine: || Ok(machine()?.disk(broken())),
         said: "Failed to mount /dev/vda as root file system.",
         original: "/dev/vda",
+        why: "the root cannot be mounted",
     },
     Failure {
         name: "whose_superblock_is_destroyed",
         machine: || Ok(machine()?.disk(root().damage(Damage::Superblock)).parameter("root=/dev/vda")),
         said: "ALERT!  /dev/vda does not exist.",
         original: "/dev/vda",
+        why: "root=/dev/vda is missing, or ",
     },
     Failure {
         name: "whose_file_system_is_unknown",
@@ -62,30 +66,35 @@ const FAILURES: &[Failure] = &[
         },
         said: "Failed to mount /dev/vda1 as root file system.",
         original: "/dev/vda1",
+        why: "the root cannot be mounted",
     },
     Failure {
         name: "that_is_missing",
         machine: || Ok(machine()?.disk(volume("other"))),
         said: "ALERT!  LABEL=lifeboat-root does not exist.",
         original: "LABEL=lifeboat-root",
+        why: "root=LABEL=lifeboat-root is missing, or ",
     },
     Failure {
         name: "that_is_named_wrongly",
         machine: || Ok(machine()?.disk(root()).parameter("root=/dev/vda7")),
         said: "ALERT!  /dev/vda7 does not exist.",
         original: "/dev/vda7",
+        why: "root=/dev/vda7 is missing, or ",
     },
     Failure {
         name: "that_is_not_named",
         machine: || Ok(machine()?.disk(root()).parameter("root=")),
         said: "No root device specified.",
         original: "",
+        why: "there is no root= on ",
     },
     Failure {
         name: "that_holds_no_init",
         machine: || Ok(machine()?.disk(root().without("bin/init").without("bin/sh"))),
         said: "/dev/vda holds no init",
         original: "/dev/vda",
+        why: "the root holds no init",
     },
 ];
 
@@ -156,7 +165,7 @@ impl Case {
                 vm.wait_for(WAITING)?;
                 must_say(&vm, &format!("this machine's root cannot be used: {}", self.failure.said))?;
                 must_say(&vm, "attach a volume labelled RESCUE, UEC-rescue, RESCUE_VOL")?;
-                attach_and_be_saved(&mut vm, self.failure.original)
+                attach_and_be_saved(&mut vm, self.failure.original, self.failure.why)
             }
             Moment::Never => {
                 let mut vm = machine.parameter("lifeboat.rescue=wait:2").boot()?;
@@ -180,15 +189,11 @@ fn broken() -> Tiny {
 }
 
 /// The volume is booted within two seconds, as the kernel's clock has it, and without a reboot.
-fn attach_and_be_saved(vm: &mut Vm, original: &str) -> Result<()> {
+fn attach_and_be_saved(vm: &mut Vm, original: &str, why: &str) -> Result<()> {
     vm.attach(volume("RESCUE"))?;
     vm.wait_for_login("rescue")?;
     must_be_quick(vm, 2.0, &["rescue: booting from ", " takes the place of "])?;
-    let wanted = [
-        "BOOTED=rescue\n",
-        "REASON=\"the root is missing or could not be mounted\"\n",
-        &format!("ORIGINAL_ROOT={original}\n"),
-    ];
+    let wanted = ["BOOTED=rescue\n", &format!("REASON=\"{why}"), &format!("ORIGINAL_ROOT={original}\n")];
     let state = vm.read("cat /run/lifeboat/rescue")?;
     let wanted = wanted.iter().filter(|line| **line != "ORIGINAL_ROOT=\n").copied().collect::<Vec<_>>();
     must_hold(&state, &wanted)?;
@@ -218,7 +223,7 @@ fn must_be_quick(vm: &Vm, seconds: f64, said: &[&str]) -> Result<()> {
 fn saved_while_init_waits() -> Result<()> {
     let mut vm = machine()?.disk(root()).parameter("root=LABEL=gone").boot()?;
     vm.wait_for("Waiting for root file system")?;
-    attach_and_be_saved(&mut vm, "LABEL=gone")
+    attach_and_be_saved(&mut vm, "LABEL=gone", "root=LABEL=gone is missing, or ")
 }
 
 fn root_appears() -> Result<()> {
