@@ -68,6 +68,7 @@ impl Scan {
         let need_partitions = selectors.any(Selector::needs_partition);
         let mut unread = Vec::new();
         mounts::clear_stale();
+        let _ahead = volume::read_ahead(devices);
         for name in devices {
             let device = volume::node(name);
             let probed = volume::probe(&device).and_then(|found| match found {

@@ -3,11 +3,12 @@
 use crate::ffi;
 use crate::kmsg::escape;
 use anyhow::{Context, Result};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Advice, Mode, OFlags, fadvise};
 use std::cmp::Ordering;
 use std::ffi::CStr;
 use std::fmt;
 use std::fs::{self, File};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 const SYS_BLOCK: &str = "/sys/class/block";
@@ -77,6 +78,20 @@ const MEMBERS: &[&CStr] = &[
     c"crypto_LUKS",
     c"bcache",
 ];
+
+/// Where libblkid looks for all of these, in bytes, and how many: at the beginning of a device (the last ones
+/// for second headers of LUKS2), and back from its end.
+const FROM_START: &[(u64, u64)] = &[
+    (0, 68 << 10),
+    (128 << 10, PAGE),
+    (256 << 10, PAGE),
+    (512 << 10, PAGE),
+    (1 << 20, PAGE),
+    (2 << 20, PAGE),
+    (4 << 20, PAGE),
+];
+const FROM_END: &[(u64, u64)] = &[(132 << 10, PAGE), (64 << 10, PAGE), (8 << 10, 8 << 10)];
+const PAGE: u64 = 4096;
 
 /// Swap areas, which a root's fstab names as it names file systems; the second holds a hibernated system.
 const SWAP: &[&CStr] = &[c"swap", c"swsuspend"];
@@ -176,6 +191,23 @@ pub(crate) fn node(name: &str) -> PathBuf {
 /// The kernel's name of a device's node.
 pub(crate) fn name_of(device: &Path) -> String {
     device.strip_prefix("/dev").unwrap_or(device).to_string_lossy().replace('/', "!")
+}
+
+/// Asks the kernel for all that a probe of these devices will read, at once: a read after the other would wait
+/// for the disk each time. What was read is kept as long as the result is, for the last one to close a device
+/// empties its cache.
+pub(crate) fn read_ahead(names: &[String]) -> Vec<File> {
+    let ask = |name: &String| -> Option<File> {
+        let file = open(&node(name)).ok()?;
+        let size = attribute(name, "size")?.parse::<u64>().ok()? * 512;
+        let from_end = FROM_END.iter().map(|(distance, length)| (size.saturating_sub(*distance), *length));
+        for (offset, length) in FROM_START.iter().copied().chain(from_end) {
+            // Advice: where it is not taken, the probe reads by itself.
+            fadvise(&file, offset, NonZeroU64::new(length), Advice::WillNeed).unwrap_or_default();
+        }
+        Some(file)
+    };
+    names.iter().filter_map(ask).collect()
 }
 
 /// Reads a device's superblock; `None` when there is none of a type that matters.
