@@ -43,6 +43,9 @@ impl Scanner {
 pub struct Scan {
     /// Microseconds of the kernel's clock.
     pub micros: u64,
+    /// Microseconds of the processor, for the script and all that it starts: without what else runs, and without
+    /// waiting for a disk.
+    pub cpu: u64,
     /// Bytes read from each disk.
     pub read: BTreeMap<String, u64>,
 }
@@ -56,11 +59,14 @@ impl Scan {
 
     fn parse(log: &str) -> Result<Self> {
         let (mut start, mut end, mut before, mut read) = (None, None, BTreeMap::new(), BTreeMap::new());
+        let (mut cpu_before, mut cpu_after) = (None, None);
         for line in log.lines() {
             let (stamp, mark) = line.split_once("] measured: ").context("split a line at its mark")?;
             match mark.split(' ').collect::<Vec<_>>().as_slice() {
                 ["start"] => start = Some(micros(stamp)?),
                 ["end"] => end = Some(micros(stamp)?),
+                ["cpu", "before", micros] => cpu_before = Some(micros.parse::<u64>()?),
+                ["cpu", "after", micros] => cpu_after = Some(micros.parse::<u64>()?),
                 ["before", disk, sectors] => drop(before.insert(*disk, sectors.parse::<u64>()?)),
                 ["after", disk, sectors] => {
                     let before = before.get(disk).context("find what was read before")?;
@@ -71,8 +77,10 @@ impl Scan {
             }
         }
         let micros = end.zip(start).and_then(|(end, start)| end.checked_sub(start));
+        let cpu = cpu_after.zip(cpu_before).and_then(|(after, before)| after.checked_sub(before));
         ensure!(!read.is_empty(), "no disk was read");
-        Ok(Self { micros: micros.context("find both marks")?, read })
+        let cpu = cpu.context("find the processor's time")?;
+        Ok(Self { micros: micros.context("find both marks")?, cpu, read })
     }
 }
 
@@ -96,8 +104,10 @@ mod tests {
     const LOG: &str = "\
 <7>[    2.000100] measured: before vda 100
 <7>[    2.000200] measured: before vdb 8
+<7>[    2.000250] measured: cpu before 1500
 <7>[    2.000300] measured: start
 <7>[   12.010300] measured: end
+<7>[   12.010350] measured: cpu after 9500
 <7>[   12.010400] measured: after vda 228
 <7>[   12.010500] measured: after vdb 8
 ";
@@ -105,7 +115,7 @@ mod tests {
     #[test]
     fn a_scan_is_what_is_between_its_marks() {
         let scan = Scan::parse(LOG).unwrap();
-        assert_eq!(scan.micros, 10_010_000);
+        assert_eq!((scan.micros, scan.cpu), (10_010_000, 8000));
         assert_eq!(scan.read, BTreeMap::from([("vda".to_owned(), 65536), ("vdb".to_owned(), 0)]));
     }
 
