@@ -3,6 +3,7 @@
 
 use crate::kmsg::is_plain;
 use anyhow::{Context, Result};
+pub(crate) use lifeboat_environment_file::lookup;
 use rustix::fs::{Mode, OFlags};
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -96,12 +97,6 @@ pub(crate) fn read(name: &str, key: &str) -> Result<Option<String>> {
     }
 }
 
-/// The value of a key in `KEY=value` lines; of several the last counts, as for a shell.
-pub(crate) fn lookup(text: &str, key: &str) -> Option<String> {
-    let value = text.lines().rev().find_map(|line| line.trim_start().strip_prefix(key)?.strip_prefix('='))?;
-    Some(unquote(value.trim_end()))
-}
-
 fn quote(value: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "._/:@%+,=-".contains(character);
     if !value.is_empty() && value.chars().all(plain) {
@@ -118,25 +113,6 @@ fn quote(value: &str) -> String {
     }
     quoted.push('"');
     quoted
-}
-
-fn unquote(value: &str) -> String {
-    let between = |quote| value.strip_prefix(quote)?.strip_suffix(quote);
-    if let Some(inner) = between('\'') {
-        return inner.to_owned();
-    }
-    let Some(inner) = between('"') else { return value.to_owned() };
-    let mut plain = String::new();
-    let mut escaped = false;
-    for character in inner.chars() {
-        if character == '\\' && !escaped {
-            escaped = true;
-        } else {
-            plain.push(character);
-            escaped = false;
-        }
-    }
-    plain
 }
 
 #[cfg(test)]
@@ -160,8 +136,6 @@ mod tests {
         state.push("REASON", "it's \\ \"$HOME\"");
         assert_eq!(lookup(&state.render(), "REASON").unwrap(), "it's \\ \"$HOME\"");
         assert_eq!(lookup(&state.render(), "REAS"), None);
-        assert_eq!(lookup("# A=a\nA='b c'\n A=d  \n", "A").unwrap(), "d");
-        assert_eq!(lookup("A='b c'", "A").unwrap(), "b c");
     }
 
     #[test]

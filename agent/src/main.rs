@@ -18,7 +18,6 @@ mod rescue;
 mod root;
 mod sources;
 mod stages;
-mod state;
 #[cfg(test)]
 mod table;
 mod user_data;

@@ -2,8 +2,8 @@
 
 use crate::layout::RESCUE;
 use crate::root::Root;
-use crate::state::State;
 use anyhow::Result;
+use lifeboat_environment_file::lookup;
 use std::fmt;
 
 /// What the machine was booted from.
@@ -68,20 +68,20 @@ impl Boot {
     }
 
     fn parse(text: &str) -> Self {
-        let state = State::parse(text);
-        let reason = state.get("REASON").unwrap_or_default();
+        let get = |key: &str| lookup(text, key);
+        let reason = get("REASON").unwrap_or_default();
         let volume = |[device, kind, label, uuid]: [&str; 4]| {
-            let (device, kind) = (state.get(device)?, state.get(kind)?);
-            Some(Volume { device, kind, label: state.get(label), uuid: state.get(uuid) })
+            let (device, kind) = (get(device)?, get(kind)?);
+            Some(Volume { device, kind, label: get(label), uuid: get(uuid) })
         };
-        match state.get("BOOTED").as_deref() {
+        match get("BOOTED").as_deref() {
             Some("rescue") => Self::Rescue(Record {
                 reason,
                 volume: volume(["DEVICE", "TYPE", "LABEL", "UUID"]).unwrap_or_default(),
                 original: match volume(["ORIGINAL_ROOT", "ORIGINAL_TYPE", "ORIGINAL_LABEL", "ORIGINAL_UUID"])
                 {
                     Some(volume) => Original::Found(volume),
-                    None => state.get("ORIGINAL_ROOT").map_or(Original::Unnamed, Original::Missing),
+                    None => get("ORIGINAL_ROOT").map_or(Original::Unnamed, Original::Missing),
                 },
             }),
             Some("own-root") => Self::OwnRoot { reason },

@@ -6,8 +6,8 @@ use crate::layout::HAND_OFF;
 use crate::meta_data::{self, MetaData};
 use crate::report::Report;
 use crate::root::Root;
-use crate::state::State;
 use anyhow::{Context, Result, bail};
+use lifeboat_environment_file::lookup;
 
 /// What `cloud-config-url=` leads to has to begin with this.
 const CLOUD_CONFIG: &[u8] = b"#cloud-config";
@@ -85,13 +85,13 @@ fn system_config(url: &str, root: &Root, client: &Client) -> Result<Vec<u8>> {
 }
 
 fn parse(text: &str) -> HandOff {
-    let state = State::parse(text);
+    let get = |key: &str| lookup(text, key);
     HandOff {
-        source: state.get("SOURCE").unwrap_or_default(),
-        seed_from: state.get("SEED_FROM"),
-        local_hostname: state.get("LOCAL_HOSTNAME"),
-        instance_id: state.get("INSTANCE_ID"),
-        cloud_config_url: state.get("CLOUD_CONFIG_URL"),
+        source: get("SOURCE").unwrap_or_default(),
+        seed_from: get("SEED_FROM"),
+        local_hostname: get("LOCAL_HOSTNAME"),
+        instance_id: get("INSTANCE_ID"),
+        cloud_config_url: get("CLOUD_CONFIG_URL"),
     }
 }
 
