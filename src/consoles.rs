@@ -48,7 +48,7 @@ impl Consoles {
         Self(Vec::new())
     }
 
-    /// Waits for Enter on any of them; `time` is bounded by a second.
+    /// Waits for Enter on any of them; `milliseconds` are bounded by a second.
     pub(crate) fn wait(&mut self, milliseconds: u32) -> Result<Woken> {
         let milliseconds = milliseconds.min(999);
         let time = Timespec { tv_sec: 0, tv_nsec: i64::from(milliseconds) * 1_000_000 };

@@ -25,6 +25,24 @@ pub(crate) struct Superblock {
 
 struct Probe(blkid_sys::blkid_probe);
 
+impl Probe {
+    /// The device must stay open as long as the probe is used.
+    fn of(device: &File) -> Result<Self> {
+        // SAFETY: libblkid is given a probe that it made; of the device it keeps the descriptor's number alone.
+        unsafe {
+            let probe = Self(blkid_sys::blkid_new_probe());
+            if probe.0.is_null() {
+                bail!("libblkid is out of memory");
+            }
+            check(
+                blkid_sys::blkid_probe_set_device(probe.0, device.as_raw_fd(), 0, 0),
+                "take up the device",
+            )?;
+            Ok(probe)
+        }
+    }
+}
+
 impl Drop for Probe {
     fn drop(&mut self) {
         // SAFETY: the pointer came from blkid_new_probe and is freed once.
@@ -44,11 +62,7 @@ pub(crate) fn probe(device: &File, types: &[&'static CStr]) -> Result<Option<Sup
     // SAFETY: the probe lives until the end of this function, `device` and `names` as long; libblkid reads
     // the names and writes to none of them.
     let found = unsafe {
-        let probe = Probe(blkid_sys::blkid_new_probe());
-        if probe.0.is_null() {
-            bail!("libblkid is out of memory");
-        }
-        check(blkid_sys::blkid_probe_set_device(probe.0, device.as_raw_fd(), 0, 0), "take up the device")?;
+        let probe = Probe::of(device)?;
         check(blkid_sys::blkid_probe_enable_superblocks(probe.0, 1), "look for superblocks")?;
         check(blkid_sys::blkid_probe_set_superblocks_flags(probe.0, wanted.cast_signed()), "choose values")?;
         let only = blkid_sys::BLKID_FLTR_ONLYIN.cast_signed();
@@ -65,7 +79,6 @@ pub(crate) fn probe(device: &File, types: &[&'static CStr]) -> Result<Option<Sup
         (value(&probe, c"TYPE"), value(&probe, c"LABEL"), value(&probe, c"UUID"), value(&probe, c"UUID_SUB"))
     };
     let (Some(kind), label, uuid, device_uuid) = found else { return Ok(None) };
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ok(Some(Superblock { kind: text(kind), label, uuid: uuid.map(text), device_uuid: device_uuid.map(text) }))
 }
 
@@ -73,11 +86,7 @@ pub(crate) fn probe(device: &File, types: &[&'static CStr]) -> Result<Option<Sup
 pub(crate) fn partition(device: &File) -> Result<(Option<String>, Option<String>)> {
     // SAFETY: as in `probe`.
     let (uuid, name) = unsafe {
-        let probe = Probe(blkid_sys::blkid_new_probe());
-        if probe.0.is_null() {
-            bail!("libblkid is out of memory");
-        }
-        check(blkid_sys::blkid_probe_set_device(probe.0, device.as_raw_fd(), 0, 0), "take up the device")?;
+        let probe = Probe::of(device)?;
         check(blkid_sys::blkid_probe_enable_superblocks(probe.0, 0), "pass over superblocks")?;
         check(blkid_sys::blkid_probe_enable_partitions(probe.0, 1), "look for partitions")?;
         let details = blkid_sys::BLKID_PARTS_ENTRY_DETAILS.cast_signed();
@@ -87,7 +96,6 @@ pub(crate) fn partition(device: &File) -> Result<(Option<String>, Option<String>
         }
         (value(&probe, c"PART_ENTRY_UUID"), value(&probe, c"PART_ENTRY_NAME"))
     };
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ok((uuid.map(text), name.map(text)))
 }
 
@@ -139,6 +147,10 @@ pub(crate) fn end_after(seconds: u32) {
 
 fn check(status: c_int, what: &'static str) -> Result<()> {
     if status == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()).context(what) }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// # Safety

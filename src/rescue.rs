@@ -16,6 +16,7 @@ mod settings;
 pub(crate) mod wait;
 
 use crate::initramfs_tools::{self, Stuck};
+use crate::kmsg::{self, Level};
 use crate::mounts;
 use crate::volume::{self, Volume};
 use anyhow::Result;
@@ -49,7 +50,7 @@ impl Scan {
         }
         let mut scan = Self::default();
         let unread = scan.look_at(&new, settings, own_root, &so_far.unread);
-        scan.leave_out(&so_far.failed);
+        scan.candidates.retain(|candidate| !so_far.has_failed(&candidate.volume));
         so_far.looked(devices, unread);
         Ok(Some(scan))
     }
@@ -99,14 +100,6 @@ impl Scan {
         unread
     }
 
-    /// Leaves out the volumes on these devices: they have failed already.
-    fn leave_out(&mut self, failed: &[String]) {
-        let failed = |candidate: &Candidate| {
-            failed.iter().any(|path| candidate.volume.device.as_os_str() == path.as_str())
-        };
-        self.candidates.retain(|candidate| !failed(candidate));
-    }
-
     /// The first fit candidate; the others are told with their reasons.
     fn choose(&self) -> Choice {
         let chosen = self.candidates.iter().find(|candidate| candidate.verdict == Verdict::Fit);
@@ -123,6 +116,15 @@ impl Scan {
             })
             .collect();
         Choice { chosen: chosen.map(|candidate| candidate.volume.clone()), passed_over }
+    }
+
+    /// Chooses, and says what was not read and what was passed over.
+    fn choose_and_tell(&self) -> Choice {
+        let choice = self.choose();
+        for line in self.complaints.iter().chain(&choice.passed_over) {
+            kmsg::log(Level::Info, "rescue", line);
+        }
+        choice
     }
 }
 

@@ -72,8 +72,8 @@ impl FileSystem {
         program(words.next().unwrap_or_default()).args(words).arg(image).run().map(drop)
     }
 
-    /// Flips 1 to 64 bits, most of them where something is, many in the superblock. Every other time the superblock's checksum is made
-    /// to fit: a hostile disk's does.
+    /// Flips 1 to 64 bits, most of them where something is, many in the superblock. Every other time the
+    /// superblock's checksum is made to fit: a hostile disk's does.
     fn damage(&self, head: &mut [u8], number: usize) {
         let mut random = Random::new(number.wrapping_mul(FILE_SYSTEMS.len()) as u64 + self.name.len() as u64);
         let used: Vec<usize> = (0..head.len() / SECTOR).filter(|sector| is_used(head, *sector)).collect();

@@ -115,10 +115,7 @@ impl Facts {
         }
         let ended = wait::for_new_devices(until, consoles, || {
             let Some(scan) = Scan::of_new(&mut self.so_far, settings, None)? else { return Ok(None) };
-            let choice = scan.choose();
-            for line in scan.complaints.iter().chain(&choice.passed_over) {
-                kmsg::log(Level::Info, "rescue", line);
-            }
+            let choice = scan.choose_and_tell();
             Ok(choice.chosen.is_some().then_some(choice))
         })?;
         if let Ended::Found(choice) = ended {

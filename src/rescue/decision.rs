@@ -158,6 +158,11 @@ impl SoFar {
         devices.iter().filter(|name| !self.looked_at.contains(name)).cloned().collect()
     }
 
+    /// Whether the volume could not be booted from.
+    pub(crate) fn has_failed(&self, volume: &Volume) -> bool {
+        self.failed.iter().any(|path| volume.device.as_os_str() == path.as_str())
+    }
+
     /// Takes note of a look at some of these devices; the last could not be read.
     pub(crate) fn looked(&mut self, devices: Vec<String>, unread: Vec<String>) {
         self.looked_at = devices;

@@ -167,6 +167,11 @@ impl Selector {
         matches!(self, Self::PartUuid(_) | Self::PartLabel(_))
     }
 
+    /// The first volume with a file system that this names.
+    pub(crate) fn find_root<'a>(&self, volumes: &'a [Volume]) -> Option<&'a Volume> {
+        volumes.iter().find(|volume| volume.file_system().is_some() && self.names(volume))
+    }
+
     /// Whether this names the volume.
     pub(crate) fn names(&self, volume: &Volume) -> bool {
         let same = |known: &Option<String>, wanted: &str| {

@@ -12,7 +12,6 @@ use crate::kmsg::{self, Level};
 use crate::outcome::{Mode, Outcome};
 use crate::volume::Volume;
 use anyhow::Result;
-use std::path::Path;
 
 /// How often the devices are looked at while waiting, in milliseconds: a volume is booted within two seconds
 /// of its appearance, most of which its own probing by the kernel takes.
@@ -110,11 +109,10 @@ impl Attempt {
             return Ok(outcome);
         }
         let reason = format!("{} could not be booted from", self.so_far.failed.join(", "));
-        scan.volumes.retain(|volume| !self.so_far.failed.iter().any(|path| volume.device == Path::new(path)));
+        scan.volumes.retain(|volume| !self.so_far.has_failed(volume));
         let own = self.own_root.as_deref().and_then(Selector::parse).and_then(|own_root| {
             let pinned = identity::pin(&own_root, &scan.volumes, &scan.candidates).unwrap_or_default();
-            let named = |volume: &&Volume| volume.file_system().is_some() && own_root.names(volume);
-            pinned.or_else(|| scan.volumes.iter().find(named).cloned())
+            pinned.or_else(|| own_root.find_root(&scan.volumes).cloned())
         });
         let decision = Decision::OwnRoot { reason };
         Record { decision, so_far: self.so_far }.write()?;
@@ -135,11 +133,7 @@ impl Attempt {
     }
 
     fn boot_from(&mut self, scan: &Scan) -> Result<Option<Outcome>> {
-        let choice = scan.choose();
-        for line in scan.complaints.iter().chain(&choice.passed_over) {
-            kmsg::log(Level::Info, "rescue", line);
-        }
-        if let Some(volume) = choice.chosen {
+        if let Some(volume) = scan.choose_and_tell().chosen {
             let text = format!("booting from {volume} in place of the root that cannot be");
             let original = Original::find(self.own_root.as_deref(), &scan.volumes, &volume);
             let decision = Decision::Rescue { volume, how: How::Saved(self.stuck.to_string()), original };
@@ -165,10 +159,7 @@ impl Attempt {
 
     fn missing_root<'a>(&'a self, volumes: &'a [Volume]) -> Option<(&'a str, &'a Volume)> {
         let Stuck::Missing(root) = &self.stuck else { return None };
-        let selector = Selector::parse(root)?;
-        let volume =
-            volumes.iter().find(|volume| volume.file_system().is_some() && selector.names(volume))?;
-        Some((root, volume))
+        Some((root, Selector::parse(root)?.find_root(volumes)?))
     }
 
     fn wait(&mut self, message: &str) -> Result<Outcome> {
@@ -202,8 +193,8 @@ impl Attempt {
         })
     }
 
-    /// A missing root may be inside what appeared, or of a type that only init knows: init's own scripts
-    /// assemble, unlock and look. Then the wait goes on.
+    /// A missing root may be inside what appeared: init's own scripts assemble, unlock and look. Then the wait
+    /// goes on.
     fn look_again(&self, scan: &Scan) -> Result<Option<Outcome>> {
         let Stuck::Missing(root) = &self.stuck else { return Ok(None) };
         let candidate = |volume: &&Volume| volume.file_system().is_none();
