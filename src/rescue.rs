@@ -18,7 +18,7 @@ pub(crate) mod wait;
 use crate::initramfs_tools::{self, Stuck};
 use crate::kmsg::{self, Level};
 use crate::mounts;
-use crate::volume::{self, Volume};
+use crate::volume::{self, Volume, glance};
 use anyhow::Result;
 use candidate::{Candidate, Verdict};
 use decision::{Decision, Record, SoFar};
@@ -39,6 +39,18 @@ struct Scan {
 }
 
 impl Scan {
+    /// As [`Self::of_new`], where it only matters whether there is a rescue volume: most machines have none.
+    fn of_rescue_volumes(so_far: &mut SoFar, settings: &Settings, own_root: Option<&str>) -> Result<Self> {
+        if settings.named.is_empty() && settings.require.is_none() {
+            let devices = volume::devices()?;
+            if !glance::any_may_hold(&devices, &LABELS) {
+                so_far.looked(devices, Vec::new());
+                return Ok(Self::default());
+            }
+        }
+        Ok(Self::of_new(so_far, settings, own_root)?.unwrap_or_default())
+    }
+
     /// Looks at the devices that were not looked at yet, and takes note of it; `None` when none came or went.
     /// `own_root` is what `root=` says.
     fn of_new(so_far: &mut SoFar, settings: &Settings, own_root: Option<&str>) -> Result<Option<Self>> {

@@ -4,12 +4,12 @@
 
 use super::decision::{Decision, How, Original, Record, SoFar};
 use super::notice::Tenants;
-use super::settings::Selector;
+use super::settings::{Selector, Settings};
 use super::{fstab, notice};
 use crate::initramfs_tools::param_conf::{After, Conf};
 use crate::kmsg::{self, is_plain};
 use crate::state;
-use crate::volume::{self, Volume};
+use crate::volume::{self, Volume, glance};
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
@@ -38,6 +38,11 @@ fn superblock(place: u64, bytes: &[u8]) {
     volume::partition(path).unwrap();
     // Two types at once are an error, and only that.
     let Ok(Some(found)) = volume::probe(path) else { return };
+    if super::claim(&found, &Settings::from(None, None)).is_some() {
+        let mut head = vec![0; 68 << 10];
+        image.read_exact_at(&mut head, 0).unwrap();
+        assert!(glance::may_hold(&head, &super::LABELS), "{found} is not seen at a glance");
+    }
     let mut data = found.label.unwrap_or_default();
     data.push(0);
     data.extend_from_slice(found.uuid.unwrap_or_default().as_bytes());

@@ -20,7 +20,7 @@ pub(crate) fn run(parameters: &Parameters, mode: Mode) -> Result<Outcome> {
     }
     let own_root = initramfs_tools::own_root();
     let mut so_far = SoFar::default();
-    let scan = Scan::of_new(&mut so_far, &settings, own_root.as_deref())?.unwrap_or_default();
+    let scan = Scan::of_rescue_volumes(&mut so_far, &settings, own_root.as_deref())?;
     let plan = plan(scan.choose(), own_root.as_deref(), &scan.volumes);
     if mode == Mode::Apply {
         for line in settings.complaints.iter().chain(&scan.complaints).chain(&plan.remarks) {

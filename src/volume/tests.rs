@@ -138,3 +138,43 @@ fn lvm2_checksum(bytes: &[u8]) -> u32 {
         (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg()))
     })
 }
+
+#[test]
+fn labels_are_seen_at_a_glance_and_others_are_not() {
+    let head = |label: &str| {
+        let (_directory, path) = image(label);
+        let mut head = fs::read(path).unwrap();
+        head.truncate(68 << 10);
+        head
+    };
+    let labels = ["RESCUE", "UEC-rescue"];
+    assert!(glance::may_hold(&head("RESCUE"), &labels));
+    assert!(glance::may_hold(&head("UEC-rescue"), &labels));
+    assert!(!glance::may_hold(&head("own"), &labels));
+    assert!(!glance::may_hold(&head("a RESCUE"), &labels));
+}
+
+#[test]
+fn what_can_have_its_label_elsewhere_may_hold_any() {
+    let head = |offset: usize, bytes: &[u8]| {
+        let mut head = vec![0; 68 << 10];
+        head[offset..offset + bytes.len()].copy_from_slice(bytes);
+        head
+    };
+    for (what, head) in [
+        ("vfat", head(11, &[0, 2])),
+        ("vfat with large sectors", head(11, &[0, 16])),
+        ("iso9660", head((32 << 10) + 1, b"CD001")),
+    ] {
+        assert!(glance::may_hold(&head, &["RESCUE"]), "{what}");
+    }
+    for (what, head) in [("a partition table", head(510, &[0x55, 0xaa])), ("nothing", head(0, &[]))] {
+        assert!(!glance::may_hold(&head, &["RESCUE"]), "{what}");
+    }
+}
+
+#[test]
+fn a_device_that_cannot_be_read_or_is_tiny_may_hold_any() {
+    assert!(glance::any_may_hold(&["no-such-device".into()], &["RESCUE"]));
+    assert!(!glance::any_may_hold(&[], &["RESCUE"]));
+}
