@@ -41,12 +41,12 @@ struct Scan {
 impl Scan {
     /// As [`Self::of_new`], where it only matters whether there is a rescue volume: most machines have none.
     fn of_rescue_volumes(so_far: &mut SoFar, settings: &Settings, own_root: Option<&str>) -> Result<Self> {
-        if settings.named.is_empty() && settings.require.is_none() {
-            let devices = volume::devices()?;
-            if !glance::any_may_hold(&devices, &LABELS) {
-                so_far.looked(devices, Vec::new());
-                return Ok(Self::default());
-            }
+        if settings.named.is_empty()
+            && settings.require.is_none()
+            && let Some(devices) = glance::without(&LABELS)?
+        {
+            so_far.looked(devices, Vec::new());
+            return Ok(Self::default());
         }
         Ok(Self::of_new(so_far, settings, own_root)?.unwrap_or_default())
     }

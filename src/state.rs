@@ -5,6 +5,7 @@ use crate::kmsg::is_plain;
 use anyhow::{Context, Result};
 pub(crate) use lifeboat_environment_file::lookup;
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -58,13 +59,17 @@ pub(crate) fn write_whole(path: &Path, content: &[u8], mode: u32) -> Result<()> 
     let write = || -> Result<()> {
         // O_EXCL with the final mode: at no time can others read what is secret.
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let mut file = File::from(rustix::fs::open(&temporary, flags, Mode::from_raw_mode(mode))?);
+        let open = || rustix::fs::open(&temporary, flags, Mode::from_raw_mode(mode));
+        let opened = match open() {
+            // What an earlier, killed call left is in the way.
+            Err(Errno::EXIST) => remove_if_there(&temporary).map(|()| open())?,
+            opened => opened,
+        };
+        let mut file = File::from(opened?);
         file.write_all(content)?;
         fs::rename(&temporary, path)?;
         Ok(())
     };
-    // What an earlier, killed call left is in the way.
-    remove_if_there(&temporary)?;
     let written = write().with_context(|| format!("write {}", path.display()));
     if written.is_err() {
         remove_if_there(&temporary)?;

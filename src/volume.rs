@@ -172,15 +172,22 @@ impl fmt::Display for Volume {
 
 /// The kernel's names of the block devices that can hold a volume, `vda2` before `vda10`.
 pub(crate) fn devices() -> Result<Vec<String>> {
+    let mut names = names()?;
+    names.retain(|name| can_hold_a_volume(name));
+    names.sort_unstable_by(|a, b| natural_order(a, b));
+    Ok(names)
+}
+
+/// The kernel's names of all block devices but those that are made of memory.
+fn names() -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(SYS_BLOCK).with_context(|| format!("list {SYS_BLOCK}"))? {
         let name = entry.with_context(|| format!("list {SYS_BLOCK}"))?.file_name();
         let name = name.to_string_lossy().into_owned();
-        if can_hold_a_volume(&name) {
+        if !name.starts_with("ram") && !name.starts_with("zram") {
             names.push(name);
         }
     }
-    names.sort_unstable_by(|a, b| natural_order(a, b));
     Ok(names)
 }
 
@@ -311,13 +318,12 @@ pub(crate) fn disk(name: &str) -> PathBuf {
 }
 
 fn can_hold_a_volume(name: &str) -> bool {
-    let memory = name.starts_with("ram") || name.starts_with("zram");
     let empty = attribute(name, "size").is_none_or(|sectors| sectors == "0");
     let hidden = attribute(name, "hidden").as_deref() == Some("1");
     // A disk below device-mapper or md belongs to what is stacked on it.
     let held = fs::read_dir(Path::new(SYS_BLOCK).join(name).join("holders"))
         .is_ok_and(|mut holders| holders.next().is_some());
-    !(memory || empty || hidden || held)
+    !(empty || hidden || held)
 }
 
 fn attribute(name: &str, attribute: &str) -> Option<String> {

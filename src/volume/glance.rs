@@ -2,12 +2,13 @@
 //! tenth of what it costs to probe it, and most machines have no such volume. It never says no where libblkid, which
 //! has the last word, would find one.
 
-use super::{node, open};
+use super::{names, node, open};
 use anyhow::Result;
 use rustix::fs::{Advice, fadvise};
 use rustix::io::pread;
 use std::fs::File;
 use std::num::NonZeroU64;
+use std::path::Path;
 
 /// In bytes, from a device's beginning; the last of the labels is btrfs's.
 const HEAD: usize = 68 << 10;
@@ -21,21 +22,29 @@ const SIGNATURES: [(usize, &[u8]); 2] = [((32 << 10) + 1, b"CD001"), ((32 << 10)
 /// Where vfat says how many bytes a sector has.
 const VFAT_SECTOR: usize = 11;
 
-/// Whether one of the devices can; one that cannot be read can, so that the probe says why.
-pub(crate) fn any_may_hold(names: &[String], labels: &[&str]) -> bool {
-    let ask = |name: &String| -> Result<File> {
-        let file = open(&node(name))?;
-        // All at once: a read after the other would wait for the disk each time. Where the advice is not taken,
-        // the read does it by itself.
-        fadvise(&file, 0, NonZeroU64::new(HEAD as u64), Advice::WillNeed).unwrap_or_default();
-        Ok(file)
-    };
-    let files: Vec<_> = names.iter().map(ask).collect();
+/// The devices that hold anything, when none of them can have such a file system. One that cannot be read may, so
+/// that the probe says why.
+pub(crate) fn without(labels: &[&str]) -> Result<Option<Vec<String>>> {
+    let names = names()?;
+    let files: Vec<_> = names.iter().map(|name| open_ahead(&node(name))).collect();
     let mut head = vec![0; HEAD];
-    files.iter().any(|file| match file {
-        Ok(file) => pread(file, &mut head, 0).map_or(true, |length| length < HEAD || may_hold(&head, labels)),
-        Err(_) => true,
-    })
+    let mut looked_at = Vec::new();
+    for (name, file) in names.into_iter().zip(files) {
+        match file.and_then(|file| Ok(pread(&file, &mut head, 0)?)) {
+            Ok(0) => {}
+            Ok(HEAD) if !may_hold(&head, labels) => looked_at.push(name),
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some(looked_at))
+}
+
+/// Asks for what will be read: of all devices at once, for a read after the other would wait for the disk each time.
+fn open_ahead(device: &Path) -> Result<File> {
+    let file = open(device)?;
+    // Advice: where it is not taken, the read does it by itself.
+    fadvise(&file, 0, NonZeroU64::new(HEAD as u64), Advice::WillNeed).unwrap_or_default();
+    Ok(file)
 }
 
 /// Whether a device that begins with these bytes can.
