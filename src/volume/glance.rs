@@ -8,10 +8,14 @@ use rustix::fs::{Advice, fadvise};
 use rustix::io::pread;
 use std::fs::File;
 use std::num::NonZeroU64;
+use std::ops::Range;
 use std::path::Path;
 
 /// In bytes, from a device's beginning; the last of the labels is btrfs's.
 const HEAD: usize = 68 << 10;
+
+/// All that is looked at.
+const READ: [Range<usize>; 3] = [0..2048, 32 << 10..33 << 10, 64 << 10..65 << 10];
 
 /// Where ext2 to ext4, xfs and btrfs have their labels.
 const LABELS: [usize; 3] = [1024 + 120, 108, (64 << 10) + 299];
@@ -30,13 +34,35 @@ pub(crate) fn without(labels: &[&str]) -> Result<Option<Vec<String>>> {
     let mut head = vec![0; HEAD];
     let mut looked_at = Vec::new();
     for (name, file) in names.into_iter().zip(files) {
-        match file.and_then(|file| Ok(pread(&file, &mut head, 0)?)) {
-            Ok(0) => {}
-            Ok(HEAD) if !may_hold(&head, labels) => looked_at.push(name),
+        match file.and_then(|file| read(&file, &mut head)) {
+            Ok(Content::Nothing) => {}
+            Ok(Content::Whole) if !may_hold(&head, labels) => looked_at.push(name),
             _ => return Ok(None),
         }
     }
     Ok(Some(looked_at))
+}
+
+enum Content {
+    /// The device has no bytes: a drive without a medium.
+    Nothing,
+    Whole,
+    /// It ends too early.
+    Part,
+}
+
+/// Reads what is looked at; the rest of `head` stays as it is.
+fn read(file: &File, head: &mut [u8]) -> Result<Content> {
+    for part in READ {
+        let offset = part.start as u64;
+        let part = head.get_mut(part).unwrap_or_default();
+        match pread(file, &mut *part, offset)? {
+            0 if offset == 0 => return Ok(Content::Nothing),
+            length if length < part.len() => return Ok(Content::Part),
+            _ => {}
+        }
+    }
+    Ok(Content::Whole)
 }
 
 /// Asks for what will be read: of all devices at once, for a read after the other would wait for the disk each time.
