@@ -68,8 +68,11 @@ fn read(file: &File, head: &mut [u8]) -> Result<Content> {
 /// Asks for what will be read: of all devices at once, for a read after the other would wait for the disk each time.
 fn open_ahead(device: &Path) -> Result<File> {
     let file = open(device)?;
-    // Advice: where it is not taken, the read does it by itself.
-    fadvise(&file, 0, NonZeroU64::new(HEAD as u64), Advice::WillNeed).unwrap_or_default();
+    for part in READ {
+        // Advice: where it is not taken, the read does it by itself.
+        let length = NonZeroU64::new(part.len() as u64);
+        fadvise(&file, part.start as u64, length, Advice::WillNeed).unwrap_or_default();
+    }
     Ok(file)
 }
 
