@@ -39,7 +39,7 @@ fn superblock(place: u64, bytes: &[u8]) {
     // Two types at once are an error, and only that.
     let Ok(Some(found)) = volume::probe(path) else { return };
     if super::claim(&found, &Settings::from(None, None)).is_some() {
-        let mut head = vec![0; 68 << 10];
+        let mut head = vec![0; glance::HEAD];
         image.read_exact_at(&mut head, 0).unwrap();
         assert!(glance::may_hold(&head, &super::LABELS), "{found} is not seen at a glance");
     }

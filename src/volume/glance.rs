@@ -1,5 +1,5 @@
 //! Whether a device can hold a file system with one of these labels, seen from the few places where labels are: a
-//! tenth of what it costs to probe it, and most machines have no such volume. It never says no where libblkid, which
+//! fraction of what it costs to probe it, and most machines have no such volume. It never says no where libblkid, which
 //! has the last word, would find one.
 
 use super::{names, node, open};
@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::path::Path;
 
 /// In bytes, from a device's beginning; the last of the labels is btrfs's.
-const HEAD: usize = 68 << 10;
+pub(crate) const HEAD: usize = 68 << 10;
 
 /// All that is looked at.
 const READ: [Range<usize>; 3] = [0..2048, 32 << 10..33 << 10, 64 << 10..65 << 10];
@@ -88,4 +88,21 @@ pub(crate) fn may_hold(head: &[u8], labels: &[&str]) -> bool {
         _ => false,
     };
     labelled || signed || vfat
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_looked_at_is_read() {
+        let longest = "UEC-rescue".len();
+        let labels = LABELS.iter().map(|offset| *offset..offset + longest);
+        let signatures = SIGNATURES.iter().map(|(offset, signature)| *offset..offset + signature.len());
+        for looked_at in labels.chain(signatures).chain(std::iter::once(VFAT_SECTOR..VFAT_SECTOR + 2)) {
+            let covers = |read: &Range<usize>| read.start <= looked_at.start && looked_at.end <= read.end;
+            assert!(READ.iter().any(covers), "{looked_at:?}");
+            assert!(looked_at.end <= HEAD, "{looked_at:?}");
+        }
+    }
 }

@@ -144,7 +144,7 @@ fn labels_are_seen_at_a_glance_and_others_are_not() {
     let head = |label: &str| {
         let (_directory, path) = image(label);
         let mut head = fs::read(path).unwrap();
-        head.truncate(68 << 10);
+        head.truncate(glance::HEAD);
         head
     };
     let labels = ["RESCUE", "UEC-rescue"];
@@ -157,7 +157,7 @@ fn labels_are_seen_at_a_glance_and_others_are_not() {
 #[test]
 fn what_can_have_its_label_elsewhere_may_hold_any() {
     let head = |offset: usize, bytes: &[u8]| {
-        let mut head = vec![0; 68 << 10];
+        let mut head = vec![0; glance::HEAD];
         head[offset..offset + bytes.len()].copy_from_slice(bytes);
         head
     };
