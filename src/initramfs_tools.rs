@@ -1,8 +1,10 @@
 //! The only files that know initramfs-tools: what its init exports to stage scripts, and how it is steered.
 
 pub(crate) mod param_conf;
+pub(crate) mod switcher;
 
 use crate::kmsg::escape;
+use crate::mounts::Mount;
 use crate::state::{self, State};
 use crate::volume::{Nature, Volume};
 use anyhow::Result;
@@ -64,6 +66,17 @@ impl fmt::Display for Stuck {
 /// Where the root is mounted, or will be.
 pub(crate) fn root_mount_point() -> PathBuf {
     std::env::var_os("rootmnt").filter(|path| !path.is_empty()).unwrap_or_else(|| "/root".into()).into()
+}
+
+/// The mounts with which the initramfs cannot be left: its program empties it, looks into every directory on its file
+/// system, and gives up (and the kernel panics) where it cannot remove one. A top-level directory is left alone.
+pub(crate) fn in_the_way<'a>(mounts: &'a [Mount], root: &'a Path) -> impl Iterator<Item = &'a Mount> {
+    let own = mounts.iter().rev().find(|mount| mount.point == Path::new("/")).map(|mount| &mount.device);
+    let kept = [root, Path::new("/dev"), Path::new("/proc"), Path::new("/sys"), Path::new("/run")];
+    mounts.iter().filter(move |mount| {
+        let is_top = mount.point.components().count() <= 2 && Some(&mount.device) != own;
+        mount.point != Path::new("/") && !kept.iter().any(|kept| mount.point.starts_with(kept)) && !is_top
+    })
 }
 
 /// The root that init would mount: a device's path, `LABEL=…`, `UUID=…`, or whatever else was given.

@@ -4,6 +4,7 @@
 #![cfg_attr(fuzzing, no_main, allow(dead_code, reason = "fuzz/ has an entry of its own"))]
 
 mod args;
+mod baked;
 mod cmdline;
 mod consoles;
 mod ffi;
@@ -59,7 +60,7 @@ fn run(journey: &Journey, mode: Mode) -> anyhow::Result<Outcome> {
         Journey::RescueWait(message) => rescue::wait::run(&parameters, message, mode),
         Journey::RescueMounted => rescue::mounted::run(mode),
         Journey::RescueBottom => rescue::bottom::run(&parameters, mode),
-        Journey::Modules => modules::run(mode),
+        Journey::Modules => modules::run(&parameters, mode),
         Journey::Seed => seed::run(&parameters, mode),
     }
 }

@@ -111,6 +111,11 @@ impl Staged {
         &self.point
     }
 
+    /// Something else than by `mount` was mounted there.
+    pub(crate) fn is_mounted(&mut self) {
+        self.mounted = true;
+    }
+
     /// The mount was moved away: nothing is left to be undone but the directory.
     pub(crate) fn moved(mut self) {
         self.mounted = false;

@@ -59,6 +59,7 @@ const CHECKS: &[Need] = &[
         why: "reads what is written for its shell",
         there: There::Program("busybox"),
     },
+    Need { package: "strace", why: "makes system calls fail in tests", there: There::Program("strace") },
     Need { package: "lintian", why: "checks the packages", there: There::Program("lintian") },
 ];
 

@@ -1,26 +1,16 @@
-//! A tree of modules for one kernel release: is it usable, how large is it, copy it.
+//! A tree of modules for one kernel release: how large is it, and how it is moved.
 
 use crate::root::Root;
 use anyhow::{Context, Result};
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
 /// How many of the files that modules.dep names are looked at.
 const SAMPLE: usize = 16;
 
 /// tmpfs gives each file whole pages.
 const PAGE: u64 = 4096;
-
-/// Whether the root's tree for a release can serve the running kernel.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Usable {
-    /// modprobe will find what it names.
-    Yes,
-    /// It is there, and empty or broken.
-    No,
-    /// It is not there.
-    Absent,
-}
 
 /// How much a tree holds.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -29,24 +19,26 @@ pub(crate) struct Size {
     pub(crate) files: u64,
     /// Bytes they take on a tmpfs, whole pages each.
     pub(crate) bytes: u64,
+    /// Bytes of the largest of them.
+    pub(crate) largest: u64,
 }
 
 /// Judges a tree by content: modules.dep is there, and files spread evenly over it exist and are not empty.
-pub(crate) fn usable(modules: &Root, release: &str) -> Result<Usable> {
-    let Some(tree) = modules.enter(release)? else { return Ok(Usable::Absent) };
+pub(crate) fn usable(modules: &Root, release: &str) -> Result<bool> {
+    let Some(tree) = modules.enter(release)? else { return Ok(false) };
     let dependencies = tree.read("modules.dep")?.unwrap_or_default();
     let dependencies = String::from_utf8_lossy(&dependencies);
     let named: Vec<&str> =
         dependencies.lines().filter_map(|line| line.split_once(':')).map(|(module, _)| module).collect();
     if named.is_empty() {
-        return Ok(Usable::No);
+        return Ok(false);
     }
     for module in named.iter().step_by(named.len().div_ceil(SAMPLE)) {
         if tree.size(module)?.is_none_or(|bytes| bytes == 0) {
-            return Ok(Usable::No);
+            return Ok(false);
         }
     }
-    Ok(Usable::Yes)
+    Ok(true)
 }
 
 /// Measures a tree of the initramfs's; `None` when it is not there or holds no module index.
@@ -59,27 +51,71 @@ pub(crate) fn measure(path: &Path) -> Result<Option<Size>> {
     walk(path, &mut |entry, kind| {
         size.bytes += PAGE;
         if !kind.is_dir() {
+            let bytes = entry.metadata()?.len().next_multiple_of(PAGE);
             size.files += 1;
-            size.bytes += entry.metadata()?.len().next_multiple_of(PAGE);
+            size.bytes += bytes;
+            size.largest = size.largest.max(bytes);
         }
         Ok(())
     })?;
     Ok(Some(size))
 }
 
-/// Copies a tree, with the modes of its files and directories.
-pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir(to).with_context(|| format!("create {}", to.display()))?;
+/// A tree that was moved file by file. It is moved back when dropped.
+pub(crate) struct Moved {
+    from: PathBuf,
+    to: PathBuf,
+    kept: bool,
+}
+
+impl Moved {
+    /// Moves what is below one directory to below another. Never is more in memory twice than one file.
+    pub(crate) fn files(from: &Path, to: &Path) -> Result<Self> {
+        // From the first file on: an error in the midst of it undoes what was done.
+        let moved = Self { from: from.to_owned(), to: to.to_owned(), kept: false };
+        relocate(from, to)?;
+        Ok(moved)
+    }
+
+    /// It stays where it is now.
+    pub(crate) fn keep(mut self) {
+        self.kept = true;
+        // Directories alone are left there, and whoever leaves the initramfs deletes them.
+        fs::remove_dir_all(&self.from).unwrap_or_default();
+    }
+}
+
+impl Drop for Moved {
+    fn drop(&mut self) {
+        if !self.kept {
+            // Whoever drops it has an error to tell already, and there is nothing else to try.
+            relocate(&self.to, &self.from).unwrap_or_default();
+        }
+    }
+}
+
+/// Moves files one by one, with the modes of files and directories; those are left behind.
+fn relocate(from: &Path, to: &Path) -> Result<()> {
     walk(from, &mut |entry, kind| {
         let source = entry.path();
         let target = to.join(source.strip_prefix(from).unwrap_or(&source));
         if kind.is_dir() {
-            fs::create_dir(&target)
-        } else if kind.is_symlink() {
-            std::os::unix::fs::symlink(fs::read_link(&source)?, &target)
+            return match fs::create_dir(&target) {
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+                _ => fs::set_permissions(&target, entry.metadata()?.permissions()),
+            };
+        }
+        let copied = if kind.is_symlink() {
+            symlink(fs::read_link(&source)?, &target)
         } else {
             fs::copy(&source, &target).map(drop)
+        };
+        let moved = copied.and_then(|()| fs::remove_file(&source));
+        if moved.is_err() {
+            // The source is whole: half a file must not be taken for it.
+            fs::remove_file(&target).unwrap_or_default();
         }
+        moved
     })
 }
 
@@ -117,49 +153,29 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_whose_index_names_files_that_are_there_is_usable() {
-        let (_directory, root) = scratch(
-            &[("kernel/a.ko", "x"), ("kernel/b.ko", "y")],
-            "kernel/a.ko: kernel/b.ko\nkernel/b.ko:\n",
-        );
-        assert_eq!(usable(&root, "6.1").unwrap(), Usable::Yes);
-    }
-
-    #[test]
-    fn missing_or_empty_modules_and_an_empty_index_are_not_usable() {
-        for (modules, index) in [
-            (&[][..], "kernel/a.ko:\n"),
-            (&[("kernel/a.ko", "")][..], "kernel/a.ko:\n"),
-            (&[("kernel/a.ko", "x")][..], ""),
-        ] {
-            let (_directory, root) = scratch(modules, index);
-            assert_eq!(usable(&root, "6.1").unwrap(), Usable::No, "{modules:?} {index:?}");
-        }
-        let (_directory, root) = scratch(&[], "");
-        assert_eq!(usable(&root, "6.2").unwrap(), Usable::Absent);
-    }
-
-    #[test]
-    fn the_sample_reaches_from_the_first_module_to_the_last_sixteenth() {
-        let names: Vec<String> = (0..320).map(|number| format!("kernel/{number:03}.ko")).collect();
-        let index = names.join(":\n") + ":\n";
-        let modules: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();
-        let (directory, root) = scratch(&modules, &index);
-        assert_eq!(usable(&root, "6.1").unwrap(), Usable::Yes);
-        fs::remove_file(directory.path().join("6.1/kernel/300.ko")).unwrap();
-        assert_eq!(usable(&root, "6.1").unwrap(), Usable::No);
-    }
-
-    #[test]
-    fn a_copy_holds_what_the_tree_held() {
+    fn a_moved_tree_holds_what_it_held_and_its_place_nothing() {
         let (directory, _root) = scratch(&[("kernel/a.ko", "abc")], "kernel/a.ko:\n");
-        let (from, to) = (directory.path().join("6.1"), directory.path().join("copy"));
-        std::os::unix::fs::symlink("/usr/src/x", from.join("build")).unwrap();
-        copy(&from, &to).unwrap();
+        let (from, to) = (directory.path().join("6.1"), directory.path().join("there"));
+        symlink("/usr/src/x", from.join("build")).unwrap();
+        fs::create_dir(&to).unwrap();
+        let size = measure(&from).unwrap();
+        assert_eq!((size.unwrap().files, size.unwrap().largest), (3, PAGE));
+        Moved::files(&from, &to).unwrap().keep();
         assert_eq!(fs::read_to_string(to.join("kernel/a.ko")).unwrap(), "abc");
         assert_eq!(fs::read_link(to.join("build")).unwrap(), Path::new("/usr/src/x"));
-        assert_eq!(measure(&to).unwrap(), measure(&from).unwrap());
-        assert_eq!(measure(&to).unwrap().unwrap().files, 3);
-        assert_eq!(measure(&directory.path().join("none")).unwrap(), None);
+        assert_eq!(measure(&to).unwrap(), size);
+        assert!(!from.try_exists().unwrap());
+        assert_eq!(measure(&from).unwrap(), None);
+    }
+
+    #[test]
+    fn what_was_moved_is_moved_back_when_it_is_not_kept() {
+        let (directory, _root) = scratch(&[("kernel/a.ko", "abc")], "kernel/a.ko:\n");
+        let (from, to) = (directory.path().join("6.1"), directory.path().join("there"));
+        fs::create_dir(&to).unwrap();
+        let size = measure(&from).unwrap();
+        drop(Moved::files(&from, &to).unwrap());
+        assert_eq!(measure(&from).unwrap(), size);
+        assert_eq!(measure(&to).unwrap(), None);
     }
 }

@@ -1,17 +1,13 @@
 //! What the owner set: `lifeboat.rescue=` on the kernel command line, and `LIFEBOAT_RESCUE=` in the
 //! /etc/default/lifeboat that was baked into the initramfs. Words are joined by commas.
 
+use crate::baked;
 use crate::cmdline::Parameters;
 use crate::kmsg::escape;
-use crate::state;
 use crate::volume::Volume;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::fmt;
-use std::fs;
-use std::io::ErrorKind;
 use std::path::PathBuf;
-
-const BAKED: &str = "/etc/default/lifeboat";
 
 /// How long a root that is missing or cannot be mounted is waited for, in seconds.
 const WAIT: u64 = 300;
@@ -92,10 +88,7 @@ impl Settings {
 impl Settings {
     /// Reads both places.
     pub(crate) fn read(parameters: &Parameters) -> Result<Self> {
-        let baked = match fs::read_to_string(BAKED) {
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            text => state::lookup(&text.with_context(|| format!("read {BAKED}"))?, "LIFEBOAT_RESCUE"),
-        };
+        let baked = baked::value("LIFEBOAT_RESCUE")?;
         Ok(Self::from(parameters.value("lifeboat.rescue"), baked.as_deref()))
     }
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod damage;
+mod layouts;
 mod modules;
 mod rescue;
 mod scratch;

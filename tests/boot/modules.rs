@@ -20,14 +20,17 @@ fn a_root_without_the_kernels_modules_gets_them_on_a_tmpfs() {
     let release = release();
     assert!(
         ran.said.contains(&format!(
-            "lifeboat: modules: exported 3 files (1 MiB) for {release}, beside 5.10.0-other"
+            "lifeboat: modules: exported 3 files (1 MiB) for {release} (copy, cover), beside 5.10.0-other"
         )),
         "{}",
         ran.said
     );
     assert_eq!(
         ran.seen,
-        format!("755\ntmpfs\nsame\na.ko\nb.ko\nRELEASE={release}\nFILES=3\nBYTES=28672\nmodules\n")
+        format!(
+            "755\ntmpfs\nsame\na.ko\nb.ko\n\
+             RELEASE={release}\nLAYOUT=cover\nPLACE=/lib/modules\nWAY=copy\nFILES=3\nBYTES=28672\nmodules\n"
+        )
     );
     // Nothing of it is on the disk.
     let left: Vec<_> = fs::read_dir(scratch.path("root/lib/modules")).unwrap().collect();

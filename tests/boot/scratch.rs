@@ -12,6 +12,7 @@ pub(crate) struct Scratch {
     directory: tempfile::TempDir,
     cmdline: String,
     before: String,
+    through: String,
 }
 
 /// What a run of the program left behind.
@@ -49,12 +50,15 @@ impl Scratch {
             directory: tempfile::tempdir().unwrap(),
             cmdline: String::from("root=LABEL=own ro"),
             before: String::new(),
+            through: String::new(),
         };
-        for directory in ["proc", "dev", "run", "conf", "usr", "lib", "sys/class/block", "root/lib/modules"] {
+        for directory in
+            ["proc", "dev", "run", "conf", "usr", "lib", "sbin", "sys/class/block", "root/lib/modules"]
+        {
             fs::create_dir_all(scratch.path(directory)).unwrap();
         }
         // The host's program finds its loader and libraries where it expects them.
-        for link in ["lib64", "bin", "sbin", "lib/x86_64-linux-gnu"] {
+        for link in ["lib64", "bin", "lib/x86_64-linux-gnu"] {
             symlink(format!("/usr/{link}"), scratch.path(link)).unwrap();
         }
         fs::copy(env!("CARGO_BIN_EXE_lifeboat"), scratch.path("lifeboat")).unwrap();
@@ -73,12 +77,23 @@ impl Scratch {
         self
     }
 
+    /// Makes a directory and those above it.
+    pub(crate) fn directory(self, path: impl AsRef<Path>) -> Self {
+        fs::create_dir_all(self.path(path)).unwrap();
+        self
+    }
+
     /// A tree of two modules for a release, below `where_` (empty: the initramfs).
     pub(crate) fn tree(self, where_: &str, release: &str) -> Self {
         let tree = format!("{where_}lib/modules/{release}");
         self.file(format!("{tree}/modules.dep"), "kernel/a.ko: kernel/b.ko\nkernel/b.ko:\n")
             .file(format!("{tree}/kernel/a.ko"), "module a")
             .file(format!("{tree}/kernel/b.ko"), "module b")
+    }
+
+    /// A program that leaves the initramfs and spares what a mount covers.
+    pub(crate) fn sparing(self) -> Self {
+        self.file("sbin/run-init", "nuking initramfs contents")
     }
 
     /// The kernel command line.
@@ -93,6 +108,12 @@ impl Scratch {
         self
     }
 
+    /// A command, inside the initramfs, that starts the program.
+    pub(crate) fn through(mut self, command: &str) -> Self {
+        command.clone_into(&mut self.through);
+        self
+    }
+
     /// Runs `lifeboat ARGUMENTS`, then `look` as a shell command inside the initramfs.
     pub(crate) fn run(&self, arguments: &str, look: &str) -> Ran {
         fs::write(self.path("cmdline"), &self.cmdline).unwrap();
@@ -102,10 +123,10 @@ impl Scratch {
             mount --bind /usr usr; mount -t tmpfs run run; mount --bind root root
             {}
             set +e
-            chroot . /lifeboat {arguments} >said 2>&1; echo $? >status
+            chroot . {} /lifeboat {arguments} >said 2>&1; echo $? >status
             chroot . /bin/sh -c "$2" >seen 2>&1
             umount --lazy --recursive proc usr run root"#,
-            self.before
+            self.before, self.through
         );
         let output = Command::new("unshare")
             .args(namespace())

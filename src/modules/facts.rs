@@ -1,0 +1,172 @@
+//! What is found before anything is changed.
+
+use super::MODULES;
+use super::settings::{Means, Settings, When};
+use super::tree::{self, Size};
+use super::usable::{self, Usable};
+use crate::cmdline::Parameters;
+use crate::initramfs_tools::switcher::Switcher;
+use crate::root::{Entry, Root};
+use crate::state;
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+
+/// What the plan is made from.
+pub(super) struct Facts {
+    pub(super) settings: Settings,
+    pub(super) release: String,
+    /// Whether the initramfs has a tree for the release.
+    pub(super) ours: bool,
+    /// What it holds, when it is to be copied.
+    pub(super) size: Option<Size>,
+    pub(super) theirs: Theirs,
+    /// The root's tree for the release.
+    pub(super) usable: Usable,
+    pub(super) switcher: Switcher,
+    pub(super) labels: Labels,
+    pub(super) memory: Memory,
+}
+
+/// What the root has for modules to be seen in.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Theirs {
+    /// lib/modules, with this in it.
+    Directory(Vec<Entry>),
+    /// lib alone.
+    LibAlone,
+    /// Not even that, or something in its place that is no directory.
+    Nothing,
+}
+
+/// Whether files need labels once the root is booted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Labels {
+    /// The root carries a policy of `SELinux`.
+    Needed,
+    NotNeeded,
+}
+
+/// From /proc/meminfo, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Memory {
+    /// What can be had without swapping.
+    pub(super) available: u64,
+    pub(super) total: u64,
+}
+
+impl Facts {
+    pub(super) fn gather(parameters: &Parameters, root: &Root, settings: Settings) -> Result<Self> {
+        let release = rustix::system::uname().release().to_string_lossy().into_owned();
+        let ours = own_tree(&release).join("modules.dep");
+        let mut facts = Self {
+            ours: ours.try_exists().with_context(|| format!("look at {}", ours.display()))?,
+            size: None,
+            theirs: Theirs::find(root)?,
+            usable: match settings.when {
+                When::Off => Usable::Absent,
+                When::Auto | When::Force => usable::check(root, &Root::open("/")?, &release),
+            },
+            switcher: Switcher::find(),
+            labels: Labels::find(parameters, root)?,
+            memory: Memory::read()?,
+            settings,
+            release,
+        };
+        if facts.means() == Means::Copy {
+            facts.copy_instead()?;
+        }
+        Ok(facts)
+    }
+
+    /// Binding costs nothing, but needs a switcher that spares the files, and labels that the initramfs's files
+    /// cannot have.
+    pub(super) fn means(&self) -> Means {
+        match (self.labels, self.settings.means, self.switcher) {
+            (Labels::NotNeeded, Means::Bind, _) | (Labels::NotNeeded, Means::Cheapest, Switcher::Spares) => {
+                Means::Bind
+            }
+            _ => Means::Copy,
+        }
+    }
+
+    /// Measures what is to be copied.
+    pub(super) fn copy_instead(&mut self) -> Result<()> {
+        self.settings.means = Means::Copy;
+        self.size = tree::measure(&own_tree(&self.release))?;
+        Ok(())
+    }
+}
+
+/// The initramfs's own tree for a release.
+pub(super) fn own_tree(release: &str) -> PathBuf {
+    Path::new("/").join(MODULES).join(release)
+}
+
+impl Theirs {
+    fn find(root: &Root) -> Result<Self> {
+        Ok(match root.enter(MODULES)? {
+            Some(directory) => Self::Directory(directory.entries()?),
+            None if root.enter("lib")?.is_some() && !root.has_entry(MODULES)? => Self::LibAlone,
+            None => Self::Nothing,
+        })
+    }
+}
+
+impl Labels {
+    // See selinux_config(5): a policy is in the directory that SELINUXTYPE names.
+    fn find(parameters: &Parameters, root: &Root) -> Result<Self> {
+        let config = root.read("etc/selinux/config")?.unwrap_or_default();
+        let config = String::from_utf8_lossy(&config);
+        let mode = state::lookup(&config, "SELINUX").unwrap_or_default();
+        let kind = state::lookup(&config, "SELINUXTYPE").unwrap_or_else(|| "targeted".into());
+        let on = ["enforcing", "permissive"].iter().any(|known| mode.eq_ignore_ascii_case(known));
+        let needed = on
+            && parameters.value("selinux") != Some("0")
+            && root.enter(Path::new("etc/selinux").join(kind).join("policy"))?.is_some();
+        Ok(if needed { Self::Needed } else { Self::NotNeeded })
+    }
+}
+
+impl Memory {
+    fn read() -> Result<Self> {
+        let text = std::fs::read_to_string("/proc/meminfo").context("read /proc/meminfo")?;
+        Self::parse(&text).context("read /proc/meminfo: MemAvailable or MemTotal is missing")
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let field = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+            line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
+        };
+        Some(Self { available: field("MemAvailable")?, total: field("MemTotal")? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_in_bytes() {
+        let memory = Memory::parse("MemTotal:  1024 kB\nMemFree: 1 kB\nMemAvailable:    512 kB\n").unwrap();
+        assert_eq!((memory.total, memory.available), (1 << 20, 512 << 10));
+        assert!(Memory::parse("MemTotal: 1024 kB\n").is_none());
+    }
+
+    #[test]
+    fn labels_are_needed_where_a_policy_is_in_force() {
+        let directory = tempfile::tempdir().unwrap();
+        let etc = directory.path().join("etc/selinux");
+        std::fs::create_dir_all(etc.join("default/policy")).unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        let labels = |config: &str, line: &str| {
+            std::fs::write(etc.join("config"), config).unwrap();
+            Labels::find(&Parameters::from(line), &root).unwrap()
+        };
+        let enforcing = "# SELINUX=disabled\nSELINUX=enforcing\nSELINUXTYPE=default\n";
+        assert_eq!(labels(enforcing, "ro"), Labels::Needed);
+        assert_eq!(labels(enforcing, "ro selinux=0"), Labels::NotNeeded);
+        assert_eq!(labels("SELINUX=disabled\nSELINUXTYPE=default\n", "ro"), Labels::NotNeeded);
+        assert_eq!(labels("SELINUX=permissive\nSELINUXTYPE=none\n", "ro"), Labels::NotNeeded);
+    }
+}

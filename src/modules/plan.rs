@@ -1,0 +1,310 @@
+//! What to do, from what was found.
+
+use super::facts::{Facts, Theirs};
+use super::settings::{Means, When};
+use super::tree::Size;
+use super::usable::Usable;
+use super::{MODULES, facts};
+use crate::root::Entry;
+use anyhow::{Context, Result, bail};
+use rustix::fs::FileType;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// What the rest of the boot needs of the memory that is free now.
+const SPARE_MEMORY: u64 = 16 << 20;
+
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Plan {
+    Skip(String),
+    Export(Export),
+}
+
+#[derive(PartialEq, Eq, Debug)]
+pub(super) struct Export {
+    pub(super) release: String,
+    pub(super) layout: Layout,
+    pub(super) way: Way,
+    /// In bytes, of the tmpfs if there is one; a limit reserves nothing.
+    pub(super) limit: u64,
+    pub(super) beside: Vec<Beside>,
+    /// Whether the booted system labels what it finds at the mount points.
+    pub(super) labels: facts::Labels,
+    /// Why the root's own tree for the release is not used.
+    unusable: Option<String>,
+}
+
+/// Where in the root something is mounted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Layout {
+    /// On the empty directory of the release; lib/modules itself stays as it is.
+    Mount,
+    /// On lib/modules: a tmpfs with the release's tree and all others beside it.
+    Cover,
+    /// On lib, which has no `modules`: a read-only overlay that has one, and `Cover` on that.
+    Overlay,
+}
+
+/// How the files get there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Way {
+    /// The initramfs's own files are mounted.
+    Bind,
+    /// They are moved to a tmpfs, one after the other.
+    Copy(Size),
+}
+
+/// Something of the root's that stays visible beside the exported tree.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) struct Beside {
+    pub(super) name: PathBuf,
+    pub(super) shown_as: PathBuf,
+    pub(super) how: How,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum How {
+    BindDirectory,
+    BindFile,
+    Link,
+}
+
+impl Layout {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Mount => "mount",
+            Self::Cover => "cover",
+            Self::Overlay => "overlay",
+        }
+    }
+}
+
+impl fmt::Display for Export {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (release, layout) = (&self.release, self.layout.name());
+        match self.way {
+            Way::Bind => write!(f, "exported the modules for {release} (bind, {layout})")?,
+            Way::Copy(size) => {
+                let mebibytes = size.bytes.div_ceil(1 << 20);
+                write!(f, "exported {} files ({mebibytes} MiB) for {release} (copy, {layout})", size.files)?;
+            }
+        }
+        for beside in &self.beside {
+            write!(f, ", beside {}", beside.name.display())?;
+            if beside.shown_as != beside.name {
+                write!(f, " (shown as {})", beside.shown_as.display())?;
+            }
+        }
+        if let Some(reason) = &self.unusable {
+            write!(f, "; the root's own are not usable: {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn plan(facts: &Facts) -> Result<Plan> {
+    let release = &facts.release;
+    match (facts.settings.when, &facts.settings.place) {
+        (When::Off, Some(place)) => return Ok(Plan::Skip(format!("`off` is {place}"))),
+        (When::Auto, _) if facts.usable == Usable::Yes => {
+            return Ok(Plan::Skip(format!("the root already has modules for {release}")));
+        }
+        _ => {}
+    }
+    if !facts.ours {
+        return Ok(Plan::Skip(format!("the initramfs holds no modules for {release}")));
+    }
+    let (layout, theirs) = match &facts.theirs {
+        Theirs::Directory(_) if facts.usable == Usable::Empty => (Layout::Mount, [].as_slice()),
+        Theirs::Directory(entries) => (Layout::Cover, entries.as_slice()),
+        Theirs::LibAlone => (Layout::Overlay, [].as_slice()),
+        Theirs::Nothing => bail!(
+            "the root has no directory /{MODULES} to mount on (make one in the image: mkdir -p /{MODULES})"
+        ),
+    };
+    let way = way(facts)?;
+    let content = match way {
+        Way::Bind => 0,
+        Way::Copy(size) => size.bytes,
+    };
+    let unusable = match &facts.usable {
+        Usable::No(reason) => Some(reason.clone()),
+        _ => None,
+    };
+    Ok(Plan::Export(Export {
+        release: release.clone(),
+        layout,
+        way,
+        limit: content + facts.memory.total / 2,
+        beside: beside(theirs, release, facts.settings.moved_suffix()),
+        labels: facts.labels,
+        unusable,
+    }))
+}
+
+fn way(facts: &Facts) -> Result<Way> {
+    if facts.means() != Means::Copy {
+        return Ok(Way::Bind);
+    }
+    let size = facts.size.context("measure the modules")?;
+    let needed = size.largest + SPARE_MEMORY;
+    if needed > facts.memory.available {
+        bail!(
+            "copying modules needs {} MiB of memory, and {} MiB are free (give the machine more)",
+            needed.div_ceil(1 << 20),
+            facts.memory.available >> 20
+        );
+    }
+    Ok(Way::Copy(size))
+}
+
+fn beside(theirs: &[Entry], release: &str, suffix: &str) -> Vec<Beside> {
+    // The specification moves a tree that is in the way aside rather than lose it.
+    let moved = PathBuf::from(format!("{release}.{suffix}"));
+    let is_moved = theirs.iter().any(|entry| entry.name == Path::new(release));
+    let show = |entry: &Entry| {
+        let how = match entry.kind {
+            FileType::Directory => How::BindDirectory,
+            FileType::RegularFile => How::BindFile,
+            FileType::Symlink => How::Link,
+            _ => return None,
+        };
+        let name = entry.name.clone();
+        let shown_as = if name == Path::new(release) { moved.clone() } else { name.clone() };
+        Some(Beside { name, shown_as, how })
+    };
+    theirs.iter().filter(|entry| !(is_moved && entry.name == moved)).filter_map(show).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::{Labels, Memory};
+    use super::super::settings::Settings;
+    use super::*;
+    use crate::cmdline::Parameters;
+    use crate::initramfs_tools::switcher::Switcher;
+    use crate::root::Root;
+
+    fn entry(name: &str, kind: FileType) -> Entry {
+        Entry { name: name.into(), kind }
+    }
+
+    fn settings(line: &str) -> Settings {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        Settings::read(&Parameters::from(format!("lifeboat.modules={line}").as_str()), &root).unwrap()
+    }
+
+    fn facts() -> Facts {
+        Facts {
+            settings: settings("auto"),
+            release: "6.1.0-53".into(),
+            ours: true,
+            size: Some(Size { files: 190, bytes: 36 << 20, largest: 2 << 20 }),
+            theirs: Theirs::Directory(vec![entry("6.1.0-50", FileType::Directory)]),
+            usable: Usable::Absent,
+            switcher: Switcher::Spares,
+            labels: Labels::NotNeeded,
+            memory: Memory { available: 400 << 20, total: 512 << 20 },
+        }
+    }
+
+    fn export(facts: &Facts) -> Export {
+        match plan(facts).unwrap() {
+            Plan::Export(export) => export,
+            Plan::Skip(reason) => panic!("skipped: {reason}"),
+        }
+    }
+
+    #[test]
+    fn a_root_without_the_kernels_modules_gets_them() {
+        let export = export(&facts());
+        assert_eq!(export.to_string(), "exported the modules for 6.1.0-53 (bind, cover), beside 6.1.0-50");
+        assert_eq!(export.limit, 256 << 20);
+    }
+
+    #[test]
+    fn an_empty_directory_is_mounted_on_and_nothing_is_covered() {
+        let theirs = Theirs::Directory(vec![entry("6.1.0-53", FileType::Directory)]);
+        let export = export(&Facts { usable: Usable::Empty, theirs, ..facts() });
+        assert_eq!((export.layout, export.beside.len()), (Layout::Mount, 0));
+    }
+
+    #[test]
+    fn a_lib_that_has_no_modules_is_overlaid() {
+        assert_eq!(export(&Facts { theirs: Theirs::LibAlone, ..facts() }).layout, Layout::Overlay);
+    }
+
+    #[test]
+    fn each_reason_to_copy_is_heeded() {
+        for (reason, facts) in [
+            ("switcher", Facts { switcher: Switcher::Unknown, ..facts() }),
+            ("labels", Facts { labels: Labels::Needed, ..facts() }),
+            (
+                "labels, and bind is asked for",
+                Facts { labels: Labels::Needed, settings: settings("bind"), ..facts() },
+            ),
+            ("asked for", Facts { settings: settings("copy"), ..facts() }),
+        ] {
+            let export = export(&facts);
+            assert!(matches!(export.way, Way::Copy(_)), "{reason}");
+            assert_eq!(export.limit, (36 + 256) << 20);
+            let text = export.to_string();
+            assert!(text.starts_with("exported 190 files (36 MiB) for 6.1.0-53 (copy, cover)"), "{text}");
+        }
+        let forced = Facts { switcher: Switcher::Unknown, settings: settings("bind"), ..facts() };
+        assert_eq!(export(&forced).way, Way::Bind);
+    }
+
+    #[test]
+    fn a_root_that_has_them_is_left_alone_unless_forced() {
+        let has = || Facts { usable: Usable::Yes, ..facts() };
+        assert_eq!(plan(&has()).unwrap(), Plan::Skip("the root already has modules for 6.1.0-53".into()));
+        let theirs = Theirs::Directory(vec![entry("6.1.0-53", FileType::Directory)]);
+        let forced = export(&Facts { settings: settings("force"), theirs, ..has() });
+        let text = forced.to_string();
+        assert!(text.ends_with("beside 6.1.0-53 (shown as 6.1.0-53.lifeboat-moved)"), "{text}");
+    }
+
+    #[test]
+    fn off_is_skipped_with_its_place() {
+        let plan = plan(&Facts { settings: settings("off"), ..facts() }).unwrap();
+        assert_eq!(plan, Plan::Skip("`off` is lifeboat.modules= on the kernel command line".into()));
+    }
+
+    #[test]
+    fn an_initramfs_without_modules_exports_nothing() {
+        let plan = plan(&Facts { ours: false, ..facts() }).unwrap();
+        assert_eq!(plan, Plan::Skip("the initramfs holds no modules for 6.1.0-53".into()));
+    }
+
+    #[test]
+    fn an_unusable_tree_is_shown_under_another_name() {
+        let theirs = Theirs::Directory(vec![
+            entry("6.1.0-53", FileType::Directory),
+            entry("6.1.0-53.lifeboat-moved", FileType::Directory),
+            entry("extra", FileType::Symlink),
+        ]);
+        let usable = Usable::No("it has no modules.dep".into());
+        let export = export(&Facts { theirs, usable, ..facts() });
+        let text = export.to_string();
+        let end = "beside 6.1.0-53 (shown as 6.1.0-53.lifeboat-moved), beside extra; \
+                   the root's own are not usable: it has no modules.dep";
+        assert!(text.ends_with(end), "{text}");
+        assert_eq!(export.beside[1].how, How::Link);
+    }
+
+    #[test]
+    fn a_root_without_a_place_for_them_is_told_how_to_get_one() {
+        let error = plan(&Facts { theirs: Theirs::Nothing, ..facts() }).unwrap_err();
+        assert!(error.to_string().contains("mkdir -p /lib/modules"), "{error}");
+    }
+
+    #[test]
+    fn a_copy_that_does_not_fit_into_memory_is_not_begun() {
+        let memory = Memory { available: 17 << 20, total: 512 << 20 };
+        let error = plan(&Facts { memory, settings: settings("copy"), ..facts() }).unwrap_err();
+        assert!(error.to_string().contains("needs 18 MiB of memory, and 17 MiB are free"), "{error}");
+        assert!(plan(&Facts { memory, ..facts() }).is_ok());
+    }
+}
