@@ -4,6 +4,7 @@ use crate::outcome::Mode;
 use anyhow::{Result, bail};
 use lexopt::Arg;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 const HELP: &str = "\
 Usage: lifeboat [--dry-run] JOURNEY
@@ -16,6 +17,9 @@ Journeys, each called by its own line in an initramfs's stage script:
   rescue bottom     with the root mounted: tell the admin, or pivot to a volume that appeared late
   modules           give the root the running kernel's modules from the initramfs
   seed              hand the seed on the kernel command line to the booted system
+
+Called by the hook that builds the initramfs:
+  include RELEASE DIR  add the modules that LIFEBOAT_INCLUDE= in /etc/default/lifeboat asks for
 
 Options:
   --dry-run         print what would be done and change nothing
@@ -32,6 +36,15 @@ pub(crate) enum Invocation {
     Run {
         /// Which one.
         journey: Journey,
+        /// Carried out or only printed.
+        mode: Mode,
+    },
+    /// `lifeboat include RELEASE DIR`: no journey, for it runs where the initramfs is built.
+    Include {
+        /// Of the kernel whose initramfs it is.
+        release: String,
+        /// Where the initramfs is put together.
+        destination: PathBuf,
         /// Carried out or only printed.
         mode: Mode,
     },
@@ -89,11 +102,18 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Inv
             Arg::Long("version") => {
                 return Ok(Invocation::Print(format!("lifeboat {}\n", env!("CARGO_PKG_VERSION"))));
             }
-            Arg::Value(word) => words.push(word.to_string_lossy().into_owned()),
+            Arg::Value(word) => words.push(word),
             _ => return Err(argument.unexpected().into()),
         }
     }
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if let [word, release, destination] = words.as_slice()
+        && word == "include"
+    {
+        let release = release.to_string_lossy().into_owned();
+        return Ok(Invocation::Include { release, destination: destination.into(), mode });
+    }
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     let journey = match words.as_slice() {
         ["rescue", "block", root] => Journey::RescueBlock((*root).to_owned()),
         ["rescue", "wait", text] => Journey::RescueWait((*text).to_owned()),
@@ -129,6 +149,14 @@ mod tests {
         assert_eq!(parsed, Invocation::Run { journey: Journey::RescueWait(said.into()), mode: Mode::Apply });
         assert!(parse_words("rescue wait").is_err());
         assert!(parse_words("rescue block").is_err());
+    }
+
+    #[test]
+    fn the_hook_names_a_release_and_a_directory() {
+        let parsed = parse_words("include 6.1 /var/tmp/x").unwrap();
+        let (release, destination) = ("6.1".into(), "/var/tmp/x".into());
+        assert_eq!(parsed, Invocation::Include { release, destination, mode: Mode::Apply });
+        assert!(parse_words("include 6.1").is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod baked;
 mod cmdline;
 mod consoles;
 mod ffi;
+mod include;
 mod initramfs_tools;
 mod kmsg;
 mod modules;
@@ -33,6 +34,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| rescue::hostile::check(data));
 fn main() -> ExitCode {
     let (journey, mode) = match args::parse(std::env::args_os().skip(1)) {
         Ok(Invocation::Run { journey, mode }) => (journey, mode),
+        Ok(Invocation::Include { release, destination, mode }) => {
+            include::run(&release, &destination, mode);
+            return ExitCode::SUCCESS;
+        }
         Ok(Invocation::Print(text)) => return kmsg::print(&text),
         Err(error) => {
             kmsg::complain(&format!("{error:#}; try `lifeboat --help`"));

@@ -6,6 +6,7 @@
 
 mod damage;
 mod layouts;
+mod include;
 mod modules;
 mod rescue;
 mod scratch;

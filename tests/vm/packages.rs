@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use lifeboat_qemu::guest::Platform;
 use lifeboat_qemu::run::program;
 use lifeboat_qemu::scratch::Scratch;
@@ -17,6 +17,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("removal_leaves_an_initramfs_without_a_trace", removal),
     ("a_list_of_modules_is_completed_by_the_hook", list),
     ("modules_for_this_machine_are_completed_by_the_hook", dep),
+    ("a_full_initramfs_holds_all_modules_and_an_index_of_them", full),
+    ("where_boot_has_no_room_the_initramfs_is_built_without_them", no_room),
     ("they_take_the_place_of_those_that_would_run_beside_them", replacement),
     ("they_are_installed_on_debian_13", debian_13),
 ];
@@ -81,6 +83,67 @@ fn dep() -> Result<()> {
     let content = vm.read("mkinitramfs -o /var/tmp/dep $(linux-version list) && lsinitramfs /var/tmp/dep")?;
     must_hold(&content, &DRIVERS)?;
     ensure!(!content.contains("/hid-"), "all modules are there, not those of this machine");
+    Ok(())
+}
+
+/// Builds the initramfs anew. What it warns of comes with the rest.
+const REBUILD: &str = "update-initramfs -u 2>&1";
+
+/// How many modules the initramfs and the kernel have, and how many of them its index lists.
+const COUNTS: &str = "rm -rf /tmp/made; unmkinitramfs /boot/initrd.img-* /tmp/made
+    find /tmp/made -name '*.ko*' | wc -l; find /lib/modules/ -name '*.ko*' | wc -l
+    find /tmp/made -name modules.dep -exec cat {} + | wc -l";
+
+fn counts(tree: &Tree) -> Result<[usize; 3]> {
+    let counts = tree.run(COUNTS)?;
+    let counts: Vec<usize> = counts.split_whitespace().filter_map(|count| count.parse().ok()).collect();
+    counts.try_into().ok().context("count modules")
+}
+
+fn full() -> Result<()> {
+    for tar in [guests()?.base_tar(), Platform::new("trixie").tar(guests()?.cache())?] {
+        let tree = tree(&tar)?;
+        tree.run(INSTALL)?;
+        let [most, all, listed] = counts(&tree)?;
+        ensure!(most < all && most == listed, "by default: {most} of {all}, {listed} in the index");
+
+        tree.run("echo LIFEBOAT_INCLUDE=list:nfs,no-such,drivers/usb/storage/ >>/etc/default/lifeboat")?;
+        let said = tree.run(REBUILD)?;
+        must_hold(&said, &["lifeboat: include: `no-such` is passed over", "lifeboat: include: adds "])?;
+        must_hold(&tree.run(CONTENT)?, &["/nfs.ko", "/sunrpc.ko", "/usb-storage.ko"])?;
+        let [some, _, listed] = counts(&tree)?;
+        ensure!(
+            most < some && some < all && some == listed,
+            "a list: {some} of {all}, {listed} in the index"
+        );
+
+        tree.run("echo LIFEBOAT_INCLUDE=all >>/etc/default/lifeboat")?;
+        let said = tree.run(REBUILD)?;
+        let added = said.split_once("lifeboat: include: adds ").and_then(|(_, said)| said.split_once(' '));
+        let added: usize = added.context("find what was added")?.0.parse()?;
+        // Some versions put in what the hook itself names only after it ran.
+        ensure!((all - most..all).contains(&added), "{added} were added to {most} of {all}");
+        let [found, all, listed] = counts(&tree)?;
+        ensure!(found == all && listed == all, "all: {found} of {all}, {listed} in the index");
+    }
+    Ok(())
+}
+
+fn no_room() -> Result<()> {
+    let tree = tree(&guests()?.base_tar())?;
+    tree.run(INSTALL)?;
+    let [most, ..] = counts(&tree)?;
+    tree.run("echo LIFEBOAT_INCLUDE=all >>/etc/default/lifeboat")?;
+    // Nothing is mounted in the tree by others: a namespace of its own goes with the command.
+    let said = tree.run(
+        "unshare -m --propagation unchanged sh -euc '
+            mkdir /tmp/boot; cp -a /boot/. /tmp/boot; mount -t tmpfs -o size=60m small /boot
+            cp -a /tmp/boot/. /boot; update-initramfs -u 2>&1; echo status $?; cp /boot/initrd.img-* /tmp/boot
+            umount /boot; cp /tmp/boot/initrd.img-* /boot'",
+    )?;
+    must_hold(&said, &["lifeboat: include: left out", "/boot has ", "status 0\n"])?;
+    let [found, ..] = counts(&tree)?;
+    ensure!(found == most, "{found} modules are there, not {most}");
     Ok(())
 }
 

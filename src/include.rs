@@ -1,0 +1,122 @@
+//! Puts more modules into an initramfs that is being built: `LIFEBOAT_INCLUDE=` in /etc/default/lifeboat. Runs on
+//! the machine that builds, where a hook that fails would break every kernel upgrade: whatever goes wrong is one
+//! line, nothing is added, and the exit status is 0.
+
+mod copy;
+mod plan;
+mod setting;
+mod size;
+
+use crate::kmsg;
+use crate::outcome::Mode;
+use crate::root::Root;
+use anyhow::{Context, Result, ensure};
+use plan::{Facts, Module, Plan, plan};
+use setting::Setting;
+use size::{FORMS, Room, Size};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
+
+const MODULES: &str = "lib/modules";
+
+/// Adds what the owner asked for to the initramfs below `destination`, and says what that comes to.
+pub(crate) fn run(release: &str, destination: &Path, mode: Mode) {
+    if let Err(error) = include(release, destination, mode) {
+        complain(&format!("no modules are added: {error:#}"));
+    }
+}
+
+fn complain(text: &str) {
+    kmsg::complain(&format!("lifeboat: include: {text}"));
+}
+
+fn include(release: &str, destination: &Path, mode: Mode) -> Result<()> {
+    let setting = match Setting::read()? {
+        Ok(Setting::Most) => return Ok(()),
+        Ok(setting) => setting,
+        Err(complaint) => {
+            complain(&complaint);
+            return Ok(());
+        }
+    };
+    let place = Place::open(release, destination)?;
+    let facts = place.facts(setting)?;
+    let Plan { complaints, added, shortage } = plan(&facts);
+    for complaint in &complaints {
+        complain(complaint);
+    }
+    if let Some(shortage) = shortage {
+        complain(&format!("left out, the initramfs is built without them: {added}; {shortage}"));
+        return Ok(());
+    }
+    if mode == Mode::Apply {
+        copy::copy(&place.source, &place.target, &added.paths())?;
+    }
+    kmsg::print(&format!("lifeboat: include: {added}\n"));
+    Ok(())
+}
+
+/// From where to where.
+struct Place<'a> {
+    source: PathBuf,
+    destination: &'a Path,
+    target: Root,
+}
+
+impl<'a> Place<'a> {
+    fn open(release: &str, destination: &'a Path) -> Result<Self> {
+        let mut components = Path::new(release).components();
+        let plain = matches!((components.next(), components.next()), (Some(Component::Normal(_)), None));
+        ensure!(plain, "`{}` is no kernel release", kmsg::escape(release.as_bytes()));
+        let root = Root::open(destination)?;
+        let target = root
+            .enter(Path::new(MODULES).join(release))?
+            .with_context(|| format!("{} holds no {MODULES}/{release}", destination.display()))?;
+        Ok(Self { source: Path::new("/").join(MODULES).join(release), destination, target })
+    }
+
+    fn facts(&self, setting: Setting) -> Result<Facts> {
+        let index = self.source.join("modules.dep");
+        let text = fs::read(&index).with_context(|| format!("read {}", index.display()))?;
+        let text = String::from_utf8_lossy(&text);
+        let modules = text.lines().filter_map(|line| self.module(line)).collect::<Result<Vec<_>>>()?;
+        let held = Size::of_tree(self.destination)?;
+        Ok(Facts { setting, modules, held, room: Room::measure(self.destination)? })
+    }
+
+    /// What a line of modules.dep names. What stands outside of the tree cannot be in the initramfs's.
+    fn module(&self, line: &str) -> Option<Result<Module>> {
+        let (path, needs) = line.split_once(':')?;
+        let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+        inside.then(|| {
+            Ok(Module {
+                path: path.to_owned(),
+                needs: needs.split_whitespace().map(str::to_owned).collect(),
+                bytes: self.bytes(path)?,
+                held: self.holds(path)?,
+            })
+        })
+    }
+
+    /// A module may be a link, to wherever on this machine.
+    fn bytes(&self, path: &str) -> Result<Option<u64>> {
+        let path = self.source.join(path);
+        match fs::metadata(&path) {
+            Ok(found) => Ok(found.is_file().then_some(found.len())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("look at {}", path.display())),
+        }
+    }
+
+    /// Whether the initramfs has the module, compressed or not.
+    fn holds(&self, path: &str) -> Result<bool> {
+        let plain = FORMS.iter().find_map(|form| path.strip_suffix(form.suffix)).unwrap_or(path);
+        for form in FORMS {
+            if self.target.has_entry(format!("{plain}{}", form.suffix))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

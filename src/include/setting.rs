@@ -1,0 +1,79 @@
+//! `LIFEBOAT_INCLUDE=` in the /etc/default/lifeboat of the machine that builds.
+
+use crate::kmsg::escape;
+use crate::state;
+use anyhow::{Context, Result};
+use std::fs;
+use std::io::ErrorKind;
+
+const FILE: &str = "/etc/default/lifeboat";
+const KEY: &str = "LIFEBOAT_INCLUDE";
+
+/// Which modules the initramfs is to hold beside those it has.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Setting {
+    /// None: what the generator puts in, most of what boots a machine, is enough.
+    Most,
+    /// All that the kernel has.
+    All,
+    /// Modules by name, directories below kernel/ with a `/` at the end.
+    List(Vec<String>),
+}
+
+impl Setting {
+    /// Reads the file; the inner error is a value that is not understood.
+    pub(crate) fn read() -> Result<Result<Self, String>> {
+        match fs::read(FILE) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Ok(Self::Most)),
+            bytes => {
+                let bytes = bytes.with_context(|| format!("read {FILE}"))?;
+                let value = state::lookup(&String::from_utf8_lossy(&bytes), KEY);
+                Ok(Self::parse(value.as_deref().unwrap_or_default()))
+            }
+        }
+    }
+
+    fn parse(value: &str) -> Result<Self, String> {
+        match value {
+            "" | "most" => Ok(Self::Most),
+            "all" => Ok(Self::All),
+            _ => match value.strip_prefix("list:") {
+                Some(words) => Ok(Self::List(
+                    words
+                        .split(',')
+                        .map(str::trim)
+                        .filter(|word| !word.is_empty())
+                        .map(str::to_owned)
+                        .collect(),
+                )),
+                None => Err(format!(
+                    "`{}` in {KEY}= of {FILE} is not understood, no modules are added (known: all, most, list:…)",
+                    escape(value.as_bytes())
+                )),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_values_are_understood() {
+        assert_eq!(Setting::parse(""), Ok(Setting::Most));
+        assert_eq!(Setting::parse("most"), Ok(Setting::Most));
+        assert_eq!(Setting::parse("all"), Ok(Setting::All));
+        let words = ["nfs", "drivers/net/"].map(str::to_owned).to_vec();
+        assert_eq!(Setting::parse("list:nfs,, drivers/net/"), Ok(Setting::List(words)));
+        assert_eq!(Setting::parse("list:"), Ok(Setting::List(vec![])));
+    }
+
+    #[test]
+    fn anything_else_is_told_on_one_line() {
+        for value in ["ALL", "nfs", "all\x1b[2J", "all # of them"] {
+            let complaint = Setting::parse(value).unwrap_err();
+            assert!(complaint.contains("is not understood") && !complaint.contains('\x1b'), "{complaint}");
+        }
+    }
+}
