@@ -102,20 +102,17 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Inv
             Arg::Long("version") => {
                 return Ok(Invocation::Print(format!("lifeboat {}\n", env!("CARGO_PKG_VERSION"))));
             }
-            Arg::Value(word) => words.push(word),
+            Arg::Value(word) => words.push(word.to_string_lossy().into_owned()),
             _ => return Err(argument.unexpected().into()),
         }
     }
-    if let [word, release, destination] = words.as_slice()
-        && word == "include"
-    {
-        let release = release.to_string_lossy().into_owned();
-        return Ok(Invocation::Include { release, destination: destination.into(), mode });
-    }
-    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
-    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let journey = match words.as_slice() {
         ["rescue", "block", root] => Journey::RescueBlock((*root).to_owned()),
+        ["include", release, destination] => {
+            let (release, destination) = ((*release).to_owned(), destination.into());
+            return Ok(Invocation::Include { release, destination, mode });
+        }
         ["rescue", "wait", text] => Journey::RescueWait((*text).to_owned()),
         [] => bail!("no journey given"),
         words => match JOURNEYS.iter().find(|(spelling, _)| *spelling == words) {

@@ -80,23 +80,22 @@ impl<'a> Place<'a> {
         let index = self.source.join("modules.dep");
         let text = fs::read(&index).with_context(|| format!("read {}", index.display()))?;
         let text = String::from_utf8_lossy(&text);
-        let modules = text.lines().filter_map(|line| self.module(line)).collect::<Result<Vec<_>>>()?;
+        let mut modules = Vec::new();
+        for line in text.lines() {
+            modules.extend(self.module(line)?);
+        }
         let held = Size::of_tree(self.destination)?;
         Ok(Facts { setting, modules, held, room: Room::measure(self.destination)? })
     }
 
     /// What a line of modules.dep names. What stands outside of the tree cannot be in the initramfs's.
-    fn module(&self, line: &str) -> Option<Result<Module>> {
-        let (path, needs) = line.split_once(':')?;
-        let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
-        inside.then(|| {
-            Ok(Module {
-                path: path.to_owned(),
-                needs: needs.split_whitespace().map(str::to_owned).collect(),
-                bytes: self.bytes(path)?,
-                held: self.holds(path)?,
-            })
-        })
+    fn module(&self, line: &str) -> Result<Option<Module>> {
+        let Some((path, needs)) = line.split_once(':') else { return Ok(None) };
+        if !Path::new(path).components().all(|part| matches!(part, Component::Normal(_))) {
+            return Ok(None);
+        }
+        let needs = needs.split(' ').filter(|path| !path.is_empty()).map(str::to_owned).collect();
+        Ok(Some(Module { path: path.to_owned(), needs, bytes: self.bytes(path)?, held: self.holds(path)? }))
     }
 
     /// A module may be a link, to wherever on this machine.

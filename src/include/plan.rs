@@ -117,7 +117,11 @@ impl Facts {
         let there = |path: &String| {
             self.modules.iter().position(|module| module.path == *path && module.bytes.is_some())
         };
-        std::iter::once(&module.path).chain(&module.needs).map(there).collect()
+        let mut found = vec![there(&module.path)?];
+        for path in &module.needs {
+            found.push(there(path)?);
+        }
+        Some(found)
     }
 
     /// Adding nothing always fits: the initramfs would be built without lifeboat too.
