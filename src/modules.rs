@@ -3,11 +3,13 @@
 
 mod apply;
 mod aside;
+mod decode;
 mod facts;
 mod plan;
 mod settings;
 mod tree;
 mod usable;
+mod vermagic;
 
 use crate::cmdline::Parameters;
 use crate::initramfs_tools;

@@ -61,6 +61,7 @@ const CHECKS: &[Need] = &[
     },
     Need { package: "strace", why: "makes system calls fail in tests", there: There::Program("strace") },
     Need { package: "lintian", why: "checks the packages", there: There::Program("lintian") },
+    Need { package: "zstd", why: "packs modules for tests", there: There::Program("zstd") },
 ];
 
 const GUESTS: &[Need] = &[

@@ -1,13 +1,9 @@
 //! A tree of modules for one kernel release: how large is it, and how it is moved.
 
-use crate::root::Root;
 use anyhow::{Context, Result};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-
-/// How many of the files that modules.dep names are looked at.
-const SAMPLE: usize = 16;
 
 /// tmpfs gives each file whole pages.
 const PAGE: u64 = 4096;
@@ -21,24 +17,6 @@ pub(crate) struct Size {
     pub(crate) bytes: u64,
     /// Bytes of the largest of them.
     pub(crate) largest: u64,
-}
-
-/// Judges a tree by content: modules.dep is there, and files spread evenly over it exist and are not empty.
-pub(crate) fn usable(modules: &Root, release: &str) -> Result<bool> {
-    let Some(tree) = modules.enter(release)? else { return Ok(false) };
-    let dependencies = tree.read("modules.dep")?.unwrap_or_default();
-    let dependencies = String::from_utf8_lossy(&dependencies);
-    let named: Vec<&str> =
-        dependencies.lines().filter_map(|line| line.split_once(':')).map(|(module, _)| module).collect();
-    if named.is_empty() {
-        return Ok(false);
-    }
-    for module in named.iter().step_by(named.len().div_ceil(SAMPLE)) {
-        if tree.size(module)?.is_none_or(|bytes| bytes == 0) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// Measures a tree of the initramfs's; `None` when it is not there or holds no module index.

@@ -1,9 +1,20 @@
-//! Whether the root's tree of modules can serve the running kernel.
+//! Whether the root's tree of modules can serve the running kernel, judged by its content.
 
 use super::MODULES;
-use super::tree;
+use super::decode::decode;
+use super::vermagic;
 use crate::root::Root;
-use std::path::Path;
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+
+/// How many of the modules that modules.dep names are looked at.
+const SAMPLE: usize = 16;
+
+/// How many modules are unpacked before a tree of damaged ones is given up.
+const TRIES: usize = 4;
+
+/// What a module's name may have at its end, in the root or in the initramfs.
+const SUFFIXES: [&str; 4] = ["", ".gz", ".xz", ".zst"];
 
 /// Whether the root's tree for a release can serve the running kernel.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,16 +30,120 @@ pub(crate) enum Usable {
 }
 
 /// Judges the root's tree for a release against the initramfs's, which was made for the running kernel.
-pub(crate) fn check(root: &Root, _initramfs: &Root, release: &str) -> Usable {
+pub(crate) fn check(root: &Root, initramfs: &Root, release: &str) -> Usable {
     let path = Path::new(MODULES).join(release);
-    let Ok(Some(directory)) = root.enter(&path) else { return Usable::Absent };
-    if directory.entries().is_ok_and(|entries| entries.is_empty()) {
-        return Usable::Empty;
+    let verdict = (|| {
+        let Some(directory) = root.enter(&path)? else { return Ok(Usable::Absent) };
+        if directory.entries()?.is_empty() {
+            return Ok(Usable::Empty);
+        }
+        let modules = Tree { root, path: &path }.sample()?;
+        of_one_build(&modules, &Tree { root: initramfs, path: &path })?;
+        Ok(Usable::Yes)
+    })();
+    verdict.unwrap_or_else(|reason: anyhow::Error| Usable::No(format!("{reason:#}")))
+}
+
+/// An error is the reason why the modules are not of the build that the initramfs's are of.
+fn of_one_build(modules: &[Module<'_>], initramfs: &Tree<'_>) -> Result<()> {
+    let mut pairs = Vec::new();
+    for module in modules {
+        if let Some(namesake) = initramfs.namesake(&module.name)? {
+            pairs.push((module, namesake));
+        }
     }
-    let Ok(Some(modules)) = root.enter(MODULES) else { return Usable::Absent };
-    match tree::usable(&modules, release) {
-        Ok(true) => Usable::Yes,
-        Ok(false) => Usable::No("it is broken".into()),
-        Err(error) => Usable::No(format!("{error:#}")),
+    if pairs.is_empty() {
+        // All modules of a build have the same vermagic. Without any to compare with, the content has to do.
+        let own = initramfs.sample().unwrap_or_default();
+        if let Some(own) = own.iter().min_by_key(|own| own.size) {
+            pairs.extend(modules.iter().map(|module| (module, own.clone())));
+        }
+    }
+    pairs.sort_unstable_by_key(|(module, own)| module.size + own.size);
+    let mut damaged = Ok(());
+    for (module, own) in pairs.iter().take(TRIES) {
+        let (content, own) = (module.read()?, own.read()?);
+        if content == own {
+            return Ok(());
+        }
+        let Ok(wanted) = built_for(&own) else { continue };
+        match built_for(&content) {
+            Ok(found) if found == wanted => return Ok(()),
+            Ok(found) => bail!("{} is built for {found}, not {wanted}", module.name),
+            Err(error) => damaged = Err(error).with_context(|| format!("look at {}", module.name)),
+        }
+    }
+    damaged
+}
+
+fn built_for(content: &[u8]) -> Result<String> {
+    let module = decode(content)?;
+    Ok(vermagic::find(&module).context("it has no vermagic")?.to_owned())
+}
+
+/// A tree of modules.
+struct Tree<'a> {
+    /// What links and absolute names in the tree are meant to start from.
+    root: &'a Root,
+    path: &'a Path,
+}
+
+/// A module as it stands in a tree.
+#[derive(Clone)]
+struct Module<'a> {
+    root: &'a Root,
+    name: String,
+    path: PathBuf,
+    size: u64,
+}
+
+impl<'a> Tree<'a> {
+    /// Modules spread evenly over modules.dep, the first and the last among them; an error says what is missing.
+    fn sample(&self) -> Result<Vec<Module<'a>>> {
+        let index = self.root.read(self.path.join("modules.dep"))?.context("it has no modules.dep")?;
+        let index = String::from_utf8_lossy(&index);
+        let names: Vec<&str> =
+            index.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name).collect();
+        if names.is_empty() {
+            bail!("modules.dep names no module");
+        }
+        let gaps = names.len().min(SAMPLE).saturating_sub(1);
+        let places = (0..=gaps).map(|gap| gap * (names.len() - 1) / gaps.max(1));
+        places
+            .filter_map(|place| names.get(place))
+            .map(|name| {
+                let module = self.module(name)?.with_context(|| format!("{name} is missing"))?;
+                if module.size == 0 {
+                    bail!("{name} is empty");
+                }
+                Ok(module)
+            })
+            .collect()
+    }
+
+    /// The module of the same name, packed in the same way, in another or not at all.
+    fn namesake(&self, name: &str) -> Result<Option<Module<'a>>> {
+        let bare = SUFFIXES.iter().rev().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
+        for suffix in SUFFIXES {
+            if let Some(module) = self.module(&format!("{bare}{suffix}"))? {
+                return Ok(Some(module));
+            }
+        }
+        Ok(None)
+    }
+
+    fn module(&self, name: &str) -> Result<Option<Module<'a>>> {
+        let path = self.path.join(name);
+        let size = self.root.size(&path)?;
+        Ok(size.map(|size| Module { root: self.root, name: name.to_owned(), path, size }))
     }
 }
+
+impl Module<'_> {
+    fn read(&self) -> Result<Vec<u8>> {
+        self.root.read(&self.path)?.with_context(|| format!("{} has gone", self.name))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,4 +11,5 @@ mod modules;
 mod rescue;
 mod scratch;
 mod seed;
+mod usable;
 mod usage;

@@ -1,0 +1,89 @@
+//! Decodes a module: the format is told by its first bytes, whatever its name says.
+//!
+//! No checksum is looked at: a damaged byte leads to another vermagic or to none, and so to the safe side.
+
+mod gz;
+mod lzma;
+mod xz;
+mod zstd;
+
+use anyhow::{Result, bail};
+use std::borrow::Cow;
+
+/// No module is larger; a decoder that would write more has been given something else.
+const LARGEST_MODULE: usize = 16 << 20;
+
+/// Makes a module of its packed form; `None` when that is damaged or has more than the output takes.
+type Decoder = fn(&[u8], Output) -> Option<Vec<u8>>;
+
+/// Formats by the bytes they begin with.
+const FORMATS: [(&[u8], &str, Decoder); 3] = [
+    (b"\x1f\x8b", "gzip", gz::decode),
+    (b"\xfd7zXZ\0", "xz", xz::decode),
+    (b"\x28\xb5\x2f\xfd", "zstd", zstd::decode),
+];
+
+/// The module itself. What is in none of the formats is taken as it is.
+pub(super) fn decode(content: &[u8]) -> Result<Cow<'_, [u8]>> {
+    for (magic, format, decoder) in FORMATS {
+        if content.starts_with(magic) {
+            let Some(module) = decoder(content, Output::new(LARGEST_MODULE)) else {
+                bail!("it is damaged, or {format} of a kind that is not known");
+            };
+            return Ok(Cow::Owned(module));
+        }
+    }
+    Ok(Cow::Borrowed(content))
+}
+
+/// What was decoded so far: the window that later bytes are copied from, and its limit.
+struct Output {
+    bytes: Vec<u8>,
+    /// Nothing before this is copied from.
+    start: usize,
+    most: usize,
+}
+
+impl Output {
+    fn new(most: usize) -> Self {
+        Self { bytes: Vec::new(), start: 0, most }
+    }
+
+    fn push(&mut self, byte: u8) -> Option<()> {
+        self.extend(&[byte])
+    }
+
+    fn extend(&mut self, bytes: &[u8]) -> Option<()> {
+        if bytes.len() > self.most - self.bytes.len() {
+            return None;
+        }
+        self.bytes.extend_from_slice(bytes);
+        Some(())
+    }
+
+    /// Repeats `length` bytes from `distance` bytes back; the two may overlap.
+    fn repeat(&mut self, distance: usize, length: usize) -> Option<()> {
+        for _ in 0..length {
+            self.push(self.back(distance)?)?;
+        }
+        Some(())
+    }
+
+    /// The byte `distance` bytes back; 1 is the last one.
+    fn back(&self, distance: usize) -> Option<u8> {
+        self.bytes.get(self.start..)?.iter().nth_back(distance.checked_sub(1)?).copied()
+    }
+
+    /// How many bytes there are to copy from.
+    fn position(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    /// Forgets what was decoded, for the purpose of copying.
+    fn restart(&mut self) {
+        self.start = self.bytes.len();
+    }
+}
+
+#[cfg(test)]
+mod tests;
