@@ -2,6 +2,7 @@
 //!
 //! No checksum is looked at: a damaged byte leads to another vermagic or to none, and so to the safe side.
 
+mod bits;
 mod gz;
 mod lzma;
 mod xz;

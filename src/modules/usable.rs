@@ -59,9 +59,11 @@ fn of_one_build(modules: &[Module<'_>], initramfs: &Tree<'_>) -> Result<()> {
             pairs.extend(modules.iter().map(|module| (module, own.clone())));
         }
     }
-    pairs.sort_unstable_by_key(|(module, own)| module.size + own.size);
     let mut damaged = Ok(());
-    for (module, own) in pairs.iter().take(TRIES) {
+    for _ in 0..TRIES {
+        let sizes = pairs.iter().map(|(module, own)| module.size + own.size).enumerate();
+        let Some((smallest, _)) = sizes.min_by_key(|(_, size)| *size) else { break };
+        let (module, own) = pairs.swap_remove(smallest);
         let (content, own) = (module.read()?, own.read()?);
         if content == own {
             return Ok(());

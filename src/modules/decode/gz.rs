@@ -1,6 +1,7 @@
 //! gzip (RFC 1952) with deflate (RFC 1951).
 
 use super::Output;
+use super::bits::Bits;
 
 /// How many bits a length or distance code may have.
 const LONGEST_CODE: usize = 15;
@@ -26,7 +27,7 @@ pub(super) fn decode(input: &[u8], mut output: Output) -> Option<Vec<u8>> {
     if flags & 2 != 0 {
         rest = rest.get(2..)?;
     }
-    inflate(Bits { input: rest, at: 0 }, &mut output)?;
+    inflate(Bits::new(rest), &mut output)?;
     Some(output.bytes)
 }
 
@@ -54,14 +55,9 @@ fn inflate(mut bits: Bits<'_>, output: &mut Output) -> Option<()> {
 }
 
 fn stored(bits: &mut Bits<'_>, output: &mut Output) -> Option<()> {
-    bits.at = bits.at.next_multiple_of(8);
-    let size = bits.take(16)?;
-    // The size once more, inverted.
-    bits.take(16)?;
-    let from = bits.at / 8;
-    output.extend(bits.input.get(from..from + size)?)?;
-    bits.at += size * 8;
-    Some(())
+    // The size is there twice, the second time inverted.
+    let [low, high, ..] = *bits.bytes(4)?.first_chunk::<4>()?;
+    output.extend(bits.bytes(usize::from(u16::from_le_bytes([low, high])))?)
 }
 
 fn codes(bits: &mut Bits<'_>) -> Option<(Code, Code)> {
@@ -76,7 +72,7 @@ fn codes(bits: &mut Bits<'_>) -> Option<(Code, Code)> {
     let mut lengths = [0; 320];
     let mut at = 0;
     while at < literals + distances {
-        let (length, times) = match bits.symbol(&code)? {
+        let (length, times) = match code.read(bits)? {
             16 => (*lengths.get(at.checked_sub(1)?)?, 3 + bits.take(2)?),
             17 => (0, 3 + bits.take(3)?),
             18 => (0, 11 + bits.take(7)?),
@@ -91,7 +87,7 @@ fn codes(bits: &mut Bits<'_>) -> Option<(Code, Code)> {
 
 fn block(bits: &mut Bits<'_>, literals: &Code, distances: &Code, output: &mut Output) -> Option<()> {
     loop {
-        let symbol = bits.symbol(literals)?;
+        let symbol = literals.read(bits)?;
         if let Ok(byte) = u8::try_from(symbol) {
             output.push(byte)?;
             continue;
@@ -106,7 +102,7 @@ fn block(bits: &mut Bits<'_>, literals: &Code, distances: &Code, output: &mut Ou
             }
             _ => return None,
         };
-        let distance = match bits.symbol(distances)? {
+        let distance = match distances.read(bits)? {
             near @ 0..4 => near + 1,
             far @ 4..30 => {
                 let extra = (far >> 1) - 1;
@@ -115,39 +111,6 @@ fn block(bits: &mut Bits<'_>, literals: &Code, distances: &Code, output: &mut Ou
             _ => return None,
         };
         output.repeat(distance, length)?;
-    }
-}
-
-struct Bits<'a> {
-    input: &'a [u8],
-    /// In bits.
-    at: usize,
-}
-
-impl Bits<'_> {
-    fn take(&mut self, count: usize) -> Option<usize> {
-        let mut value = 0;
-        for place in 0..count {
-            let bit = (*self.input.get(self.at >> 3)? >> (self.at & 7)) & 1;
-            value |= usize::from(bit) << place;
-            self.at += 1;
-        }
-        Some(value)
-    }
-
-    fn symbol(&mut self, code: &Code) -> Option<usize> {
-        // The first code of each length follows the last of the length before.
-        let (mut value, mut first, mut index) = (0, 0, 0);
-        for count in code.counts {
-            value |= self.take(1)?;
-            if value < first + count {
-                return code.symbols.get(index + value - first).copied();
-            }
-            index += count;
-            first = (first + count) << 1;
-            value <<= 1;
-        }
-        None
     }
 }
 
@@ -171,5 +134,20 @@ impl Code {
             symbols.len() - before
         });
         Self { counts, symbols }
+    }
+
+    fn read(&self, bits: &mut Bits<'_>) -> Option<usize> {
+        // The first code of each length follows the last of the length before.
+        let (mut value, mut first, mut index) = (0, 0, 0);
+        for count in self.counts {
+            value |= bits.take(1)?;
+            if value < first + count {
+                return self.symbols.get(index + value - first).copied();
+            }
+            index += count;
+            first = (first + count) << 1;
+            value <<= 1;
+        }
+        None
     }
 }
