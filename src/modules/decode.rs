@@ -64,8 +64,15 @@ impl Output {
 
     /// Repeats `length` bytes from `distance` bytes back; the two may overlap.
     fn repeat(&mut self, distance: usize, length: usize) -> Option<()> {
-        for _ in 0..length {
-            self.push(self.back(distance)?)?;
+        if distance == 0 || distance > self.position() || length > self.most - self.bytes.len() {
+            return None;
+        }
+        let from = self.bytes.len() - distance;
+        let end = self.bytes.len() + length;
+        while self.bytes.len() < end {
+            // All from there on repeats: each turn has twice as much to copy.
+            let to = self.bytes.len().min(from + end - self.bytes.len());
+            self.bytes.extend_from_within(from..to);
         }
         Some(())
     }
