@@ -118,24 +118,21 @@ fn walk(
 mod tests {
     use super::*;
 
-    fn scratch(modules: &[(&str, &str)], index: &str) -> (tempfile::TempDir, Root) {
+    /// A tree of one module.
+    fn scratch() -> (tempfile::TempDir, PathBuf, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
-        let tree = directory.path().join("6.1");
-        fs::create_dir_all(tree.join("kernel")).unwrap();
-        fs::write(tree.join("modules.dep"), index).unwrap();
-        for (name, content) in modules {
-            fs::write(tree.join(name), content).unwrap();
-        }
-        let root = Root::open(directory.path()).unwrap();
-        (directory, root)
+        let (from, to) = (directory.path().join("6.1"), directory.path().join("there"));
+        fs::create_dir_all(from.join("kernel")).unwrap();
+        fs::create_dir(&to).unwrap();
+        fs::write(from.join("modules.dep"), "kernel/a.ko:\n").unwrap();
+        fs::write(from.join("kernel/a.ko"), "abc").unwrap();
+        (directory, from, to)
     }
 
     #[test]
     fn a_moved_tree_holds_what_it_held_and_its_place_nothing() {
-        let (directory, _root) = scratch(&[("kernel/a.ko", "abc")], "kernel/a.ko:\n");
-        let (from, to) = (directory.path().join("6.1"), directory.path().join("there"));
+        let (_directory, from, to) = scratch();
         symlink("/usr/src/x", from.join("build")).unwrap();
-        fs::create_dir(&to).unwrap();
         let size = measure(&from).unwrap();
         assert_eq!((size.unwrap().files, size.unwrap().largest), (3, PAGE));
         Moved::files(&from, &to).unwrap().keep();
@@ -148,9 +145,7 @@ mod tests {
 
     #[test]
     fn what_was_moved_is_moved_back_when_it_is_not_kept() {
-        let (directory, _root) = scratch(&[("kernel/a.ko", "abc")], "kernel/a.ko:\n");
-        let (from, to) = (directory.path().join("6.1"), directory.path().join("there"));
-        fs::create_dir(&to).unwrap();
+        let (_directory, from, to) = scratch();
         let size = measure(&from).unwrap();
         drop(Moved::files(&from, &to).unwrap());
         assert_eq!(measure(&from).unwrap(), size);

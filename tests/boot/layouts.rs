@@ -196,11 +196,11 @@ fn a_root_with_a_policy_has_its_modules_copied_and_the_mounts_listed() {
             .file("root/etc/selinux/default/policy/policy.33", "")
             .cmdline("lifeboat.modules=bind")
     };
-    const LOOK: &str = "cat /run/systemd/relabel-extra.d/*.relabel";
-    let ran = scratch("enforcing").run("modules", LOOK);
+    let look = "cat /run/systemd/relabel-extra.d/*.relabel";
+    let ran = scratch("enforcing").run("modules", look);
     assert!(ran.said.contains("(copy, cover)"), "{}", ran.said);
     assert_eq!(ran.seen, "/lib/modules\n");
-    let ran = scratch("disabled").run("modules", LOOK);
+    let ran = scratch("disabled").run("modules", look);
     assert!(ran.said.contains("(bind, cover)"), "{}", ran.said);
     assert!(ran.seen.contains("No such file"), "{}", ran.seen);
 }

@@ -5,8 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod damage;
-mod layouts;
 mod include;
+mod layouts;
 mod modules;
 mod rescue;
 mod scratch;

@@ -36,7 +36,7 @@ fn run(theirs: &str, packed: (&str, &str), ours: (&str, &str), damage: &str) -> 
     let scratch = tree(Scratch::new(), "", &vermagic(), ours);
     tree(scratch, "root/", theirs, packed)
         .before(&format!("cd root/lib/modules/{}; {damage}; cd - >/dev/null", release()))
-        .run("modules", "grep -c ' /root/lib/modules ' /proc/self/mountinfo")
+        .run("modules", "grep -cE \" /root/lib/modules(/$(uname -r))? \" /proc/self/mountinfo")
 }
 
 fn left_alone(ran: &Ran) -> bool {
