@@ -48,6 +48,9 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// The running kernel's modules, where lifeboat exported them; for units and kernel packages
+    #[command(subcommand)]
+    Modules(ModulesCommand),
     /// In a system that was booted from a rescue volume (exit status 3 in any other)
     #[command(subcommand)]
     Rescue(RescueCommand),
@@ -60,6 +63,29 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Place,
     },
+}
+
+/// With modules that were exported.
+#[derive(Subcommand, Debug)]
+pub(crate) enum ModulesCommand {
+    /// Uncover the disk's modules, with the export on its own directory alone, or use the disk's in its place
+    Settle(Place),
+    /// Before a kernel's package changes the disk: have the export make way until `settle`
+    Aside {
+        /// The package's kernel release
+        version: String,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+impl ModulesCommand {
+    /// Where the files are.
+    pub(crate) fn place(&self) -> &Place {
+        match self {
+            Self::Settle(place) | Self::Aside { place, .. } => place,
+        }
+    }
 }
 
 /// In a rescue boot.
@@ -129,6 +155,8 @@ mod tests {
             "plan",
             "process --seed /s",
             "generator /n /e /l",
+            "modules settle",
+            "modules aside 6.1.0",
             "rescue status",
             "rescue mount",
             "rescue mount /mnt --rw --chroot",
@@ -162,6 +190,8 @@ mod tests {
             "network --budget long",
             "plan a b",
             "rescue",
+            "modules",
+            "modules aside",
             "rescue mount -- sh",
         ] {
             let line = format!("lifeboat-agent {words}");

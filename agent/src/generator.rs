@@ -10,10 +10,16 @@ use std::path::Path;
 const UNITS: [&str; 3] =
     ["lifeboat-agent-local.service", "lifeboat-agent.service", "lifeboat-agent-final.service"];
 
+/// Where modules were exported.
+const MODULES_UNIT: &str = "lifeboat-agent-modules.service";
+
 const UNIT_FOLDER: &str = "/usr/lib/systemd/system";
 
 /// Links the units into `directory`.
 pub(crate) fn generate(directory: &Path, root: &Root) -> Result<()> {
+    if root.holds(layout::MODULES)? {
+        link(directory, "sysinit.target.wants", MODULES_UNIT)?;
+    }
     let seed = root.holds(layout::HAND_OFF)?;
     if !seed && !root.holds(layout::INSTANCE)? {
         return Ok(());
@@ -75,13 +81,18 @@ mod tests {
     }
 
     #[test]
+    fn exported_modules_bring_their_unit_alone() {
+        assert_eq!(links(&["run/lifeboat/modules"]), [MODULES_UNIT]);
+    }
+
+    #[test]
     fn without_either_nothing_is_started() {
         assert_eq!(links(&["run/lifeboat/rescue"]), [""; 0]);
     }
 
     #[test]
     fn each_unit_is_in_the_tree() {
-        for unit in UNITS {
+        for unit in UNITS.iter().chain([&MODULES_UNIT]) {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd").join(unit);
             assert!(path.try_exists().unwrap(), "{unit}");
         }

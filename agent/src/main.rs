@@ -11,6 +11,7 @@ mod handlers;
 mod instance;
 mod layout;
 mod meta_data;
+mod modules;
 mod plan;
 mod record;
 mod report;
@@ -74,6 +75,7 @@ fn run(command: Command, report: &mut Report) -> Result<ExitCode> {
             report::print(&dry_run::plan(file.as_deref(), &Root::open(&place.root)?)?);
         }
         Command::Process { seed, place } => stages::process(&seed, &Root::open(&place.root)?, report)?,
+        Command::Modules(command) => return modules::run(&command, report),
         Command::Rescue(command) => return rescue::run(command, report),
         Command::Generator { directories, place } => {
             if let Some(directory) = directories.first() {

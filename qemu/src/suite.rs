@@ -38,7 +38,14 @@ const VM_TESTS: &[&str] = &["--test", "vm"];
 const ALL_VM_TESTS: &[&str] = &["--test", "vm", "--", "--include-ignored"];
 
 /// Where shell scripts are.
-const SCRIPTS: &[&str] = &["initramfs-hooks", "agent/systemd", "qemu/guest", ".ci"];
+const SCRIPTS: &[&str] = &[
+    "initramfs-hooks",
+    "agent/systemd",
+    "agent/kernel-hooks",
+    "agent/maintainer-scripts",
+    "qemu/guest",
+    ".ci",
+];
 
 /// The static binaries' names, and how many bytes they may have.
 const LIMITS: &[(&str, u64)] = &[("lifeboat", 700 * 1024), ("lifeboat-agent", 3584 * 1024)];

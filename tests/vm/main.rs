@@ -13,6 +13,7 @@ mod lab;
 mod layout;
 mod media;
 mod modules;
+mod modules_packages;
 mod packages;
 mod platform;
 mod rescue;
@@ -42,6 +43,7 @@ const FILES: &[(&str, &[Test])] = &[
     ("layout", &[]),
     ("media", media::TESTS),
     ("modules", modules::TESTS),
+    ("modules_packages", modules_packages::TESTS),
     ("packages", packages::TESTS),
     ("platform", platform::TESTS),
     ("rescue", rescue::TESTS),

@@ -5,7 +5,7 @@ mod chroot;
 mod devices;
 mod facts;
 mod mount;
-mod mounts;
+pub(crate) mod mounts;
 mod next;
 pub(crate) mod record;
 mod status;

@@ -22,7 +22,7 @@ pub(crate) struct Mount {
     /// Where.
     pub(crate) point: String,
     /// `major:minor`; on some file systems a number that no device has.
-    number: String,
+    pub(crate) number: String,
     /// The file system's type.
     pub(crate) kind: String,
     source: String,
@@ -43,7 +43,8 @@ pub(crate) fn read(root: &Root) -> Result<Vec<Mount>> {
     Ok(parse(&root.read_text(MOUNTINFO)?.unwrap_or_default()))
 }
 
-fn parse(text: &str) -> Vec<Mount> {
+/// Those of a table's text.
+pub(crate) fn parse(text: &str) -> Vec<Mount> {
     text.lines().filter_map(parse_line).collect()
 }
 
@@ -100,9 +101,16 @@ pub(crate) fn at<'a>(point: &str, mounts: &'a [Mount]) -> Option<&'a Mount> {
     mounts.iter().rev().find(|mount| mount.point == point)
 }
 
+/// The mount that a path is in.
+pub(crate) fn holding<'a>(path: &str, mounts: &'a [Mount]) -> Option<&'a Mount> {
+    let within = mounts.iter().filter(|mount| is_within(path, &mount.point));
+    within.max_by_key(|mount| mount.point.len())
+}
+
 /// Whether a path is this directory or below it.
 pub(crate) fn is_within(path: &str, directory: &str) -> bool {
-    path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    directory == "/"
+        || path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -158,5 +166,14 @@ odd
     fn a_name_that_only_begins_alike_is_not_within() {
         assert!(is_within("/a/b", "/a/b") && is_within("/a/b/c", "/a/b"));
         assert!(!is_within("/a/bc", "/a/b") && !is_within("/a", "/a/b"));
+        assert!(is_within("/a", "/") && is_within("/", "/"));
+    }
+
+    #[test]
+    fn a_path_is_in_the_longest_mount_and_of_several_there_in_the_last() {
+        let mounts = parse(&format!("{TABLE}43 25 254:3 / /srv rw - xfs /dev/vda3 rw\n"));
+        let number = |path| holding(path, &mounts).map(|mount| mount.number.as_str());
+        assert_eq!(number("/usr/lib"), Some("254:16"));
+        assert_eq!(number("/srv/a"), Some("254:3"));
     }
 }

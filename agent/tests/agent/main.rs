@@ -7,5 +7,6 @@ mod boots;
 mod commands;
 mod fetching;
 mod machine;
+mod modules;
 mod rescue;
 mod server;

@@ -1,0 +1,110 @@
+//! The disk's own directory of modules, also where a mount hides it.
+
+use super::facts::parent;
+use crate::rescue::mounts::Access;
+use anyhow::{Context, Result};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags, fstatvfs, openat2};
+use rustix::io::Errno;
+use rustix::mount::{OpenTreeFlags, open_tree};
+use std::fs;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// As many files of a tree are looked at as the boot program looks at.
+const SAMPLES: usize = 16;
+
+/// A view of the disk without what is mounted on it. It is mounted nowhere, so that nobody else sees it, and goes
+/// with this value.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    above: OwnedFd,
+    /// From there to the trees.
+    below: PathBuf,
+    modules: Option<OwnedFd>,
+}
+
+impl Disk {
+    /// The disk below a cover, or below the place itself.
+    pub(crate) fn open(cover: Option<&str>, place: &str) -> Result<Self> {
+        let above = parent(cover.unwrap_or(place));
+        let below = Path::new(place).strip_prefix(above).context("a cover that covers nothing")?.to_owned();
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        let above =
+            open_tree(CWD, above, flags).with_context(|| format!("look below what covers {place}"))?;
+        let mut disk = Self { above, below, modules: None };
+        disk.modules = disk.enter().with_context(|| format!("open the disk's {place}"))?;
+        Ok(disk)
+    }
+
+    /// A path to the trees that is good for as long as this value; `None` while the disk has no such directory.
+    pub(crate) fn modules(&self) -> Option<PathBuf> {
+        self.modules.as_ref().map(|fd| PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd())))
+    }
+
+    /// The same; makes the directory.
+    pub(crate) fn make_modules(&mut self) -> Result<PathBuf> {
+        if self.modules.is_none() {
+            let path = PathBuf::from(format!("/proc/self/fd/{}", self.above.as_raw_fd())).join(&self.below);
+            fs::create_dir_all(path).context("make the disk's directory of modules")?;
+            self.modules = self.enter()?;
+        }
+        self.modules().context("the disk's directory of modules has gone")
+    }
+
+    /// Whether it can be written to now.
+    pub(crate) fn access(&self) -> Result<Access> {
+        let flags = fstatvfs(&self.above).context("ask whether the disk can be written to")?.f_flag;
+        Ok(if flags.contains(StatVfsMountFlags::RDONLY) { Access::ReadOnly } else { Access::Writable })
+    }
+
+    /// Waits until what was written is on it.
+    pub(crate) fn sync(&self) -> Result<()> {
+        let Some(modules) = &self.modules else { return Ok(()) };
+        rustix::fs::syncfs(modules).context("wait for the disk")
+    }
+
+    fn enter(&self) -> rustix::io::Result<Option<OwnedFd>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match openat2(&self.above, &self.below, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+            Ok(fd) => Ok(Some(fd)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether a tree is complete enough to be used: what its `modules.dep` names, looked at evenly, is there.
+pub(crate) fn usable(tree: &Path) -> Result<bool> {
+    let path = tree.join("modules.dep");
+    let list = match fs::read(&path) {
+        Ok(list) => list,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+    };
+    let list = String::from_utf8_lossy(&list);
+    let files: Vec<&str> =
+        list.lines().filter_map(|line| line.split_once(':')).map(|(file, _)| file).collect();
+    let step = files.len().div_ceil(SAMPLES).max(1);
+    let there = |file: &&str| fs::metadata(tree.join(file)).is_ok_and(|data| data.len() > 0);
+    Ok(!files.is_empty() && files.iter().step_by(step).all(there))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_is_usable_when_what_its_index_names_is_there() {
+        let tree = tempfile::tempdir().unwrap();
+        assert!(!usable(tree.path()).unwrap());
+        fs::write(tree.path().join("modules.dep"), "").unwrap();
+        assert!(!usable(tree.path()).unwrap());
+        fs::write(tree.path().join("modules.dep"), "a.ko: b.ko\nb.ko:\n").unwrap();
+        fs::write(tree.path().join("a.ko"), "a").unwrap();
+        assert!(!usable(tree.path()).unwrap());
+        fs::write(tree.path().join("b.ko"), "").unwrap();
+        assert!(!usable(tree.path()).unwrap());
+        fs::write(tree.path().join("b.ko"), "b").unwrap();
+        assert!(usable(tree.path()).unwrap());
+    }
+}

@@ -1,0 +1,261 @@
+//! What is to be done with the export, decided from facts alone.
+
+use super::facts::{ASIDE, Facts, Kind, SHOWN, Tree};
+use crate::rescue::mounts::Access;
+use std::fmt;
+
+/// What is done, or why nothing is.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Plan {
+    /// There is nothing to do.
+    Nothing(String),
+    /// There would be, and it cannot be done.
+    Left(String),
+    /// This.
+    Do(Steps),
+}
+
+/// Changes, each all or nothing.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Steps {
+    /// The cover goes, and the export stays on its own directory of the disk.
+    Uncover {
+        /// The export's directory.
+        tree: String,
+        /// The mount that goes.
+        cover: String,
+        /// Names that were written into the cover.
+        carry: Vec<String>,
+        /// Where the disk's own tree of the release was shown.
+        moved: Option<String>,
+    },
+    /// The export makes way for what dpkg does to the disk's tree.
+    StepAside {
+        /// The export's directory.
+        tree: String,
+        /// Where the disk's own tree was shown in the meantime.
+        moved: Option<String>,
+    },
+    /// The export comes back, for the disk has no tree to take its place.
+    ComeBack {
+        /// The export's directory.
+        tree: String,
+    },
+    /// The disk's tree is used from now on.
+    Yield {
+        /// The export's directory.
+        tree: String,
+    },
+}
+
+/// What brings the disk's directory back into use, and the export to where it belongs.
+pub(crate) fn settle(facts: &Facts) -> Plan {
+    let (release, place) = (&facts.release, &facts.place);
+    let tree = format!("{place}/{release}");
+    let cover = match (facts.tree, &facts.cover) {
+        (Tree::Covered, Some(cover)) => cover.clone(),
+        (Tree::Covered | Tree::Settled, _) => {
+            return Plan::Nothing(format!("the modules of {release} are at {tree} alone already"));
+        }
+        (Tree::Gone, _) => return Plan::Nothing(format!("no exported modules of {release} are in use")),
+        (Tree::Aside, _) if facts.usable => return Plan::Do(Steps::Yield { tree }),
+        (Tree::Aside, _) => return Plan::Do(Steps::ComeBack { tree }),
+    };
+    if facts.access == Access::ReadOnly {
+        return Plan::Left(format!(
+            "{place} is read-only on the disk, and its cover stays: kernels that are installed now are lost at the \
+             next boot (`mount -o remount,rw /`, then `lifeboat-agent modules settle`)"
+        ));
+    }
+    if let Some(stranger) = facts.strangers.first() {
+        return Plan::Left(format!(
+            "something is mounted at {stranger}, and the cover at {place} stays: kernels that are installed now are \
+             lost at the next boot (`umount {stranger}`, then `lifeboat-agent modules settle`)"
+        ));
+    }
+    let carry = facts.written.iter().filter(|(name, kind)| is_new(name, kind, facts));
+    Plan::Do(Steps::Uncover {
+        carry: carry.map(|(name, _)| name.clone()).collect(),
+        moved: facts.moved.clone(),
+        tree,
+        cover,
+    })
+}
+
+/// A link was made anew in the cover where the disk has one.
+fn is_new(name: &str, kind: &Kind, facts: &Facts) -> bool {
+    *kind == Kind::Content || facts.on_disk.get(name) != Some(kind)
+}
+
+/// What is done before a kernel's package is installed, upgraded or removed.
+pub(crate) fn aside(facts: &Facts, version: &str) -> Plan {
+    let (release, place) = (&facts.release, &facts.place);
+    if version != release {
+        return Plan::Nothing(format!("{version} is not the running kernel, which is {release}"));
+    }
+    match facts.tree {
+        Tree::Settled => {
+            Plan::Do(Steps::StepAside { tree: format!("{place}/{release}"), moved: facts.moved.clone() })
+        }
+        Tree::Covered => Plan::Nothing(format!("the cover at {place} cannot step aside")),
+        Tree::Aside => Plan::Nothing(format!("the exported modules of {release} are aside already")),
+        Tree::Gone => Plan::Nothing(format!("no exported modules of {release} are in use")),
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing(reason) => write!(out, "nothing to do: {reason}"),
+            Self::Left(reason) => out.write_str(reason),
+            Self::Do(steps) => steps.fmt(out),
+        }
+    }
+}
+
+impl fmt::Display for Steps {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uncover { tree, cover, carry, moved } => {
+                write!(out, "uncovered {cover}: only {tree} is exported")?;
+                if moved.is_some() {
+                    write!(out, ", the disk's own is at {SHOWN}")?;
+                }
+                if !carry.is_empty() {
+                    write!(out, "; carried over to the disk: {}", carry.join(", "))?;
+                }
+                Ok(())
+            }
+            Self::StepAside { tree, .. } => {
+                write!(out, "the exported {tree} is at {ASIDE} until the package is done")
+            }
+            Self::ComeBack { tree } => write!(out, "the exported {tree} is back: the disk has no usable one"),
+            Self::Yield { tree } => write!(out, "the disk's {tree} is used from now on"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+    use std::collections::BTreeMap;
+
+    fn facts(tree: Tree) -> Facts {
+        Facts {
+            release: "6.1".into(),
+            place: "/usr/lib/modules".into(),
+            tree,
+            cover: (tree == Tree::Covered).then(|| "/usr/lib/modules".into()),
+            moved: None,
+            strangers: Vec::new(),
+            written: BTreeMap::new(),
+            on_disk: BTreeMap::new(),
+            access: Access::Writable,
+            usable: false,
+        }
+    }
+
+    fn check(plan: &Plan, expected: Expect) {
+        expected.assert_eq(&format!("{plan}\n"));
+    }
+
+    #[test]
+    fn a_cover_goes() {
+        let plan = settle(&facts(Tree::Covered));
+        check(
+            &plan,
+            expect![[r"
+                uncovered /usr/lib/modules: only /usr/lib/modules/6.1 is exported
+            "]],
+        );
+    }
+
+    #[test]
+    fn an_overlay_goes_with_it() {
+        let plan = settle(&Facts { cover: Some("/usr/lib".into()), ..facts(Tree::Covered) });
+        check(
+            &plan,
+            expect![[r"
+                uncovered /usr/lib: only /usr/lib/modules/6.1 is exported
+            "]],
+        );
+    }
+
+    #[test]
+    fn what_was_written_into_a_cover_is_carried_over_and_a_link_that_the_disk_has_is_not() {
+        let link = |target: &str| Kind::Link(target.into());
+        let written = [("7.0", Kind::Content), ("same", link("a")), ("other", link("a")), ("new", link("a"))];
+        let on_disk = [("same", link("a")), ("other", link("b")), ("5.0", Kind::Content)];
+        let map = |names: &[(&str, Kind)]| -> BTreeMap<String, Kind> {
+            names.iter().map(|(name, kind)| ((*name).into(), kind.clone())).collect()
+        };
+        let facts = Facts {
+            written: map(&written),
+            on_disk: map(&on_disk),
+            moved: Some("/usr/lib/modules/6.1.lifeboat-moved".into()),
+            ..facts(Tree::Covered)
+        };
+        check(
+            &settle(&facts),
+            expect![[r"
+                uncovered /usr/lib/modules: only /usr/lib/modules/6.1 is exported, the disk's own is at /run/lifeboat/moved; carried over to the disk: 7.0, new, other
+            "]],
+        );
+    }
+
+    #[test]
+    fn a_disk_that_cannot_be_written_to_keeps_its_cover() {
+        let plan = settle(&Facts { access: Access::ReadOnly, ..facts(Tree::Covered) });
+        assert!(matches!(plan, Plan::Left(_)));
+        check(
+            &plan,
+            expect![[r"
+                /usr/lib/modules is read-only on the disk, and its cover stays: kernels that are installed now are lost at the next boot (`mount -o remount,rw /`, then `lifeboat-agent modules settle`)
+            "]],
+        );
+    }
+
+    #[test]
+    fn somebody_elses_mount_keeps_the_cover() {
+        let strangers = vec!["/usr/lib/modules/7.0".into()];
+        let plan = settle(&Facts { strangers, ..facts(Tree::Covered) });
+        assert!(matches!(&plan, Plan::Left(reason) if reason.contains("`umount /usr/lib/modules/7.0`")));
+    }
+
+    #[test]
+    fn a_settled_export_and_none_at_all_are_left_alone() {
+        for tree in [Tree::Settled, Tree::Gone] {
+            assert!(matches!(settle(&facts(tree)), Plan::Nothing(_)), "{tree:?}");
+        }
+    }
+
+    #[test]
+    fn an_export_that_is_aside_comes_back_unless_the_disk_has_a_usable_tree() {
+        check(
+            &settle(&facts(Tree::Aside)),
+            expect![[r"
+                the exported /usr/lib/modules/6.1 is back: the disk has no usable one
+            "]],
+        );
+        check(
+            &settle(&Facts { usable: true, ..facts(Tree::Aside) }),
+            expect![[r"
+                the disk's /usr/lib/modules/6.1 is used from now on
+            "]],
+        );
+    }
+
+    #[test]
+    fn only_the_running_kernels_package_sends_the_export_aside() {
+        let settled = facts(Tree::Settled);
+        assert_eq!(
+            aside(&settled, "6.1"),
+            Plan::Do(Steps::StepAside { tree: "/usr/lib/modules/6.1".into(), moved: None })
+        );
+        assert!(matches!(aside(&settled, "7.0"), Plan::Nothing(_)));
+        for tree in [Tree::Covered, Tree::Aside, Tree::Gone] {
+            assert!(matches!(aside(&facts(tree), "6.1"), Plan::Nothing(_)), "{tree:?}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Kernel packages that are installed and removed on Debian while the running kernel's modules are exported.
+
+use anyhow::{Result, ensure};
+use lifeboat_qemu::vm::{Machine, Vm};
+
+use crate::Test;
+use crate::lab::{debian, guests, machine, must_hold, must_say};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("another_kernels_are_on_the_disk_and_go_with_their_package", another),
+    ("those_that_went_into_a_cover_are_carried_over", carried_over),
+    ("those_that_went_into_a_cover_are_lost_without_the_agent", lost),
+    ("the_running_kernels_are_put_on_the_disk_and_used", running),
+    ("the_running_kernels_are_removed_from_the_disk_and_not_from_the_export", removed),
+];
+
+/// A module that is in the initramfs, and not loaded by a boot.
+const MODULE: &str = "xfs";
+
+/// The release of a kernel that is never booted.
+const OTHER: &str = "9.9.9-test";
+
+/// Leaves the cover where the initramfs put it.
+const NO_UNIT: &str = "systemd.mask=lifeboat-agent-modules.service";
+
+/// All files of the exported tree.
+const FILES: &str = "find /lib/modules/$(uname -r)/ -type f | wc -l";
+
+fn another() -> Result<()> {
+    let mut vm = boot(machine()?)?;
+    must_be_settled(&mut vm)?;
+    vm.read(&format!("make-kernel-package {OTHER} hooks"))?;
+    vm.read(&format!("dpkg -i /root/{OTHER}.deb"))?;
+    must_be_settled(&mut vm)?;
+
+    reboot(&mut vm)?;
+    must_be_settled(&mut vm)?;
+    vm.read(&format!("test -s /lib/modules/{OTHER}/kernel/{MODULE}.ko"))?;
+    vm.read(&format!("dpkg --purge linux-image-{OTHER}"))?;
+
+    reboot(&mut vm)?;
+    ensure!(vm.run(&format!("ls -d /lib/modules/{OTHER}"))?.status != 0, "its tree is there");
+    must_be_settled(&mut vm)
+}
+
+fn carried_over() -> Result<()> {
+    let mut vm = boot(machine()?.parameter(NO_UNIT))?;
+    must_hold(&vm.read("cat /proc/mounts")?, &["/usr/lib/modules tmpfs"])?;
+    vm.read(&format!("make-kernel-package {OTHER}"))?;
+    // No hook is called before it is unpacked: the trigger comes afterwards.
+    let said = vm.read(&format!("dpkg -i /root/{OTHER}.deb 2>&1"))?;
+    must_hold(&said, &[&format!("carried over to the disk: {OTHER}")])?;
+    must_be_settled(&mut vm)?;
+
+    reboot(&mut vm)?;
+    vm.read(&format!("test -s /lib/modules/{OTHER}/kernel/{MODULE}.ko")).map(drop)
+}
+
+fn lost() -> Result<()> {
+    let mut vm = boot(machine()?.parameter(NO_UNIT))?;
+    vm.read("dpkg --purge lifeboat-agent")?;
+    vm.read(&format!("make-kernel-package {OTHER} hooks"))?;
+    vm.read(&format!("dpkg -i /root/{OTHER}.deb && test -s /lib/modules/{OTHER}/kernel/{MODULE}.ko"))?;
+
+    reboot(&mut vm)?;
+    ensure!(vm.run(&format!("ls -d /lib/modules/{OTHER}"))?.status != 0, "its tree is there");
+    Ok(())
+}
+
+fn running() -> Result<()> {
+    let release = guests()?.external_release()?;
+    let mut vm = boot(machine()?)?;
+    vm.read(&format!("make-kernel-package {release} hooks"))?;
+    let said = vm.read(&format!("dpkg -i /root/{release}.deb 2>&1"))?;
+    must_hold(&said, &["is at /run/lifeboat/aside until the package is done", "a fresh install"])?;
+    must_hold(&said, &[&format!("the disk's /usr/lib/modules/{release} is used from now on")])?;
+    let mounts = vm.read("cat /proc/mounts")?;
+    ensure!(!mounts.contains("lib/modules") && !mounts.contains("aside"), "still mounted:\n{mounts}");
+    vm.read(&format!("modprobe {MODULE} && grep -w {MODULE} /proc/modules"))?;
+
+    reboot(&mut vm)?;
+    must_say(&vm, "lifeboat: modules: skipped: the root already has modules for")?;
+    vm.read(&format!("modprobe {MODULE}")).map(drop)
+}
+
+fn removed() -> Result<()> {
+    let release = guests()?.external_release()?;
+    let mut vm = boot(machine()?)?;
+    let exported = vm.read(FILES)?;
+    vm.read(&format!("make-kernel-package {release} hooks"))?;
+    vm.read(&format!("dpkg -i /root/{release}.deb 2>&1"))?;
+    // A tree that cannot be used is exported over.
+    vm.read(&format!("rm /lib/modules/{release}/kernel/{MODULE}.ko"))?;
+
+    reboot(&mut vm)?;
+    must_be_settled(&mut vm)?;
+    vm.read(&format!("test -e /run/lifeboat/moved/modules.order && test {exported} = $({FILES})"))?;
+    let said = vm.read(&format!("dpkg --purge linux-image-{release} 2>&1"))?;
+    must_hold(&said, &[&format!("the exported /usr/lib/modules/{release} is back")])?;
+    must_be_settled(&mut vm)?;
+    let left = vm.read(FILES)?;
+    ensure!(left == exported, "{left} of {exported} files are left");
+    vm.read(&format!("modprobe {MODULE} && ! grep lifeboat/moved /proc/mounts"))?;
+    // A second mount of the disk shows what is below the first.
+    let disk = vm.read(&format!("mount --bind / /mnt && ls -A /mnt/usr/lib/modules/{release}"))?;
+    ensure!(disk.is_empty(), "on the disk are:\n{disk}");
+    Ok(())
+}
+
+fn boot(machine: Machine) -> Result<Vm> {
+    let mut vm = machine.disk(debian()?).reboots().boot()?;
+    vm.wait_for_login("own")?;
+    Ok(vm)
+}
+
+fn reboot(vm: &mut Vm) -> Result<()> {
+    vm.reboot()?;
+    vm.wait_for_login("own")
+}
+
+/// The export is mounted at its own directory alone, and the tools that are used on it work.
+fn must_be_settled(vm: &mut Vm) -> Result<()> {
+    let release = guests()?.external_release()?;
+    let mounts = vm.read("grep lib/modules /proc/mounts")?;
+    must_hold(&mounts, &[&format!(" /usr/lib/modules/{release} ")])?;
+    ensure!(!mounts.contains(" /usr/lib/modules "), "there is a cover:\n{mounts}");
+    vm.read(&format!("depmod -a && modinfo {MODULE} && modprobe {MODULE} && modprobe fs-{MODULE}"))?;
+    vm.read(&format!("modprobe -r {MODULE}")).map(drop)
+}
