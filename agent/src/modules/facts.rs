@@ -3,8 +3,8 @@
 use super::disk::{self, Disk};
 use crate::rescue::mounts::{self, Access, Mount, is_within};
 use crate::root::Root;
-use crate::state::State;
 use anyhow::{Context, Result};
+use lifeboat_environment_file::lookup;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -67,8 +67,8 @@ pub(crate) enum Kind {
 
 impl Facts {
     /// Looks.
-    pub(crate) fn gather(state: &State, root: &Root) -> Result<Self> {
-        let release = match state.get("RELEASE") {
+    pub(crate) fn gather(state: &str, root: &Root) -> Result<Self> {
+        let release = match lookup(state, "RELEASE") {
             Some(release) => release,
             None => rustix::system::uname().release().to_string_lossy().into_owned(),
         };
@@ -106,8 +106,8 @@ struct Seen {
 }
 
 impl Seen {
-    fn from(mounts: &[Mount], place: &str, release: &str, state: &State) -> Self {
-        let layout = state.get("LAYOUT");
+    fn from(mounts: &[Mount], place: &str, release: &str, state: &str) -> Self {
+        let layout = lookup(state, "LAYOUT");
         let tmpfs = mounts::at(place, mounts).filter(|mount| mount.kind == "tmpfs");
         let covered = tmpfs.is_some() && layout.as_deref() != Some("mount");
         let above = parent(place);
@@ -118,7 +118,7 @@ impl Seen {
             (false, _) => None,
         };
         let tree = format!("{place}/{release}");
-        let name = state.get("MOVED").unwrap_or_else(|| format!("{release}.lifeboat-moved"));
+        let name = lookup(state, "MOVED").unwrap_or_else(|| format!("{release}.lifeboat-moved"));
         let moved = if cover.is_some() { format!("{place}/{name}") } else { SHOWN.to_owned() };
         let moved = Some(moved).filter(|path| mounts::at(path, mounts).is_some());
         let disk = mounts::holding(parent(cover.as_deref().unwrap_or(place)), mounts);
@@ -194,7 +194,7 @@ mod tests {
 
     fn seen(state: &str, mounts: &str) -> Seen {
         let table = format!("25 1 254:0 / / rw - ext4 /dev/vda rw\n{mounts}");
-        Seen::from(&mounts::parse(&table), PLACE, "6.1", &State::parse(state))
+        Seen::from(&mounts::parse(&table), PLACE, "6.1", state)
     }
 
     const COVER: &str = "40 25 0:44 / /usr/lib/modules rw - tmpfs lifeboat rw\n";

@@ -11,7 +11,6 @@ use crate::args::ModulesCommand;
 use crate::layout;
 use crate::report::Report;
 use crate::root::Root;
-use crate::state::State;
 use anyhow::{Context, Result};
 use facts::{Facts, Tree};
 use plan::Plan;
@@ -30,11 +29,10 @@ pub(crate) fn run(command: &ModulesCommand, report: &mut Report) -> Result<ExitC
         report.info("not on this root: mounts are those of the running system");
         return Ok(ExitCode::SUCCESS);
     }
-    let state = State::parse(&text);
     // The unit at boot and a dpkg trigger may come at the same time.
     let lock = File::open(root.show(layout::MODULES)).context("open the lock")?;
     flock(&lock, FlockOperation::LockExclusive).context("wait for another `lifeboat-agent modules`")?;
-    let mut facts = Facts::gather(&state, &root)?;
+    let mut facts = Facts::gather(&text, &root)?;
     apply::tidy(&facts);
     match command {
         ModulesCommand::Settle(_) => settle(&facts, report)?,
@@ -42,7 +40,7 @@ pub(crate) fn run(command: &ModulesCommand, report: &mut Report) -> Result<ExitC
             if facts.tree == Tree::Covered {
                 // Whatever kernel it is: what dpkg unpacks now is to reach the disk.
                 settle(&facts, report)?;
-                facts = Facts::gather(&state, &root)?;
+                facts = Facts::gather(&text, &root)?;
             }
             carry_out(plan::aside(&facts, version), &facts, report)?;
         }
