@@ -13,6 +13,7 @@ mod lab;
 mod layout;
 mod media;
 mod modules;
+mod modules_layout;
 mod modules_packages;
 mod packages;
 mod platform;
@@ -43,6 +44,7 @@ const FILES: &[(&str, &[Test])] = &[
     ("layout", &[]),
     ("media", media::TESTS),
     ("modules", modules::TESTS),
+    ("modules_layout", &[]),
     ("modules_packages", modules_packages::TESTS),
     ("packages", packages::TESTS),
     ("platform", platform::TESTS),
@@ -67,6 +69,10 @@ fn main() -> ExitCode {
     trials.extend(layout::product().map(|case| {
         let ignored = !case.is_in_the_sample();
         named("layout", case.name(), move || case.run()).with_ignored_flag(ignored)
+    }));
+    trials.extend(modules_layout::product().map(|case| {
+        let ignored = !case.is_in_the_sample();
+        named("modules_layout", case.name(), move || case.run()).with_ignored_flag(ignored)
     }));
     trials.extend(failure::product().map(|case| {
         let ignored = !case.is_in_the_sample();

@@ -66,6 +66,10 @@ pub enum Modules {
     Foreign,
     /// The external kernel's whole tree.
     Usable,
+    /// A folder for the external kernel, with nothing in it.
+    Empty,
+    /// Not even the folder.
+    Missing,
 }
 
 impl Tiny {
@@ -233,10 +237,14 @@ impl Tiny {
             fs::create_dir_all(tree.join("usr/lib/modules"))?;
             return Ok(symlink("/usr/lib", tree.join("lib"))?);
         }
+        if self.modules == Modules::Missing {
+            return Ok(fs::create_dir_all(tree.join("lib"))?);
+        }
         let modules = tree.join("lib/modules");
         fs::create_dir_all(&modules)?;
         match self.modules {
-            Modules::None | Modules::AbsoluteLink => {}
+            Modules::None | Modules::AbsoluteLink | Modules::Missing => {}
+            Modules::Empty => fs::create_dir(modules.join(guests.external_release()?))?,
             Modules::Foreign => {
                 fs::create_dir(modules.join("5.0.0-foreign"))?;
                 fs::write(modules.join("5.0.0-foreign/modules.dep"), "")?;

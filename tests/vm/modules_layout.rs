@@ -1,0 +1,103 @@
+//! Leaving the initramfs with its modules in the root: each layout of mounts, by either way, with each run-init.
+//! Klibc's panics the kernel where it cannot empty the initramfs, and whichever it is must not empty the modules.
+
+use anyhow::{Result, ensure};
+use lifeboat_qemu::guest::{Modules, Platform, RunInit};
+
+use crate::lab::{guests, machine, must_hold, must_not_say, must_say, root};
+
+/// A module that is in the initramfs, and not loaded by a boot; it needs others.
+const MODULE: &str = "btrfs";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Layout {
+    name: &'static str,
+    modules: Modules,
+    /// What is mounted in the booted system, `RELEASE` standing for the kernel's; by a copy, and bound.
+    copied: &'static [&'static str],
+    bound: &'static [&'static str],
+}
+
+const LAYOUTS: [Layout; 3] = [
+    Layout {
+        name: "mount",
+        modules: Modules::Empty,
+        copied: &["lifeboat /lib/modules/RELEASE tmpfs"],
+        bound: &[" /lib/modules/RELEASE rootfs"],
+    },
+    Layout {
+        name: "cover",
+        modules: Modules::Foreign,
+        copied: &["lifeboat /lib/modules tmpfs", " /lib/modules/5.0.0-foreign ext4"],
+        bound: &[
+            "lifeboat /lib/modules tmpfs",
+            " /lib/modules/RELEASE rootfs",
+            " /lib/modules/5.0.0-foreign ext4",
+        ],
+    },
+    Layout {
+        name: "overlay",
+        modules: Modules::Missing,
+        copied: &["lifeboat /lib overlay ro", "lifeboat /lib/modules tmpfs rw"],
+        bound: &[
+            "lifeboat /lib overlay ro",
+            "lifeboat /lib/modules tmpfs rw",
+            " /lib/modules/RELEASE rootfs",
+        ],
+    },
+];
+
+/// A layout, a way and a run-init.
+pub(crate) struct Case {
+    layout: Layout,
+    way: &'static str,
+    run_init: RunInit,
+}
+
+/// All of them: too many for each run of the tests.
+pub(crate) fn product() -> impl Iterator<Item = Case> {
+    LAYOUTS.into_iter().flat_map(|layout| {
+        ["bind", "copy"].into_iter().flat_map(move |way| {
+            [RunInit::Klibc, RunInit::Busybox].map(|run_init| Case { layout, way, run_init })
+        })
+    })
+}
+
+impl Case {
+    /// As a statement.
+    pub(crate) fn name(&self) -> String {
+        let run_init = format!("{:?}", self.run_init).to_lowercase();
+        format!("{run_init}s_run_init_leaves_{}_by_{}_whole", self.layout.name, self.way)
+    }
+
+    /// Whether each run of the tests has it.
+    pub(crate) fn is_in_the_sample(&self) -> bool {
+        (self.layout.name == "cover") == (self.way == "copy")
+    }
+
+    /// Boots it.
+    pub(crate) fn run(&self) -> Result<()> {
+        let platform = Platform::new("bookworm").run_init(self.run_init);
+        let parameter = format!("lifeboat.modules={}", self.way);
+        let disk = root().modules(self.layout.modules);
+        let mut vm = machine()?.platform(&platform).parameter(&parameter).disk(disk).boot()?;
+        vm.wait_for_login("own")?;
+        must_not_say(&vm, "nuking initramfs contents")?;
+        must_say(&vm, &format!("({}, {})", self.way, self.layout.name))?;
+
+        let guests = guests()?;
+        let release = guests.external_release()?;
+        let mounts = vm.read("cat /proc/mounts")?;
+        for wanted in if self.way == "bind" { self.layout.bound } else { self.layout.copied } {
+            must_hold(&mounts, &[&wanted.replace("RELEASE", &release)])?;
+        }
+        let files = vm.read(&format!("find /lib/modules/{release}/ -type f | wc -l"))?;
+        let expected = guests.external_module_files()?;
+        ensure!(files == expected, "{files} files are exported, the initramfs has {expected}");
+        let empty = vm.read(&format!("find /lib/modules/{release}/kernel -type f -size 0 | wc -l"))?;
+        ensure!(empty == "0", "{empty} files are empty");
+        vm.read(&format!("modprobe {MODULE} && grep -w {MODULE} /proc/modules"))?;
+        // dpkg, depmod and DKMS write there.
+        vm.read(&format!("touch /lib/modules/{release}/new && rm /lib/modules/{release}/new")).map(drop)
+    }
+}
