@@ -30,7 +30,7 @@ pub(crate) fn run(parameters: &Parameters, mode: Mode) -> Result<Outcome> {
     let root = Root::open(&mount_point)?;
     let settings = Settings::read(parameters, &root)?;
     let forced = settings.means != Means::Cheapest;
-    let mut facts = Facts::gather(parameters, &root, settings)?;
+    let mut facts = Facts::gather(parameters, &root, &mount_point, settings)?;
     if let Some(complaint) = facts.settings.complaint.as_ref().filter(|_| mode == Mode::Apply) {
         kmsg::log(Level::Error, "modules", complaint);
     }

@@ -6,10 +6,15 @@ use super::tree::{self, Size};
 use super::usable::{self, Usable};
 use crate::cmdline::Parameters;
 use crate::initramfs_tools::switcher::Switcher;
+use crate::mounts;
 use crate::root::{Entry, Root};
 use crate::state;
+use crate::volume::{self, Nature};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
+
+/// Settles what is mounted, early in the booted system.
+const AGENT: &str = "usr/bin/lifeboat-agent";
 
 /// What the plan is made from.
 pub(super) struct Facts {
@@ -33,9 +38,18 @@ pub(super) enum Theirs {
     /// lib/modules, with this in it.
     Directory(Vec<Entry>),
     /// lib alone.
-    LibAlone,
+    LibAlone(Writes),
     /// Not even that, or something in its place that is no directory.
     Nothing,
+}
+
+/// What becomes of writes to lib while an overlay is on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Writes {
+    /// There are none: the root cannot be written to, or the agent takes the overlay away before.
+    None,
+    /// They would fail, and with them every package that is installed.
+    Refused,
 }
 
 /// Whether files need labels once the root is booted.
@@ -55,13 +69,18 @@ pub(super) struct Memory {
 }
 
 impl Facts {
-    pub(super) fn gather(parameters: &Parameters, root: &Root, settings: Settings) -> Result<Self> {
+    pub(super) fn gather(
+        parameters: &Parameters,
+        root: &Root,
+        mount_point: &Path,
+        settings: Settings,
+    ) -> Result<Self> {
         let release = rustix::system::uname().release().to_string_lossy().into_owned();
         let ours = own_tree(&release).join("modules.dep");
         let mut facts = Self {
             ours: ours.try_exists().with_context(|| format!("look at {}", ours.display()))?,
             size: None,
-            theirs: Theirs::find(root)?,
+            theirs: Theirs::find(root, mount_point)?,
             usable: match settings.when {
                 When::Off => Usable::Absent,
                 When::Auto | When::Force => usable::check(root, &Root::open("/")?, &release),
@@ -103,12 +122,27 @@ pub(super) fn own_tree(release: &str) -> PathBuf {
 }
 
 impl Theirs {
-    fn find(root: &Root) -> Result<Self> {
+    fn find(root: &Root, mount_point: &Path) -> Result<Self> {
         Ok(match root.enter(MODULES)? {
             Some(directory) => Self::Directory(directory.entries()?),
-            None if root.enter("lib")?.is_some() && !root.has_entry(MODULES)? => Self::LibAlone,
+            None if root.enter("lib")?.is_some() && !root.has_entry(MODULES)? => {
+                Self::LibAlone(Writes::find(root, mount_point)?)
+            }
             None => Self::Nothing,
         })
+    }
+}
+
+impl Writes {
+    fn find(root: &Root, mount_point: &Path) -> Result<Self> {
+        let mount = mounts::at(mount_point)?;
+        let read_only = mount.is_some_and(|mount| {
+            let medium = volume::FILE_SYSTEMS.iter().any(|known| {
+                known.nature == Nature::ReadOnly && known.name.to_bytes() == mount.kind.as_bytes()
+            });
+            medium || mount.kind == "erofs" || volume::is_read_only(&volume::name_of(&mount.source))
+        });
+        Ok(if read_only || root.holds(AGENT)? { Self::None } else { Self::Refused })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What to do, from what was found.
 
-use super::facts::{Facts, Theirs};
+use super::facts::{Facts, Theirs, Writes};
 use super::settings::{Means, When};
 use super::tree::Size;
 use super::usable::Usable;
@@ -117,8 +117,8 @@ pub(super) fn plan(facts: &Facts) -> Result<Plan> {
     let (layout, theirs) = match &facts.theirs {
         Theirs::Directory(_) if facts.usable == Usable::Empty => (Layout::Mount, [].as_slice()),
         Theirs::Directory(entries) => (Layout::Cover, entries.as_slice()),
-        Theirs::LibAlone => (Layout::Overlay, [].as_slice()),
-        Theirs::Nothing => bail!(
+        Theirs::LibAlone(Writes::None) => (Layout::Overlay, [].as_slice()),
+        Theirs::LibAlone(Writes::Refused) | Theirs::Nothing => bail!(
             "the root has no directory /{MODULES} to mount on (make one in the image: mkdir -p /{MODULES})"
         ),
     };
@@ -231,8 +231,11 @@ mod tests {
     }
 
     #[test]
-    fn a_lib_that_has_no_modules_is_overlaid() {
-        assert_eq!(export(&Facts { theirs: Theirs::LibAlone, ..facts() }).layout, Layout::Overlay);
+    fn a_lib_that_has_no_modules_is_overlaid_where_nobody_writes_to_it() {
+        let theirs = |writes| Facts { theirs: Theirs::LibAlone(writes), ..facts() };
+        assert_eq!(export(&theirs(Writes::None)).layout, Layout::Overlay);
+        let error = plan(&theirs(Writes::Refused)).unwrap_err();
+        assert!(error.to_string().contains("mkdir -p /lib/modules"), "{error}");
     }
 
     #[test]

@@ -27,7 +27,8 @@ const LAYOUTS: [Layout; 3] = [
         name: "overlay",
         root: |scratch| {
             fs::remove_dir(scratch.path("root/lib/modules")).unwrap();
-            scratch.file("root/lib/note", "a note").before("mount -o remount,bind,ro root")
+            let scratch = scratch.file("root/lib/note", "a note").file("root/usr/bin/lifeboat-agent", "");
+            scratch.before("mount -o remount,bind,ro root")
         },
         mounts: "/root/lib overlay\n/root/lib/modules tmpfs\nBIND",
     },
@@ -125,12 +126,21 @@ fn an_absolute_lib_link_is_overlaid_inside_the_root() {
     let scratch = Scratch::new().tree("", &release()).sparing();
     fs::remove_dir_all(scratch.path("root/lib")).unwrap();
     symlink("/usr/lib", scratch.path("root/lib")).unwrap();
-    let scratch = scratch.file("root/usr/lib/note", "a note");
+    let scratch = scratch.file("root/usr/lib/note", "a note").file("root/usr/bin/lifeboat-agent", "");
     let ran = scratch.run(
         "modules",
         "cat /root/usr/lib/modules/$(uname -r)/kernel/a.ko; grep PLACE /run/lifeboat/modules",
     );
     assert_eq!(ran.seen, "module aPLACE=/usr/lib/modules\n", "{}", ran.said);
+}
+
+#[test]
+fn a_lib_that_will_be_written_to_is_not_covered() {
+    let scratch = Scratch::new().tree("", &release()).sparing();
+    fs::remove_dir(scratch.path("root/lib/modules")).unwrap();
+    let ran = scratch.run("modules", &format!("{MOUNTS}; ls /lib/modules/$(uname -r)/kernel"));
+    assert_eq!((ran.status, ran.seen.as_str()), (1, "a.ko\nb.ko\n"), "{}", ran.said);
+    assert!(ran.said.contains("mkdir -p /lib/modules"), "{}", ran.said);
 }
 
 #[test]

@@ -79,7 +79,8 @@ impl Case {
     pub(crate) fn run(&self) -> Result<()> {
         let platform = Platform::new("bookworm").run_init(self.run_init);
         let parameter = format!("lifeboat.modules={}", self.way);
-        let disk = root().modules(self.layout.modules);
+        // A lib that will be written to is overlaid only where the agent ends that.
+        let disk = root().modules(self.layout.modules).file("usr/bin/lifeboat-agent", "");
         let mut vm = machine()?.platform(&platform).parameter(&parameter).disk(disk).boot()?;
         vm.wait_for_login("own")?;
         must_not_say(&vm, "nuking initramfs contents")?;
