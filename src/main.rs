@@ -18,6 +18,8 @@ mod rescue;
 mod root;
 mod seed;
 mod state;
+#[cfg(target_env = "musl")]
+mod unwind;
 mod volume;
 
 use args::{Invocation, Journey};
