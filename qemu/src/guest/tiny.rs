@@ -28,6 +28,7 @@ pub struct Tiny {
     files: Vec<(String, String)>,
     programs: Vec<PathBuf>,
     pipes: Vec<String>,
+    folders: Vec<String>,
     without: Vec<String>,
     modules: Modules,
     uuid: Option<String>,
@@ -66,8 +67,6 @@ pub enum Modules {
     Foreign,
     /// The external kernel's whole tree.
     Usable,
-    /// A folder for the external kernel, with nothing in it.
-    Empty,
     /// Not even the folder.
     Missing,
 }
@@ -81,6 +80,7 @@ impl Tiny {
             files: Vec::new(),
             programs: Vec::new(),
             pipes: Vec::new(),
+            folders: Vec::new(),
             without: Vec::new(),
             modules: Modules::None,
             uuid: None,
@@ -129,6 +129,13 @@ impl Tiny {
     #[must_use]
     pub fn file(mut self, path: &str, content: &str) -> Self {
         self.files.push((path.to_owned(), content.to_owned()));
+        self
+    }
+
+    /// Adds an empty folder.
+    #[must_use]
+    pub fn folder(mut self, path: &str) -> Self {
+        self.folders.push(path.to_owned());
         self
     }
 
@@ -226,6 +233,9 @@ impl Tiny {
         for path in &self.pipes {
             run::program("mkfifo").arg(tree.join(path)).run()?;
         }
+        for path in &self.folders {
+            fs::create_dir_all(tree.join(path))?;
+        }
         for path in &self.without {
             fs::remove_file(tree.join(path))?;
         }
@@ -244,7 +254,6 @@ impl Tiny {
         fs::create_dir_all(&modules)?;
         match self.modules {
             Modules::None | Modules::AbsoluteLink | Modules::Missing => {}
-            Modules::Empty => fs::create_dir(modules.join(guests.external_release()?))?,
             Modules::Foreign => {
                 fs::create_dir(modules.join("5.0.0-foreign"))?;
                 fs::write(modules.join("5.0.0-foreign/modules.dep"), "")?;
