@@ -5,7 +5,7 @@ use crate::layout::OUTPUT;
 use crate::plan::{File, Placing, Step};
 use crate::report::Report;
 use crate::root::{self, Rights, Root};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{self, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -76,6 +76,25 @@ pub(crate) fn run(
         bail!("it ended with {status} (what it said is in /{OUTPUT})");
     }
     Ok(())
+}
+
+/// Runs a program that changes nothing but what it was given: what it printed. `package` is what brings it.
+pub(crate) fn ask(argv: &[String], input: Option<std::fs::File>, package: &str) -> Result<String> {
+    let (program, arguments) = argv.split_first().context("nothing to run")?;
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir("/").env("LC_ALL", "C");
+    command.stdin(input.map_or_else(Stdio::null, Stdio::from));
+    let output = command.output().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => anyhow!("{program} is missing: install {package}"),
+        _ => anyhow::Error::from(error).context(format!("start {program}")),
+    })?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said.trim().lines().last().unwrap_or_default();
+        bail!("{program} ended with {}: {}", output.status, said.escape_debug());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Becomes a program, with the terminal that we have; comes back only when it cannot be started.

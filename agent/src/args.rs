@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// In a system that was booted from a rescue volume (exit status 3 in any other)
     #[command(subcommand)]
     Rescue(RescueCommand),
+    /// The running kernel's modules
+    #[command(subcommand)]
+    Modules(ModulesCommand),
     /// Called by systemd: have the units started where there is a seed or a kept instance
     #[command(hide = true)]
     Generator {
@@ -65,7 +68,7 @@ pub(crate) enum Command {
     },
 }
 
-/// With modules that were exported.
+/// The running kernel's modules.
 #[derive(Subcommand, Debug)]
 pub(crate) enum ModulesCommand {
     /// Uncover the disk's modules, with the export on its own directory alone, or use the disk's in its place
@@ -77,13 +80,21 @@ pub(crate) enum ModulesCommand {
         #[command(flatten)]
         place: Place,
     },
+    /// Fetch them from where lifeboat.modules-url= or /etc/default/lifeboat-agent says, if they are missing
+    Fetch {
+        #[command(flatten)]
+        place: Place,
+        /// Seconds that fetching may take in all, with every repeated attempt
+        #[arg(long, value_name = "SECONDS", default_value_t = 1200)]
+        budget: u64,
+    },
 }
 
 impl ModulesCommand {
     /// Where the files are.
     pub(crate) fn place(&self) -> &Place {
         match self {
-            Self::Settle(place) | Self::Aside { place, .. } => place,
+            Self::Settle(place) | Self::Aside { place, .. } | Self::Fetch { place, .. } => place,
         }
     }
 }
@@ -157,6 +168,7 @@ mod tests {
             "generator /n /e /l",
             "modules settle",
             "modules aside 6.1.0",
+            "modules fetch --budget 9",
             "rescue status",
             "rescue mount",
             "rescue mount /mnt --rw --chroot",

@@ -1,7 +1,12 @@
-//! Fetching over http, from a `file://` URL or a directory, within limits.
+//! Fetching over http and https, from a `file://` URL or a directory, within limits.
+
+mod tls;
 
 use crate::root::Root;
 use anyhow::{Context, Result, anyhow, bail};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,10 +31,40 @@ pub(crate) enum Fetched {
     Absent,
 }
 
+/// What the saving of a large file came to.
+#[derive(Debug)]
+pub(crate) enum Saved {
+    /// It is on the disk.
+    Whole {
+        /// How large it is.
+        bytes: u64,
+        /// Its SHA-256, in lower case.
+        sha256: String,
+    },
+    /// There is nothing under that name.
+    Absent,
+}
+
 /// Fetches everything of one stage within one budget of time.
 pub(crate) struct Client {
     agent: ureq::Agent,
+    over: Over,
     deadline: Instant,
+}
+
+/// What a request, and each redirect of it, may go over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Over {
+    /// http or https.
+    Either,
+    /// https, and never anything else.
+    HttpsAlone,
+}
+
+impl Over {
+    fn allows(self, url: &str) -> bool {
+        url.starts_with("https://") || (self == Self::Either && url.starts_with("http://"))
+    }
 }
 
 /// An attempt that came to nothing.
@@ -41,18 +76,20 @@ enum Failure {
 }
 
 impl Client {
-    /// A client whose time runs from now.
-    pub(crate) fn new(budget: Duration) -> Self {
+    /// A client whose time runs from now. It trusts the authorities that the root does.
+    pub(crate) fn new(budget: Duration, over: Over, root: &Root) -> Result<Self> {
         let config = ureq::Agent::config_builder()
             .timeout_connect(Some(CONNECT))
             .timeout_global(Some(REQUEST))
             .max_redirects(5)
             .http_status_as_error(false)
+            .https_only(over == Over::HttpsAlone)
+            .tls_config(tls::config(root)?)
             // A seed is fetched before anything on the machine could have set a proxy up.
             .proxy(None)
             .user_agent(concat!("lifeboat-agent/", env!("CARGO_PKG_VERSION")))
             .build();
-        Self { agent: config.into(), deadline: Instant::now() + budget }
+        Ok(Self { agent: config.into(), over, deadline: Instant::now() + budget })
     }
 
     /// Fetches one file; what may pass is tried again while there is time.
@@ -63,12 +100,21 @@ impl Client {
                 body => Ok(body.map_or(Fetched::Absent, Fetched::Body)),
             };
         }
-        if !url.starts_with("http://") {
-            bail!("fetch {}: only http, file and absolute paths are supported", shown(url));
+        self.repeat(url, || self.attempt(url))
+    }
+
+    /// Fetches a file that may be large into `file`, whose content is replaced.
+    pub(crate) fn save(&self, url: &str, file: &mut File, limit: u64) -> Result<Saved> {
+        self.repeat(url, || self.attempt_to_save(url, file, limit))
+    }
+
+    fn repeat<T>(&self, url: &str, mut attempt: impl FnMut() -> Result<T, Failure>) -> Result<T> {
+        if !self.over.allows(url) {
+            bail!("fetch {}: only {} are supported", shown(url), self.over);
         }
         let mut pause = FIRST_PAUSE;
         loop {
-            let error = match self.attempt(url) {
+            let error = match attempt() {
                 Ok(fetched) => return Ok(fetched),
                 Err(Failure::Lasting(error)) => return Err(error).context(format!("fetch {}", shown(url))),
                 Err(Failure::Passing(error)) => error,
@@ -83,18 +129,7 @@ impl Client {
     }
 
     fn attempt(&self, url: &str) -> Result<Fetched, Failure> {
-        let left = self.deadline.saturating_duration_since(Instant::now()).min(REQUEST);
-        // A limit of nothing would count as no limit.
-        let left = left.max(Duration::from_millis(100));
-        let request = self.agent.get(url).config().timeout_global(Some(left)).build();
-        let mut response = request.call().map_err(passing)?;
-        let status = response.status().as_u16();
-        match status {
-            200 => {}
-            404 | 410 => return Ok(Fetched::Absent),
-            408 | 429 | 500..=599 => return Err(Failure::Passing(anyhow!("the server answers {status}"))),
-            _ => return Err(Failure::Lasting(anyhow!("the server answers {status}"))),
-        }
+        let Some(mut response) = self.ask(url, REQUEST)? else { return Ok(Fetched::Absent) };
         // The limit counts as exceeded once it is reached.
         let body = response.body_mut().with_config().limit(LARGEST + 1).read_to_vec();
         body.map(Fetched::Body).map_err(|error| match error {
@@ -102,6 +137,63 @@ impl Client {
             other => passing(other),
         })
     }
+
+    fn attempt_to_save(&self, url: &str, file: &mut File, limit: u64) -> Result<Saved, Failure> {
+        let Some(response) = self.ask(url, Duration::MAX)? else { return Ok(Saved::Absent) };
+        let too_large = || Failure::Lasting(anyhow!("it is larger than the {limit} bytes there is room for"));
+        if response.body().content_length().is_some_and(|length| length > limit) {
+            return Err(too_large());
+        }
+        let lasting = |error: std::io::Error| Failure::Lasting(anyhow::Error::from(error).context("keep it"));
+        // What an earlier attempt brought.
+        file.set_len(0).and_then(|()| file.rewind()).map_err(lasting)?;
+        let mut body = response.into_body().into_with_config().limit(u64::MAX).reader();
+        let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
+        loop {
+            let read = match body.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) => return Err(passing(error.into())),
+            };
+            bytes += read as u64;
+            if bytes > limit {
+                return Err(too_large());
+            }
+            let block = buffer.get(..read).unwrap_or_default();
+            hash.update(block);
+            file.write_all(block).map_err(lasting)?;
+        }
+        Ok(Saved::Whole { bytes, sha256: hexadecimal(&hash.finalize()) })
+    }
+
+    /// The response of a request that went well; `None` when there is nothing under that name.
+    fn ask(&self, url: &str, limit: Duration) -> Result<Option<ureq::http::Response<ureq::Body>>, Failure> {
+        let left = self.deadline.saturating_duration_since(Instant::now()).min(limit);
+        // A limit of nothing would count as no limit.
+        let left = left.max(Duration::from_millis(100));
+        let request = self.agent.get(url).config().timeout_global(Some(left)).build();
+        let response = request.call().map_err(passing)?;
+        match response.status().as_u16() {
+            200 => Ok(Some(response)),
+            404 | 410 => Ok(None),
+            status @ (408 | 429 | 500..=599) => Err(Failure::Passing(anyhow!("the server answers {status}"))),
+            status => Err(Failure::Lasting(anyhow!("the server answers {status}"))),
+        }
+    }
+}
+
+impl std::fmt::Display for Over {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::Either => "http, https, file and absolute paths",
+            Self::HttpsAlone => "URLs that begin with https",
+        })
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
 fn passing(error: ureq::Error) -> Failure {
@@ -109,6 +201,9 @@ fn passing(error: ureq::Error) -> Failure {
         ureq::Error::BadUri(_)
         | ureq::Error::TooManyRedirects
         | ureq::Error::RedirectFailed
+        | ureq::Error::RequireHttpsOnly(_)
+        | ureq::Error::Tls(_)
+        | ureq::Error::Rustls(_)
         | ureq::Error::TlsRequired => Failure::Lasting(error.into()),
         _ => Failure::Passing(error.into()),
     }

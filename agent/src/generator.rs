@@ -2,6 +2,7 @@
 //! machine without a seed does not even wait for its network.
 
 use crate::layout;
+use crate::modules_url;
 use crate::root::Root;
 use anyhow::{Context, Result};
 use std::os::unix::fs::symlink;
@@ -12,6 +13,8 @@ const UNITS: [&str; 3] =
 
 /// Where modules were exported.
 const MODULES_UNIT: &str = "lifeboat-agent-modules.service";
+/// Only where a tarball of modules is asked for.
+const FETCHING: &str = "lifeboat-agent-modules-fetch.service";
 
 const UNIT_FOLDER: &str = "/usr/lib/systemd/system";
 
@@ -19,6 +22,10 @@ const UNIT_FOLDER: &str = "/usr/lib/systemd/system";
 pub(crate) fn generate(directory: &Path, root: &Root) -> Result<()> {
     if root.holds(layout::MODULES)? {
         link(directory, "sysinit.target.wants", MODULES_UNIT)?;
+    }
+    if modules_url::is_asked_for(root) {
+        link(directory, "multi-user.target.wants", FETCHING)?;
+        link(directory, &format!("{FETCHING}.wants"), "network-online.target")?;
     }
     let seed = root.holds(layout::HAND_OFF)?;
     if !seed && !root.holds(layout::INSTANCE)? {
@@ -51,11 +58,16 @@ mod tests {
     use super::*;
 
     fn links(files: &[&str]) -> Vec<String> {
+        links_with(files, "")
+    }
+
+    fn links_with(files: &[&str], command_line: &str) -> Vec<String> {
         let (root_directory, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let root = Root::open(root_directory.path()).unwrap();
         for file in files {
             root.write(file, b"", 0o600).unwrap();
         }
+        root.write("proc/cmdline", command_line.as_bytes(), 0o600).unwrap();
         generate(out.path(), &root).unwrap();
         let mut found = Vec::new();
         for wants in std::fs::read_dir(out.path()).unwrap() {
@@ -86,13 +98,19 @@ mod tests {
     }
 
     #[test]
+    fn a_url_for_modules_brings_its_unit_and_the_network_alone() {
+        assert_eq!(links_with(&[], "ro lifeboat.modules-url=x"), [FETCHING, "network-online.target"]);
+        assert_eq!(links_with(&[], "ro lifeboat.modules-url=x lifeboat=off"), [""; 0]);
+    }
+
+    #[test]
     fn without_either_nothing_is_started() {
         assert_eq!(links(&["run/lifeboat/rescue"]), [""; 0]);
     }
 
     #[test]
     fn each_unit_is_in_the_tree() {
-        for unit in UNITS.iter().chain([&MODULES_UNIT]) {
+        for unit in UNITS.into_iter().chain([MODULES_UNIT, FETCHING]) {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd").join(unit);
             assert!(path.try_exists().unwrap(), "{unit}");
         }

@@ -60,8 +60,14 @@ const CHECKS: &[Need] = &[
         there: There::Program("busybox"),
     },
     Need { package: "strace", why: "makes system calls fail in tests", there: There::Program("strace") },
+    Need { package: "kmod", why: "makes the index of fetched modules", there: There::Program("depmod") },
+    Need {
+        package: "openssh-client",
+        why: "makes and checks signatures",
+        there: There::Program("ssh-keygen"),
+    },
     Need { package: "lintian", why: "checks the packages", there: There::Program("lintian") },
-    Need { package: "zstd", why: "packs modules for tests", there: There::Program("zstd") },
+    Need { package: "zstd", why: "packs modules and archives for tests", there: There::Program("zstd") },
 ];
 
 const GUESTS: &[Need] = &[

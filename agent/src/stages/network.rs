@@ -1,7 +1,7 @@
 //! With the network: the seed is fetched and kept, and what must be there before logins is done.
 
 use super::{kept_config, run_handlers};
-use crate::fetch::Client;
+use crate::fetch::{Client, Over};
 use crate::handlers::Stage;
 use crate::instance::{Instance, NO_ID};
 use crate::layout;
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// Fetches, keeps and carries out. The name of the source, for `status`.
 pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Result<Option<String>> {
-    let client = Client::new(budget);
+    let client = Client::new(budget, Over::Either, root)?;
     let found = sources::find(root, &client, report);
     let kept = Instance::current(root)?;
     let (instance, meta_data, source) = match (found, kept) {

@@ -54,6 +54,15 @@ impl Machine {
             .unwrap_or_default()
     }
 
+    /// The names in a directory, sorted; none when it is not there.
+    pub(crate) fn list(&self, path: &str) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.path(path)) else { return Vec::new() };
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
     /// A path's mode; 0 when it is not there.
     pub(crate) fn mode(&self, path: &str) -> u32 {
         fs::symlink_metadata(self.path(path)).map_or(0, |data| data.permissions().mode() & 0o7777)

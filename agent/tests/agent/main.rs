@@ -8,5 +8,7 @@ mod commands;
 mod fetching;
 mod machine;
 mod modules;
+mod modules_url;
 mod rescue;
 mod server;
+mod tarball;

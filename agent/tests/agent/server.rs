@@ -1,6 +1,10 @@
 //! A web server as small and as ill-behaved as a test wants it.
 
-use std::io::{BufRead, BufReader, Write};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -21,6 +25,7 @@ pub(crate) enum Reply {
 
 /// Runs until the test process ends.
 pub(crate) struct Server {
+    scheme: &'static str,
     address: String,
     asked: Arc<Mutex<Vec<String>>>,
 }
@@ -28,6 +33,25 @@ pub(crate) struct Server {
 impl Server {
     /// Answers a path, asked for the n-th time (from 1).
     pub(crate) fn new(answer: impl Fn(&str, usize) -> Reply + Send + 'static) -> Self {
+        Self::run("http", answer, |stream| stream)
+    }
+
+    /// The same over https.
+    pub(crate) fn over_https(
+        authority: &Authority,
+        answer: impl Fn(&str, usize) -> Reply + Send + 'static,
+    ) -> Self {
+        let config = authority.server();
+        Self::run("https", answer, move |stream| {
+            StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream)
+        })
+    }
+
+    fn run<S: Read + Write>(
+        scheme: &'static str,
+        answer: impl Fn(&str, usize) -> Reply + Send + 'static,
+        wrap: impl Fn(TcpStream) -> S + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -35,17 +59,18 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { continue };
-                let Some(path) = request(&stream) else { continue };
+                let mut stream = wrap(stream);
+                let Some(path) = request(&mut stream) else { continue };
                 let count = {
                     let mut log = log.lock().unwrap();
                     log.push(path.clone());
                     log.iter().filter(|asked| **asked == path).count()
                 };
                 // A client that hangs up early is part of the tests.
-                let _gone = reply(stream, &answer(&path, count)).is_err();
+                let _gone = reply(&mut stream, &answer(&path, count)).is_err();
             }
         });
-        Self { address, asked }
+        Self { scheme, address, asked }
     }
 
     /// Serves fixed user-data and meta-data.
@@ -59,7 +84,7 @@ impl Server {
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     /// The hand-off that names this server.
@@ -73,14 +98,45 @@ impl Server {
     }
 }
 
-fn request(stream: &TcpStream) -> Option<String> {
+/// A certificate authority of a test's own.
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// What /etc/ssl/certs/ca-certificates.crt has to hold.
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    fn server(&self) -> Arc<ServerConfig> {
+        let key = KeyPair::generate().unwrap();
+        let parameters = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let certificate = parameters.signed_by(&key, &self.0).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            );
+        Arc::new(config.unwrap())
+    }
+}
+
+fn request(stream: &mut impl Read) -> Option<String> {
     let mut lines = BufReader::new(stream).lines();
     let first = lines.next()?.ok()?;
     while !lines.next()?.ok()?.is_empty() {}
     Some(first.split(' ').nth(1)?.to_owned())
 }
 
-fn reply(mut stream: TcpStream, reply: &Reply) -> std::io::Result<()> {
+fn reply(stream: &mut impl Write, reply: &Reply) -> std::io::Result<()> {
     let head = |status: u16, more: String| format!("HTTP/1.1 {status} x\r\nConnection: close\r\n{more}\r\n");
     let length = |length: u64| format!("Content-Length: {length}\r\n");
     match reply {
