@@ -144,6 +144,21 @@ impl Guests {
         tiny.image(self, folder)
     }
 
+    /// Packs the external kernel's whole tree into a tarball named after its release: the tarball's SHA-256.
+    pub fn pack_modules(&self, folder: &Path) -> Result<String> {
+        let release = self.external_release()?;
+        let path = folder.join(format!("{release}.tar.gz"));
+        run::program("tar")
+            .args([&format!("--transform=s,^modules,lib/modules/{release},"), "-czf"])
+            .arg(&path)
+            .arg("-C")
+            .args([self.base.join("external"), PathBuf::from("modules")])
+            .run()?;
+        let said = run::program("sha256sum").arg(&path).run()?;
+        let digest = said.split(' ').next();
+        digest.map(str::to_owned).with_context(|| format!("read the digest of {}", path.display()))
+    }
+
     fn busybox(&self) -> PathBuf {
         self.base.join("busybox")
     }

@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 
 const TREES: &str = "lib/modules";
 
+/// What lifeboat writes when it has mounted something there.
+const EXPORT: &str = "run/lifeboat/modules";
+
 /// What names begin with that are ours, and not yet anyone else's.
 const TEMPORARY: &str = ".lifeboat-new-";
 
@@ -32,21 +35,21 @@ pub(crate) struct Place {
     path: PathBuf,
 }
 
-/// The directory on the disk, below all that is mounted over it: its parent alone, without what is mounted in
-/// it, is mounted nowhere. Only root may do that; on another's scratch root nothing is covered.
+/// The directory on the disk, also below what lifeboat mounted over it in the initramfs.
 fn real(root: &Root) -> Result<OwnedFd> {
     root.make_directory(TREES)?;
+    if !root.holds(EXPORT)? {
+        return root.open_directory(TREES);
+    }
+    // A mount of its parent alone, without what is mounted in it, that is visible nowhere.
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let below = || -> rustix::io::Result<OwnedFd> {
-        let lib = root.open_directory("lib").map_err(|_| Errno::NOENT)?;
+    let below = || -> Result<OwnedFd> {
+        let lib = root.open_directory("lib")?;
         let clone = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
         let lib = open_tree(&lib, "", clone | OpenTreeFlags::AT_EMPTY_PATH)?;
-        openat(&lib, "modules", flags, Mode::empty())
+        Ok(openat(&lib, "modules", flags, Mode::empty())?)
     };
-    match below() {
-        Ok(fd) => Ok(fd),
-        Err(_) => root.open_directory(TREES),
-    }
+    below().with_context(|| format!("open {} below what is mounted there", root.show(TREES)))
 }
 
 impl Place {

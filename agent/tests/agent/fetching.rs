@@ -1,7 +1,7 @@
 //! What the agent makes of servers, good and bad.
 
 use crate::machine::Machine;
-use crate::server::{Reply, Server};
+use crate::server::{Authority, Reply, Server};
 use std::net::TcpListener;
 
 const SCRIPT: &str = "#!/bin/sh\necho hello\n";
@@ -135,6 +135,22 @@ fn a_directory_serves_as_well() {
     }
     let machine = Machine::with_seed("SOURCE=nocloud\nSEED_FROM=/srv/none\n");
     assert_eq!(machine.agent(&["network"]).0, 1);
+}
+
+#[test]
+fn a_seed_over_https_is_fetched_from_a_server_that_the_machine_trusts() {
+    let authority = Authority::new();
+    let server = Server::over_https(&authority, |path, _| match path {
+        "/user-data" => Reply::Ok(SCRIPT.into()),
+        "/meta-data" => Reply::Ok(META.into()),
+        _ => Reply::Status(404),
+    });
+    let machine = Machine::with_seed(&server.hand_off());
+    let (code, said) = machine.agent(&["network", "--budget", "1"]);
+    assert_eq!((code, machine.read(KEPT).as_str()), (1, ""), "{said}");
+    machine.write("etc/ssl/certs/ca-certificates.crt", authority.pem());
+    let (code, said) = machine.agent(&["network", "--budget", "1"]);
+    assert_eq!((code, machine.read(KEPT).as_str()), (0, SCRIPT), "{said}");
 }
 
 #[test]

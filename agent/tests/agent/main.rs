@@ -8,6 +8,7 @@ mod commands;
 mod fetching;
 mod machine;
 mod modules;
+mod modules_proof;
 mod modules_url;
 mod rescue;
 mod server;
