@@ -48,15 +48,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Place,
     },
-    /// The running kernel's modules, where lifeboat exported them; for units and kernel packages
+    /// The running kernel's modules, from the initramfs or the network; for units and kernel packages
     #[command(subcommand)]
     Modules(ModulesCommand),
     /// In a system that was booted from a rescue volume (exit status 3 in any other)
     #[command(subcommand)]
     Rescue(RescueCommand),
-    /// The running kernel's modules
-    #[command(subcommand)]
-    Modules(ModulesCommand),
     /// Called by systemd: have the units started where there is a seed or a kept instance
     #[command(hide = true)]
     Generator {

@@ -2,7 +2,7 @@
 //! machine without a seed does not even wait for its network.
 
 use crate::layout;
-use crate::modules_url;
+use crate::modules::fetch;
 use crate::root::Root;
 use anyhow::{Context, Result};
 use std::os::unix::fs::symlink;
@@ -23,7 +23,7 @@ pub(crate) fn generate(directory: &Path, root: &Root) -> Result<()> {
     if root.holds(layout::MODULES)? {
         link(directory, "sysinit.target.wants", MODULES_UNIT)?;
     }
-    if modules_url::is_asked_for(root) {
+    if fetch::is_asked_for(root) {
         link(directory, "multi-user.target.wants", FETCHING)?;
         link(directory, &format!("{FETCHING}.wants"), "network-online.target")?;
     }

@@ -12,7 +12,6 @@ mod instance;
 mod layout;
 mod meta_data;
 mod modules;
-mod modules_url;
 mod plan;
 mod record;
 mod report;
@@ -26,7 +25,7 @@ mod user_data;
 mod yaml;
 
 use anyhow::Result;
-use args::{Arguments, BAD_USAGE, Command, ModulesCommand};
+use args::{Arguments, BAD_USAGE, Command};
 use clap::Parser;
 use report::Report;
 use root::Root;
@@ -76,10 +75,7 @@ fn run(command: Command, report: &mut Report) -> Result<ExitCode> {
             report::print(&dry_run::plan(file.as_deref(), &Root::open(&place.root)?)?);
         }
         Command::Process { seed, place } => stages::process(&seed, &Root::open(&place.root)?, report)?,
-        Command::Modules(ModulesCommand::Fetch { place, budget }) => {
-            modules_url::fetch(Duration::from_secs(budget), &Root::open(&place.root)?, report)?;
-        }
-        Command::Modules(command) => return modules::run(&command, report),
+        Command::Modules(command) => modules::run(&command, report)?,
         Command::Rescue(command) => return rescue::run(command, report),
         Command::Generator { directories, place } => {
             if let Some(directory) = directories.first() {

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+/// Mounted, not copied: a copy is busy while another test's child still has it open for writing.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_lifeboat");
+
 /// What stands in for an initramfs while a test runs.
 pub(crate) struct Scratch {
     directory: tempfile::TempDir,
@@ -61,8 +64,7 @@ impl Scratch {
         for link in ["lib64", "bin", "lib/x86_64-linux-gnu"] {
             symlink(format!("/usr/{link}"), scratch.path(link)).unwrap();
         }
-        fs::copy(env!("CARGO_BIN_EXE_lifeboat"), scratch.path("lifeboat")).unwrap();
-        scratch.file("root/sbin/init", "")
+        scratch.file("lifeboat", "").file("root/sbin/init", "")
     }
 
     pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
@@ -121,11 +123,12 @@ impl Scratch {
             r#"set -e; cd "$1"
             mount --rbind /proc proc; mount --bind cmdline proc/cmdline
             mount --bind /usr usr; mount -t tmpfs run run; mount --bind root root
+            mount --bind '{PROGRAM}' lifeboat
             {}
             set +e
             chroot . {} /lifeboat {arguments} >said 2>&1; echo $? >status
             chroot . /bin/sh -c "$2" >seen 2>&1
-            umount --lazy --recursive proc usr run root"#,
+            umount --lazy --recursive proc usr run root lifeboat"#,
             self.before, self.through
         );
         let output = Command::new("unshare")

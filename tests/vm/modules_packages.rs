@@ -72,7 +72,10 @@ fn running() -> Result<()> {
     let mut vm = boot(machine()?)?;
     vm.read(&format!("make-kernel-package {release} hooks"))?;
     let said = vm.read(&format!("dpkg -i /root/{release}.deb 2>&1"))?;
-    must_hold(&said, &["is at /run/lifeboat/aside until the package is done", "a fresh install"])?;
+    must_hold(
+        &said,
+        &["is at /run/lifeboat/aside until `lifeboat-agent modules settle`", "a fresh install"],
+    )?;
     must_hold(&said, &[&format!("the disk's /usr/lib/modules/{release} is used from now on")])?;
     let mounts = vm.read("cat /proc/mounts")?;
     ensure!(!mounts.contains("lib/modules") && !mounts.contains("aside"), "still mounted:\n{mounts}");

@@ -2,6 +2,7 @@
 
 use super::facts::parent;
 use crate::rescue::mounts::Access;
+use crate::root::Root;
 use anyhow::{Context, Result};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags, fstatvfs, openat2};
 use rustix::io::Errno;
@@ -9,6 +10,9 @@ use rustix::mount::{OpenTreeFlags, open_tree};
 use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+
+/// Where they are in a root.
+const MODULES: &str = "lib/modules";
 
 /// As many files of a tree are looked at as the boot program looks at.
 const SAMPLES: usize = 16;
@@ -36,16 +40,24 @@ impl Disk {
         Ok(disk)
     }
 
-    /// A path to the trees that is good for as long as this value; `None` while the disk has no such directory.
+    /// A root's directory as anyone sees it.
+    pub(crate) fn visible(root: &Root) -> Result<Self> {
+        root.make_directory(MODULES)?;
+        let (above, below) = MODULES.split_once('/').context("one name above the trees")?;
+        let modules = root.open_directory(MODULES)?;
+        Ok(Self { above: root.open_directory(above)?, below: below.into(), modules: Some(modules) })
+    }
+
+    /// A path to the trees that is good for as long as this value, also in programs that are started; `None` while the disk has no such directory.
     pub(crate) fn modules(&self) -> Option<PathBuf> {
-        self.modules.as_ref().map(|fd| PathBuf::from(format!("/proc/self/fd/{}", fd.as_raw_fd())))
+        self.modules.as_ref().map(path)
     }
 
     /// The same; makes the directory.
     pub(crate) fn make_modules(&mut self) -> Result<PathBuf> {
         if self.modules.is_none() {
-            let path = PathBuf::from(format!("/proc/self/fd/{}", self.above.as_raw_fd())).join(&self.below);
-            fs::create_dir_all(path).context("make the disk's directory of modules")?;
+            fs::create_dir_all(path(&self.above).join(&self.below))
+                .context("make the disk's directory of modules")?;
             self.modules = self.enter()?;
         }
         self.modules().context("the disk's directory of modules has gone")
@@ -71,6 +83,10 @@ impl Disk {
             Err(error) => Err(error),
         }
     }
+}
+
+fn path(fd: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), fd.as_raw_fd()))
 }
 
 /// Whether a tree is complete enough to be used: what its `modules.dep` names, looked at evenly, is there.

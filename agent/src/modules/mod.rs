@@ -1,10 +1,11 @@
-//! `modules`: the running kernel's modules, which lifeboat exported from the initramfs, and the kernel packages
-//! that are installed and removed while they are there.
+//! `modules`: the running kernel's modules, which lifeboat exported from the initramfs or which are on the network,
+//! and the kernel packages that are installed and removed while exported ones are there.
 
 mod apply;
 mod carry;
 mod disk;
 mod facts;
+pub(crate) mod fetch;
 mod plan;
 
 use crate::args::ModulesCommand;
@@ -12,44 +13,83 @@ use crate::layout;
 use crate::report::Report;
 use crate::root::Root;
 use anyhow::{Context, Result};
+use disk::Disk;
 use facts::{Facts, Tree};
 use plan::Plan;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
-use std::process::ExitCode;
+use std::time::Duration;
 
 /// Carries a command out.
-pub(crate) fn run(command: &ModulesCommand, report: &mut Report) -> Result<ExitCode> {
+pub(crate) fn run(command: &ModulesCommand, report: &mut Report) -> Result<()> {
     let root = Root::open(&command.place().root)?;
-    let Some(text) = root.read_text(layout::MODULES)? else {
-        // Also said to no one: each kernel package calls this, on machines that never export as well.
-        return Ok(ExitCode::SUCCESS);
-    };
-    if !root.is_live() {
-        report.info("not on this root: mounts are those of the running system");
-        return Ok(ExitCode::SUCCESS);
-    }
-    // The unit at boot and a dpkg trigger may come at the same time.
-    let lock = File::open(root.show(layout::MODULES)).context("open the lock")?;
-    flock(&lock, FlockOperation::LockExclusive).context("wait for another `lifeboat-agent modules`")?;
-    let mut facts = Facts::gather(&text, &root)?;
-    apply::tidy(&facts);
     match command {
-        ModulesCommand::Settle(_) => settle(&facts, report)?,
-        ModulesCommand::Aside { version, .. } => {
-            if facts.tree == Tree::Covered {
-                // Whatever kernel it is: what dpkg unpacks now is to reach the disk.
-                settle(&facts, report)?;
-                facts = Facts::gather(&text, &root)?;
-            }
-            carry_out(plan::aside(&facts, version), &facts, report)?;
-        }
+        ModulesCommand::Settle(_) => settle(&root, report),
+        ModulesCommand::Aside { version, .. } => aside(version, &root, report),
+        ModulesCommand::Fetch { budget, .. } => fetch::fetch(Duration::from_secs(*budget), &root, report),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-fn settle(facts: &Facts, report: &mut Report) -> Result<()> {
-    carry_out(plan::settle(facts), facts, report)
+/// Brings the disk's directory back into use, and the export to where it belongs.
+fn settle(root: &Root, report: &mut Report) -> Result<()> {
+    let Some(export) = Export::find(root)? else { return Ok(()) };
+    let _lock = export.lock()?;
+    let facts = export.facts()?;
+    apply::tidy(&facts);
+    carry_out(plan::settle(&facts), &facts, report)
+}
+
+/// Has the export of a release make way for what is about to be done to the disk's tree, until `settle`.
+fn aside(release: &str, root: &Root, report: &mut Report) -> Result<()> {
+    let Some(export) = Export::find(root)? else { return Ok(()) };
+    let _lock = export.lock()?;
+    let mut facts = export.facts()?;
+    apply::tidy(&facts);
+    if facts.tree == Tree::Covered {
+        // Whatever kernel it is: what is written now is to reach the disk.
+        carry_out(plan::settle(&facts), &facts, report)?;
+        facts = export.facts()?;
+    }
+    carry_out(plan::aside(&facts, release), &facts, report)
+}
+
+/// The disk that holds the trees, without what lifeboat mounted there.
+fn disk(root: &Root) -> Result<Disk> {
+    match Export::find(root)? {
+        Some(export) => {
+            let facts = export.facts()?;
+            Disk::open(facts.cover.as_deref(), &facts.place)
+        }
+        None => Disk::visible(root),
+    }
+}
+
+/// What lifeboat exported in this boot.
+struct Export<'a> {
+    state: String,
+    root: &'a Root,
+}
+
+impl<'a> Export<'a> {
+    /// `None` where there is none: each kernel package asks, on machines that never export as well; and on a root
+    /// that is not the running system's, for mounts are.
+    fn find(root: &'a Root) -> Result<Option<Self>> {
+        if !root.is_live() {
+            return Ok(None);
+        }
+        Ok(root.read_text(layout::MODULES)?.map(|state| Self { state, root }))
+    }
+
+    /// The unit at boot and a dpkg trigger may come at the same time.
+    fn lock(&self) -> Result<File> {
+        let lock = File::open(self.root.show(layout::MODULES)).context("open the lock")?;
+        flock(&lock, FlockOperation::LockExclusive).context("wait for another `lifeboat-agent modules`")?;
+        Ok(lock)
+    }
+
+    fn facts(&self) -> Result<Facts> {
+        Facts::gather(&self.state, self.root)
+    }
 }
 
 fn carry_out(plan: Plan, facts: &Facts, report: &mut Report) -> Result<()> {

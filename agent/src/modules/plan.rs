@@ -127,7 +127,7 @@ impl fmt::Display for Steps {
                 Ok(())
             }
             Self::StepAside { tree, .. } => {
-                write!(out, "the exported {tree} is at {ASIDE} until the package is done")
+                write!(out, "the exported {tree} is at {ASIDE} until `lifeboat-agent modules settle`")
             }
             Self::ComeBack { tree } => write!(out, "the exported {tree} is back: the disk has no usable one"),
             Self::Yield { tree } => write!(out, "the disk's {tree} is used from now on"),

@@ -279,35 +279,3 @@ fn an_unusable_tree_makes_room_and_is_kept() {
     assert_eq!(machine.read("lib/modules/6.1.0-test.lifeboat-moved/kernel/mine.ko"), "mine");
     assert_eq!(machine.mode(&format!("{TREE}/kernel/mine.ko")), 0);
 }
-
-/// Calls the agent where a file system with `marker` in it is mounted over the modules: what is then said.
-fn fetch_below_a_mount(export: &str) -> (String, Machine) {
-    let content = tar(&good());
-    let server = serve(content.clone());
-    let url = server.url("/{release}.tar");
-    let machine = machine(&format!("lifeboat.modules-url={url}#sha256={}", sha256(&content)));
-    machine.make("lib/modules");
-    machine.write(export, "RELEASE=6.1.0-test\n");
-    let script = "mount -t tmpfs none \"$1/lib/modules\" && touch \"$1/lib/modules/marker\" &&
-                  \"$0\" modules fetch --root \"$1\" 2>&1 && ls \"$1/lib/modules\"";
-    let output = Command::new("unshare")
-        .args(["-Urm", "sh", "-c", script, env!("CARGO_BIN_EXE_lifeboat-agent")])
-        .arg(machine.path(""))
-        .output()
-        .unwrap();
-    (String::from_utf8_lossy(&output.stdout).into_owned(), machine)
-}
-
-#[test]
-fn below_an_export_the_tree_goes_onto_the_disk() {
-    let (said, machine) = fetch_below_a_mount("run/lifeboat/modules");
-    must_be_there(&machine, &said);
-    assert!(said.ends_with("\nmarker\n"), "what is mounted has changed: {said}");
-}
-
-#[test]
-fn on_a_file_system_of_its_owners_the_tree_goes_there() {
-    let (said, machine) = fetch_below_a_mount("run/lifeboat/rescue");
-    assert!(said.ends_with("\n6.1.0-test\nmarker\n"), "{said}");
-    assert!(machine.list("lib/modules").is_empty(), "{said}");
-}

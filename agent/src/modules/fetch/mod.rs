@@ -9,6 +9,7 @@ mod unpack;
 
 use crate::apply;
 use crate::fetch::{Client, Saved, shown};
+use crate::modules::disk::usable;
 use crate::report::Report;
 use crate::root::Root;
 use anyhow::{Context, Result, bail};
@@ -32,8 +33,8 @@ pub(crate) fn is_asked_for(root: &Root) -> bool {
 }
 
 /// Fetches the modules of the running kernel, where they are asked for and not there.
-pub(crate) fn fetch(budget: Duration, root: &Root, report: &Report) -> Result<()> {
-    let work = || -> Result<()> {
+pub(crate) fn fetch(budget: Duration, root: &Root, report: &mut Report) -> Result<()> {
+    let mut work = || -> Result<()> {
         let Some(setting) = settings::read(root)? else {
             report.info("modules: nothing is to be fetched: neither lifeboat.modules-url= nor the configuration says so");
             return Ok(());
@@ -61,7 +62,7 @@ fn put_together(
     release: &str,
     place: &Place,
     root: &Root,
-    report: &Report,
+    report: &mut Report,
 ) -> Result<()> {
     let proof = check.proof(url, client, root)?;
     let scratch = place.scratch(release)?;
@@ -82,10 +83,10 @@ fn put_together(
         .and_then(|source| unpack::unpack(source, release, &fd, limit))
         .with_context(|| shown(url))?;
     index(&scratch, release)?;
-    if !place::is_usable(&tree)? {
+    if !usable(&tree)? {
         bail!("{}: it holds no modules that depmod knows", shown(url));
     }
-    place.publish(&tree, release, root)?;
+    place.publish(&tree, release, root, report)?;
     report.info(&format!(
         "modules: {} files ({} bytes) are there for {release}",
         unpacked.files, unpacked.bytes

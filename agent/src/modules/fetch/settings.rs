@@ -1,8 +1,8 @@
 //! Where the tarball is: `lifeboat.modules-url=` on the kernel command line, else the agent's configuration.
 
 use crate::root::Root;
-use crate::state::State;
 use anyhow::{Result, bail};
+use lifeboat_environment_file::lookup;
 
 const COMMAND_LINE: &str = "proc/cmdline";
 const CONFIGURATION: &str = "etc/default/lifeboat-agent";
@@ -40,12 +40,11 @@ fn parse(line: &str, configuration: &str) -> Result<Option<Setting>> {
     if SWITCHES.iter().any(|name| value(name).as_deref() == Some("off")) {
         return Ok(None);
     }
-    let state = State::parse(configuration);
     let (url, beside) = match value(PARAMETER) {
         Some(url) => (url, None),
         None => (
-            state.get("LIFEBOAT_MODULES_URL").unwrap_or_default(),
-            state.get("LIFEBOAT_MODULES_SHA256").filter(|digest| !digest.is_empty()),
+            lookup(configuration, "LIFEBOAT_MODULES_URL").unwrap_or_default(),
+            lookup(configuration, "LIFEBOAT_MODULES_SHA256").filter(|digest| !digest.is_empty()),
         ),
     };
     if url.is_empty() {
