@@ -82,6 +82,8 @@ pub enum Benchmark {
     Boot,
     /// The scan for a rescue volume, beside that of cloud-initramfs-rescuevol
     Rescue,
+    /// The export of the modules, beside the specification's recipe
+    Modules,
 }
 
 /// What `cargo vm soak` is told.

@@ -1,6 +1,8 @@
 //! `cargo vm bench`: what lifeboat costs, read from the kernel's own clock and counters.
 
 mod boot;
+mod figures;
+mod modules;
 mod rescue;
 
 use std::process::ExitCode;
@@ -18,6 +20,7 @@ type Entry = (Benchmark, &'static str, fn(&Guests) -> Result<String>);
 const BENCHMARKS: &[Entry] = &[
     (Benchmark::Boot, "a boot with and without lifeboat", boot::table),
     (Benchmark::Rescue, "the scan for a rescue volume where there is none, and its peer's", rescue::table),
+    (Benchmark::Modules, "the export of the modules, and the specification's recipe", modules::table),
 ];
 
 /// Runs the named ones, or all, and shows their tables.

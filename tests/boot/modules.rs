@@ -138,7 +138,9 @@ fn a_module_that_cannot_be_read_leaves_the_root_as_it_was() {
         .before(&format!("mount --bind /proc/$$/mem {bad}"))
         .run(
             "modules",
-            &format!("{MOUNTS}; grep /run/lifeboat /proc/self/mountinfo; ls -A /run/lifeboat /root/lib/modules"),
+            &format!(
+                "{MOUNTS}; grep /run/lifeboat /proc/self/mountinfo; ls -A /run/lifeboat /root/lib/modules"
+            ),
         );
     assert_eq!(ran.status, 1);
     assert!(ran.said.contains(&bad) && ran.said.contains("Input/output error"), "{}", ran.said);

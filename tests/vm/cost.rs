@@ -3,7 +3,8 @@
 
 use anyhow::{Context, Result, ensure};
 use lifeboat_qemu::guest::RunInit;
-use lifeboat_qemu::scan::{LIMIT, Scan, Scanner, three_partitions};
+use lifeboat_qemu::measured::Measured;
+use lifeboat_qemu::scan::{LIMIT, Scanner, three_partitions};
 use lifeboat_qemu::vm::{Machine, Vm};
 
 use crate::Test;
@@ -38,7 +39,7 @@ fn switched_off() -> Result<()> {
     Ok(())
 }
 
-fn scan_of_partitions(parameter: &str) -> Result<Scan> {
+fn scan_of_partitions(parameter: &str) -> Result<Measured> {
     let mut vm = measured()?.disk(three_partitions(root())).parameter(parameter).boot()?;
     vm.wait_for_login("own")?;
     scan(&mut vm)
@@ -48,11 +49,11 @@ fn measured() -> Result<Machine> {
     Ok(machine()?.platform(&Scanner::Lifeboat.platform(&guests()?, RunInit::Klibc)?))
 }
 
-fn scan(vm: &mut Vm) -> Result<Scan> {
-    Scan::of(vm).context("measure the scan")
+fn scan(vm: &mut Vm) -> Result<Measured> {
+    Measured::of(vm).context("measure the scan")
 }
 
-fn must_be_frugal(scan: &Scan) -> Result<()> {
+fn must_be_frugal(scan: &Measured) -> Result<()> {
     for (disk, bytes) in &scan.read {
         ensure!((LEAST..=LIMIT).contains(bytes), "{bytes} bytes of {disk} were read");
     }

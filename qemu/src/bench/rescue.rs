@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 
+use super::figures::{figure, name, ratio, spread};
 use crate::guest::{Guests, RunInit, Tiny};
+use crate::measured::Measured;
 use crate::phase;
-use crate::scan::{LIMIT, Scan, Scanner, three_partitions};
+use crate::scan::{LIMIT, Scanner, three_partitions};
 use crate::vm::{Clock, Machine};
 
 /// How many boots of each.
@@ -22,7 +24,7 @@ const SCANNERS: [Scanner; 3] = [Scanner::Lifeboat, Scanner::Rescuevol, Scanner::
 struct Measure {
     name: &'static str,
     unit: &'static str,
-    of: fn(&Scan) -> u64,
+    of: fn(&Measured) -> u64,
 }
 
 /// Under the clock of instructions the elapsed time is worth nothing: it leaps while a disk is waited for.
@@ -48,7 +50,8 @@ pub(super) fn table(guests: &Guests) -> Result<String> {
             for measure in measures(clock) {
                 let mut medians = Vec::new();
                 for (scanner, scans) in SCANNERS.into_iter().zip(&scans) {
-                    let (median, least, most) = spread(scans, measure.of).context("boot at least once")?;
+                    let [median, least, most] =
+                        spread(scans.iter().map(measure.of)).context("boot at least once")?;
                     let read =
                         scans.iter().flat_map(|scan| scan.read.values()).max().context("read a disk")?;
                     medians.push(median);
@@ -83,7 +86,12 @@ pub(super) fn table(guests: &Guests) -> Result<String> {
 }
 
 /// What each scanner's boots took, in turn: what else the host does falls on both.
-fn scans(guests: &Guests, clock: Clock, tools: RunInit, boots: usize) -> Result<[Vec<Scan>; SCANNERS.len()]> {
+fn scans(
+    guests: &Guests,
+    clock: Clock,
+    tools: RunInit,
+    boots: usize,
+) -> Result<[Vec<Measured>; SCANNERS.len()]> {
     let mut scans = SCANNERS.map(|_| Vec::new());
     for boot in 1..=boots {
         for (scanner, scans) in SCANNERS.into_iter().zip(&mut scans) {
@@ -93,48 +101,8 @@ fn scans(guests: &Guests, clock: Clock, tools: RunInit, boots: usize) -> Result<
                 Machine::new(guests).platform(&scanner.platform(guests, tools)?).clock(clock).disk(disk);
             let mut vm = machine.boot()?;
             vm.wait_for_login("own")?;
-            scans.push(Scan::of(&mut vm)?);
+            scans.push(Measured::of(&mut vm)?);
         }
     }
     Ok(scans)
-}
-
-fn name(what: impl std::fmt::Debug) -> String {
-    format!("{what:?}").to_lowercase()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "it is shown with one digit")]
-fn ratio(peer: u64, own: u64) -> f64 {
-    peer as f64 / own.max(1) as f64
-}
-
-/// Median, least and most.
-fn spread(scans: &[Scan], of: fn(&Scan) -> u64) -> Option<(u64, u64, u64)> {
-    let mut figures: Vec<_> = scans.iter().map(of).collect();
-    figures.sort_unstable();
-    Some((*figures.get(figures.len() / 2)?, *figures.first()?, *figures.last()?))
-}
-
-/// From thousandths of the unit: a microsecond of the clock of instructions is a thousand of them.
-fn figure(thousandths: u64, unit: &str) -> String {
-    format!("{}.{:01} {unit}", thousandths / 1000, thousandths % 1000 / 100)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeMap;
-
-    #[test]
-    fn the_middle_one_of_several_is_the_median() {
-        let scans = [5, 900, 7].map(|micros| Scan { micros, cpu: 1, read: BTreeMap::new() });
-        assert_eq!(spread(&scans, |scan| scan.micros), Some((7, 5, 900)));
-        assert_eq!(spread(&[], |scan| scan.cpu), None);
-    }
-
-    #[test]
-    fn a_figure_has_its_unit() {
-        assert_eq!(figure(12_345, "ms"), "12.3 ms");
-        assert_eq!(figure(99, "M"), "0.0 M");
-    }
 }

@@ -1,0 +1,84 @@
+//! The export of modules, by lifeboat and by the specification's own recipe.
+
+use crate::guest::{Platform, RunInit};
+use crate::measured;
+
+/// The recipe of `EC2UpgradesSpec`, "Keep modules in filesystem in sync with booted kernel", step by step.
+const RECIPE: &str = r#"#!/bin/sh
+mkdir /modules
+mount -t tmpfs none /modules
+for tree in "$rootmnt"/lib/modules/*; do
+    mkdir "/modules/${tree##*/}"
+    mount -o bind "$tree" "/modules/${tree##*/}"
+done
+release=$(uname -r)
+[ ! -e "/modules/$release" ] || mv "/modules/$release" "/modules/$release.ec2-init-moved"
+cp -a "/lib/modules/$release" /modules/
+mount -o move /modules "$rootmnt/lib/modules"
+echo "recipe: exported" >/dev/kmsg
+"#;
+
+/// Lifeboat's journey alone.
+const JOURNEY: &str = "#!/bin/sh\nexec /usr/sbin/lifeboat modules\n";
+
+/// Has an answer for dpkg, which finds settings that it did not bring.
+const KEEP_SETTINGS: &str = "echo force-confold >/etc/dpkg/dpkg.cfg.d/test";
+
+/// Who exports, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exporter {
+    /// The specification's recipe, in the shell.
+    Recipe,
+    /// Lifeboat, without a copy.
+    Bind,
+    /// Lifeboat, with one.
+    Copy,
+    /// Lifeboat, where the root has the modules.
+    Nothing,
+}
+
+/// The initramfs's modules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// What initramfs-tools puts in.
+    Most,
+    /// All of the kernel's.
+    All,
+}
+
+impl Exporter {
+    /// An initramfs with marks around this one's export, otherwise the same for all. Busybox's tools: klibc has no
+    /// `cp`.
+    #[must_use]
+    pub fn platform(self, content: Content) -> Platform {
+        let script = if self == Self::Recipe { RECIPE } else { JOURNEY };
+        let include = format!("{content:?}").to_lowercase();
+        Platform::new("bookworm")
+            .run_init(RunInit::Busybox)
+            .script(KEEP_SETTINGS)
+            .script(&format!("echo LIFEBOAT_INCLUDE={include} >/etc/default/lifeboat"))
+            .hook("test-measured", &measured::hook(&["init-bottom/lifeboat"]))
+            .hook("test-measured-export", &measured::replaced_by(script))
+    }
+
+    /// What the kernel command line says.
+    #[must_use]
+    pub fn parameter(self) -> &'static str {
+        match self {
+            Self::Bind => "lifeboat.modules=bind",
+            Self::Copy => "lifeboat.modules=copy",
+            Self::Recipe | Self::Nothing => "",
+        }
+    }
+
+    /// What the kernel's log says of its success.
+    #[must_use]
+    pub fn says(self) -> &'static str {
+        match self {
+            Self::Recipe => "recipe: exported",
+            Self::Bind => "(bind, cover)",
+            Self::Copy => "(copy, cover)",
+            Self::Nothing => "the root already has modules",
+        }
+    }
+}
