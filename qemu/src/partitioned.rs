@@ -33,6 +33,8 @@ pub enum Partition {
         /// Its UUID.
         uuid: &'static str,
     },
+    /// What firmware boots from: a vfat.
+    Efi,
     /// A swap area.
     Swap {
         /// Its label.
@@ -98,6 +100,10 @@ impl Partition {
             Self::Ext4 { uuid } => {
                 empty(16)?;
                 program("mke2fs").args(["-q", "-F", "-t", "ext4", "-U", uuid]).arg(image).run().map(drop)
+            }
+            Self::Efi => {
+                empty(64)?;
+                program("mkfs.vfat").args(["-F", "32", "-n", "EFI"]).arg(image).run().map(drop)
             }
             Self::Swap { label, uuid } => {
                 empty(16)?;

@@ -36,9 +36,8 @@ impl Scanner {
     }
 }
 
-/// A disk with this root between two other partitions.
+/// A disk as most machines have it: this root between what the firmware boots from and a swap area.
 pub fn three_partitions(root: Tiny) -> Disk {
-    let boot = Partition::Ext4 { uuid: "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0c01" };
     let swap = Partition::Swap { label: "swap", uuid: "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0c02" };
-    Disk::Partitioned(vec![boot, Partition::Tiny(root), swap])
+    Disk::Partitioned(vec![Partition::Efi, Partition::Tiny(root), swap])
 }

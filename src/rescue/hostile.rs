@@ -40,8 +40,8 @@ fn superblock(place: u64, bytes: &[u8]) {
     let Ok(Some(found)) = volume::probe(path) else { return };
     if super::claim(&found, &Settings::from(None, None)).is_some() {
         let mut head = vec![0; glance::HEAD];
-        image.read_exact_at(&mut head, 0).unwrap();
-        assert!(glance::may_hold(&head, &super::LABELS), "{found} is not seen at a glance");
+        let sight = glance::look(&image, &mut head, &super::LABELS).unwrap();
+        assert_eq!(sight, glance::Sight::Candidate, "{found} is not seen at a glance");
     }
     let mut data = found.label.unwrap_or_default();
     data.push(0);

@@ -3,6 +3,7 @@
 //! has the last word, would find one.
 
 use super::{names, node, open};
+use crate::ffi;
 use anyhow::Result;
 use rustix::fs::{Advice, fadvise};
 use rustix::io::pread;
@@ -26,6 +27,17 @@ const SIGNATURES: [(usize, &[u8]); 2] = [((32 << 10) + 1, b"CD001"), ((32 << 10)
 /// Where vfat says how many bytes a sector has.
 const VFAT_SECTOR: usize = 11;
 
+/// What a device can hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sight {
+    /// It has no bytes: a drive without a medium.
+    Nothing,
+    /// Something, but no file system with one of the labels.
+    Other,
+    /// That, or what cannot be told at a glance.
+    Candidate,
+}
+
 /// The devices that hold anything, when none of them can have such a file system. One that cannot be read may, so
 /// that the probe says why.
 pub(crate) fn without(labels: &[&str]) -> Result<Option<Vec<String>>> {
@@ -34,35 +46,28 @@ pub(crate) fn without(labels: &[&str]) -> Result<Option<Vec<String>>> {
     let mut head = vec![0; HEAD];
     let mut looked_at = Vec::new();
     for (name, file) in names.into_iter().zip(files) {
-        match file.and_then(|file| read(&file, &mut head)) {
-            Ok(Content::Nothing) => {}
-            Ok(Content::Whole) if !may_hold(&head, labels) => looked_at.push(name),
-            _ => return Ok(None),
+        match file.and_then(|file| look(&file, &mut head, labels)) {
+            Ok(Sight::Nothing) => {}
+            Ok(Sight::Other) => looked_at.push(name),
+            Ok(Sight::Candidate) | Err(_) => return Ok(None),
         }
     }
     Ok(Some(looked_at))
 }
 
-enum Content {
-    /// The device has no bytes: a drive without a medium.
-    Nothing,
-    Whole,
-    /// It ends too early.
-    Part,
-}
-
-/// Reads what is looked at; the rest of `head` stays as it is.
-fn read(file: &File, head: &mut [u8]) -> Result<Content> {
+/// Looks at a device; `head` is for what is read, and as long as that is far.
+pub(crate) fn look(file: &File, head: &mut [u8], labels: &[&str]) -> Result<Sight> {
     for part in READ {
         let offset = part.start as u64;
         let part = head.get_mut(part).unwrap_or_default();
         match pread(file, &mut *part, offset)? {
-            0 if offset == 0 => return Ok(Content::Nothing),
-            length if length < part.len() => return Ok(Content::Part),
+            0 if offset == 0 => return Ok(Sight::Nothing),
+            length if length < part.len() => return Ok(Sight::Candidate),
             _ => {}
         }
     }
-    Ok(Content::Whole)
+    let candidate = may_hold(head, labels) || may_be_vfat(head) && vfat_may_hold(file, labels)?;
+    Ok(if candidate { Sight::Candidate } else { Sight::Other })
 }
 
 /// Asks for what will be read: of all devices at once, for a read after the other would wait for the disk each time.
@@ -76,18 +81,30 @@ fn open_ahead(device: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Whether a device that begins with these bytes can.
-pub(crate) fn may_hold(head: &[u8], labels: &[&str]) -> bool {
-    let at = |offset: usize| head.get(offset..).unwrap_or_default();
-    let labelled =
-        LABELS.iter().any(|offset| labels.iter().any(|label| at(*offset).starts_with(label.as_bytes())));
-    let signed = SIGNATURES.iter().any(|(offset, signature)| at(*offset).starts_with(signature));
-    // A partition table's boot code has none there.
-    let vfat = match at(VFAT_SECTOR) {
+/// Whether a device that begins with these bytes can, unless it is vfat.
+fn may_hold(head: &[u8], labels: &[&str]) -> bool {
+    let labelled = LABELS
+        .iter()
+        .any(|offset| labels.iter().any(|label| at(head, *offset).starts_with(label.as_bytes())));
+    labelled || SIGNATURES.iter().any(|(offset, signature)| at(head, *offset).starts_with(signature))
+}
+
+/// A partition table's boot code has no size of a sector where vfat has it.
+fn may_be_vfat(head: &[u8]) -> bool {
+    match at(head, VFAT_SECTOR) {
         [low, high, ..] => matches!(u16::from_le_bytes([*low, *high]), 512 | 1024 | 2048 | 4096),
         _ => false,
-    };
-    labelled || signed || vfat
+    }
+}
+
+/// An EFI partition is on most disks, and its label is a file of its root directory: libblkid is asked about it alone.
+fn vfat_may_hold(file: &File, labels: &[&str]) -> Result<bool> {
+    let label = ffi::probe(file, &[c"vfat"])?.and_then(|vfat| vfat.label).unwrap_or_default();
+    Ok(labels.iter().any(|wanted| wanted.as_bytes().eq_ignore_ascii_case(&label)))
+}
+
+fn at(head: &[u8], offset: usize) -> &[u8] {
+    head.get(offset..).unwrap_or_default()
 }
 
 #[cfg(test)]

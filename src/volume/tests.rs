@@ -139,36 +139,57 @@ fn lvm2_checksum(bytes: &[u8]) -> u32 {
     })
 }
 
+fn glance(path: &Path, labels: &[&str]) -> glance::Sight {
+    glance::look(&File::open(path).unwrap(), &mut vec![0; glance::HEAD], labels).unwrap()
+}
+
 #[test]
 fn labels_are_seen_at_a_glance_and_others_are_not() {
-    let head = |label: &str| {
+    let seen = |label: &str| {
         let (_directory, path) = image(label);
-        let mut head = fs::read(path).unwrap();
-        head.truncate(glance::HEAD);
-        head
+        glance(&path, &["RESCUE", "UEC-rescue"])
     };
-    let labels = ["RESCUE", "UEC-rescue"];
-    assert!(glance::may_hold(&head("RESCUE"), &labels));
-    assert!(glance::may_hold(&head("UEC-rescue"), &labels));
-    assert!(!glance::may_hold(&head("own"), &labels));
-    assert!(!glance::may_hold(&head("a RESCUE"), &labels));
+    assert_eq!(seen("RESCUE"), glance::Sight::Candidate);
+    assert_eq!(seen("UEC-rescue"), glance::Sight::Candidate);
+    assert_eq!(seen("own"), glance::Sight::Other);
+    assert_eq!(seen("a RESCUE"), glance::Sight::Other);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test makes its images with mkfs.vfat")]
+fn the_label_of_a_vfat_is_seen_in_capitals_or_not() {
+    for (kind, mib) in [("12", 4), ("16", 20), ("32", 64)] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("image");
+        let seen = |label: &str| {
+            File::create(&path).unwrap().set_len(mib << 20).unwrap();
+            let made = std::process::Command::new("/sbin/mkfs.vfat")
+                .args(["-F", kind, "-n", label])
+                .arg(&path)
+                .output()
+                .unwrap();
+            assert!(made.status.success(), "{made:?}");
+            glance(&path, &["UEC-rescue"])
+        };
+        assert_eq!(seen("UEC-RESCUE"), glance::Sight::Candidate, "FAT{kind}");
+        assert_eq!(seen("EFI"), glance::Sight::Other, "FAT{kind}");
+    }
 }
 
 #[test]
 fn what_can_have_its_label_elsewhere_may_hold_any() {
-    let head = |offset: usize, bytes: &[u8]| {
-        let mut head = vec![0; glance::HEAD];
-        head[offset..offset + bytes.len()].copy_from_slice(bytes);
-        head
+    let seen = |size: usize, offset: usize, bytes: &[u8]| {
+        let mut image = vec![0; size];
+        image[offset..offset + bytes.len()].copy_from_slice(bytes);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("image");
+        fs::write(&path, image).unwrap();
+        glance(&path, &["RESCUE"])
     };
-    for (what, head) in [
-        ("vfat", head(11, &[0, 2])),
-        ("vfat with large sectors", head(11, &[0, 16])),
-        ("iso9660", head((32 << 10) + 1, b"CD001")),
-    ] {
-        assert!(glance::may_hold(&head, &["RESCUE"]), "{what}");
-    }
-    for (what, head) in [("a partition table", head(510, &[0x55, 0xaa])), ("nothing", head(0, &[]))] {
-        assert!(!glance::may_hold(&head, &["RESCUE"]), "{what}");
-    }
+    let size = glance::HEAD;
+    assert_eq!(seen(size, (32 << 10) + 1, b"CD001"), glance::Sight::Candidate);
+    assert_eq!(seen(size - 4096, 0, b"what ends early"), glance::Sight::Candidate);
+    assert_eq!(seen(size, 510, &[0x55, 0xaa]), glance::Sight::Other, "a partition table");
+    assert_eq!(seen(size, 11, &[0, 2]), glance::Sight::Other, "no vfat after all");
+    assert_eq!(seen(0, 0, b""), glance::Sight::Nothing);
 }
