@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
@@ -11,6 +12,12 @@ use crate::run;
 
 /// Hexadecimal digits of the hash in an entry's name.
 const HASH_DIGITS: usize = 16;
+
+/// Entries of one kind that are kept, however long ago they were used.
+const KEPT: usize = 8;
+
+/// How long all entries are kept after their last use: a run of all tests uses more of a kind, and takes less.
+const KEPT_FOR: Duration = Duration::from_hours(3);
 
 /// The cache's folder.
 #[derive(Debug, Clone)]
@@ -54,12 +61,13 @@ impl Cache {
         let name = format!("{kind}-{}", hash(inputs));
         let entry = self.root.join(&name);
         if entry.is_dir() {
-            return Ok(entry);
+            return used(entry);
         }
         let _held = self.lock(&name)?;
         if entry.is_dir() {
-            return Ok(entry);
+            return used(entry);
         }
+        self.remove_old(kind)?;
         let unfinished = self.root.join(format!(".unfinished-{name}"));
         remove_tree(&unfinished)?;
         fs::create_dir(&unfinished).with_context(|| format!("make {}", unfinished.display()))?;
@@ -69,6 +77,24 @@ impl Cache {
         }
         fs::rename(&unfinished, &entry).with_context(|| format!("rename to {}", entry.display()))?;
         Ok(entry)
+    }
+
+    /// Removes what nobody has asked for lately; each change of a package makes new guests of a gibibyte each.
+    fn remove_old(&self, kind: &str) -> Result<()> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(&self.root).with_context(|| format!("list {}", self.root.display()))? {
+            let entry = entry.with_context(|| format!("list {}", self.root.display()))?;
+            let of_kind = |name: &str| name.rsplit_once('-').is_some_and(|(of, _)| of == kind);
+            if entry.file_name().to_str().is_some_and(of_kind) {
+                let used = entry.metadata().and_then(|data| data.modified());
+                // Another process may have removed it.
+                entries.extend(used.map(|used| (used, entry.path())));
+            }
+        }
+        entries.sort();
+        entries.truncate(entries.len().saturating_sub(KEPT));
+        let Some(limit) = SystemTime::now().checked_sub(KEPT_FOR) else { return Ok(()) };
+        entries.iter().filter(|(used, _)| *used < limit).try_for_each(|(_, path)| remove_tree(path))
     }
 
     /// Waits for the lock of this name and holds it until the result is dropped.
@@ -84,6 +110,13 @@ impl Cache {
         remove_tree(&self.root)?;
         Ok(self.root)
     }
+}
+
+/// Takes note that an entry was asked for.
+fn used(entry: PathBuf) -> Result<PathBuf> {
+    let note = || File::open(&entry)?.set_modified(SystemTime::now());
+    note().with_context(|| format!("note the use of {}", entry.display()))?;
+    Ok(entry)
 }
 
 /// Removes a tree, also one with files of root's in it, but nothing that is mounted there.
@@ -145,6 +178,30 @@ mod tests {
         assert_eq!(fs::read_to_string(entry.join("file")).unwrap(), "content");
         assert_eq!(count.load(Ordering::SeqCst), 1);
         assert!(!cache.clean().unwrap().is_dir());
+    }
+
+    #[test]
+    fn what_was_not_used_for_long_goes_but_for_the_last_of_its_kind() {
+        let cache = scratch("old");
+        let make = |kind: &str, input: &str| cache.entry(kind, &[input.as_bytes()], |_| Ok(())).unwrap();
+        let age = |entry: &Path, hours| {
+            let then = SystemTime::now() - Duration::from_hours(hours);
+            File::open(entry).unwrap().set_modified(then).unwrap();
+        };
+        let old: Vec<_> = (0..KEPT + 2).map(|number| make("guest", &number.to_string())).collect();
+        let other = make("guest-tree", "x");
+        for (entry, hours) in old.iter().zip(10..) {
+            age(entry, hours);
+        }
+        age(&other, 99);
+        // The oldest of all is used.
+        make("guest", &(KEPT + 1).to_string());
+        make("guest", "new");
+        let gone: Vec<_> = old.iter().map(|entry| !entry.is_dir()).collect();
+        let expected: Vec<_> = (0..KEPT + 2).map(|number| number == KEPT || number == KEPT - 1).collect();
+        assert_eq!(gone, expected);
+        assert!(other.is_dir());
+        cache.clean().unwrap();
     }
 
     #[test]
