@@ -31,7 +31,10 @@ use std::process::ExitCode;
 const LONGEST_JOURNEY: u32 = 30;
 
 #[cfg(fuzzing)]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| rescue::hostile::check(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| match env!("CARGO_BIN_NAME") {
+    "module" => modules::hostile::check(data),
+    _ => rescue::hostile::check(data),
+});
 
 fn main() -> ExitCode {
     let (journey, mode) = match args::parse(std::env::args_os().skip(1)) {

@@ -5,6 +5,8 @@ mod apply;
 mod aside;
 mod decode;
 mod facts;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod plan;
 mod settings;
 mod tree;

@@ -57,7 +57,7 @@ impl Exporter {
             .run_init(RunInit::Busybox)
             .script(KEEP_SETTINGS)
             .script(&format!("echo LIFEBOAT_INCLUDE={include} >/etc/default/lifeboat"))
-            .hook("test-measured", &measured::hook(&["init-bottom/lifeboat"]))
+            .hook("test-measured", &measured::hook(&["init-bottom/lifeboat-modules"]))
             .hook("test-measured-export", &measured::replaced_by(script))
     }
 

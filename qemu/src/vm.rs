@@ -162,6 +162,13 @@ impl Machine {
         self
     }
 
+    /// Gives it this much memory.
+    #[must_use]
+    pub fn megabytes(mut self, megabytes: u32) -> Self {
+        self.megabytes = megabytes;
+        self
+    }
+
     /// Has the guest's clock count something else.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {

@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 use std::borrow::Cow;
 
 /// No module is larger; a decoder that would write more has been given something else.
-const LARGEST_MODULE: usize = 16 << 20;
+pub(super) const LARGEST_MODULE: usize = 16 << 20;
 
 /// Makes a module of its packed form; `None` when that is damaged or has more than the output takes.
 type Decoder = fn(&[u8], Output) -> Option<Vec<u8>>;

@@ -6,7 +6,7 @@ use std::ffi::CStr;
 const FIELD: &[u8] = b"\0vermagic=";
 
 /// A value that is longer is none.
-const LONGEST: usize = 256;
+pub(super) const LONGEST: usize = 256;
 
 /// Finds the value in a module that is not packed.
 pub(super) fn find(module: &[u8]) -> Option<&str> {

@@ -15,6 +15,7 @@ mod media;
 mod modules;
 mod modules_layout;
 mod modules_packages;
+mod modules_roots;
 mod modules_url;
 mod packages;
 mod platform;
@@ -47,6 +48,7 @@ const FILES: &[(&str, &[Test])] = &[
     ("modules", modules::TESTS),
     ("modules_layout", &[]),
     ("modules_packages", modules_packages::TESTS),
+    ("modules_roots", modules_roots::TESTS),
     ("modules_url", modules_url::TESTS),
     ("packages", packages::TESTS),
     ("platform", platform::TESTS),

@@ -8,6 +8,7 @@ use crate::lab::{debian, guests, machine, must_hold, must_say};
 
 pub(crate) const TESTS: &[Test] = &[
     ("another_kernels_are_on_the_disk_and_go_with_their_package", another),
+    ("the_directory_that_is_made_for_them_is_used_from_then_on", directory),
     ("those_that_went_into_a_cover_are_carried_over", carried_over),
     ("those_that_went_into_a_cover_are_lost_without_the_agent", lost),
     ("the_running_kernels_are_put_on_the_disk_and_used", running),
@@ -41,6 +42,25 @@ fn another() -> Result<()> {
     reboot(&mut vm)?;
     ensure!(vm.run(&format!("ls -d /lib/modules/{OTHER}"))?.status != 0, "its tree is there");
     must_be_settled(&mut vm)
+}
+
+fn directory() -> Result<()> {
+    let mut vm = boot(machine()?)?;
+    must_be_exported_by(&mut vm, "cover")?;
+    reboot(&mut vm)?;
+    must_be_exported_by(&mut vm, "mount")?;
+    vm.read("umount /usr/lib/modules/$(uname -r) && rm -r /usr/lib/modules")?;
+    reboot(&mut vm)?;
+    must_be_exported_by(&mut vm, "overlay")?;
+    ensure!(!vm.read("cat /proc/mounts")?.contains("overlay"), "the overlay is there");
+    vm.read("touch /usr/lib/new && rm /usr/lib/new")?;
+    reboot(&mut vm)?;
+    must_be_exported_by(&mut vm, "mount")
+}
+
+fn must_be_exported_by(vm: &mut Vm, layout: &str) -> Result<()> {
+    must_hold(&vm.read("dmesg | grep 'lifeboat: modules: exported'")?, &[&format!("(bind, {layout})")])?;
+    must_be_settled(vm)
 }
 
 fn carried_over() -> Result<()> {

@@ -27,6 +27,7 @@ pub struct Tiny {
     host_name: String,
     files: Vec<(String, String)>,
     programs: Vec<PathBuf>,
+    trees: Vec<(PathBuf, String)>,
     pipes: Vec<String>,
     folders: Vec<String>,
     without: Vec<String>,
@@ -79,6 +80,7 @@ impl Tiny {
             host_name: host_name.to_owned(),
             files: Vec::new(),
             programs: Vec::new(),
+            trees: Vec::new(),
             pipes: Vec::new(),
             folders: Vec::new(),
             without: Vec::new(),
@@ -153,6 +155,13 @@ impl Tiny {
         self
     }
 
+    /// Adds what is in a folder of the host to one of the guest's.
+    #[must_use]
+    pub fn tree(mut self, from: &Path, to: &str) -> Self {
+        self.trees.push((from.to_owned(), to.to_owned()));
+        self
+    }
+
     /// Sets what is at /lib/modules.
     #[must_use]
     pub fn modules(mut self, modules: Modules) -> Self {
@@ -169,7 +178,7 @@ impl Tiny {
             file_system: self.file_system,
             label: OsStr::from_bytes(&self.label),
             uuid: self.uuid.as_deref(),
-            megabytes: if self.modules == Modules::Usable { 256 } else { 32 },
+            megabytes: if self.modules == Modules::Usable || !self.trees.is_empty() { 256 } else { 32 },
         };
         recipe.make(&tree, &image)?;
         self.break_it(&image).with_context(|| format!("damage {}", image.display()))?;
@@ -229,6 +238,9 @@ impl Tiny {
         for program in &self.programs {
             let name = program.file_name().context("name a program")?;
             fs::copy(program, tree.join("bin").join(name))?;
+        }
+        for (from, to) in &self.trees {
+            run::program("cp").args(["-R", "-T"]).arg(from).arg(tree.join(to)).run()?;
         }
         for path in &self.pipes {
             run::program("mkfifo").arg(tree.join(path)).run()?;

@@ -1,0 +1,115 @@
+//! Modules in roots of other kinds, and in a guest with little memory.
+
+use anyhow::{Result, ensure};
+use lifeboat_qemu::export::{Content, Exporter};
+use lifeboat_qemu::guest::{FileSystem, Modules, Platform, RunInit, Tiny};
+use lifeboat_qemu::vm::Vm;
+
+use crate::Test;
+use crate::lab::{machine, must_hold, must_not_say, must_say, root};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("are_seen_through_an_overlay_that_was_put_on_the_root", overlayroot),
+    ("are_in_an_usr_of_its_own", separate_usr),
+    ("are_in_a_squashfs_without_the_directory", squashfs),
+    ("a_root_that_will_be_written_to_is_not_overlaid", writable_without_the_directory),
+    ("a_read_only_root_stays_so", read_only),
+    ("packed_as_debian_13_packs_them_are_used", packed),
+    ("are_bound_where_busybox_leaves_the_initramfs", busybox),
+    ("are_copied_where_memory_holds_them_once", || little_memory(Exporter::Copy)),
+    ("are_bound_where_memory_holds_them_once", || little_memory(Exporter::Bind)),
+    ("are_lost_with_the_recipe_where_memory_holds_them_once", || little_memory(Exporter::Recipe)),
+];
+
+/// A module that is in the initramfs, and not loaded by a boot.
+const MODULE: &str = "xfs";
+
+const OVERLAYROOT: &str = "overlayroot=tmpfs:recurse=0";
+
+fn overlayroot() -> Result<()> {
+    let platform = Platform::new("bookworm").package("overlayroot");
+    let machine = machine()?.platform(&platform).parameter(OVERLAYROOT);
+    let root = root().modules(Modules::Foreign).file("etc/fstab", "LABEL=lifeboat-root / ext4 ro 0 0\n");
+    let mut vm = machine.disk(root).boot()?;
+    vm.wait_for_login("own")?;
+    must_hold(&vm.read("cat /proc/mounts")?, &[" / overlay rw"])?;
+    must_be_exported(&mut vm, "cover")?;
+    vm.read("test -e /lib/modules/5.0.0-foreign/modules.dep").map(drop)
+}
+
+fn separate_usr() -> Result<()> {
+    // On the volume, what will be below /usr.
+    let usr = Tiny::new("usr", "usr").modules(Modules::Foreign);
+    let root = root().modules(Modules::AbsoluteLink).file("etc/fstab", "LABEL=usr /usr ext4 defaults 0 0\n");
+    let mut vm = machine()?.disk(root).disk(usr).boot()?;
+    vm.wait_for_login("own")?;
+    must_hold(
+        &vm.read("cat /proc/mounts")?,
+        &["/dev/vdb /usr ext4", " /usr/lib/modules/5.0.0-foreign ext4"],
+    )?;
+    must_be_exported(&mut vm, "cover")
+}
+
+fn squashfs() -> Result<()> {
+    let root = root().on(FileSystem::Squashfs).modules(Modules::Missing);
+    let mut vm = machine()?.disk(root).parameter("root=/dev/vda").boot()?;
+    vm.wait_for_login("own")?;
+    must_be_exported(&mut vm, "overlay")
+}
+
+fn writable_without_the_directory() -> Result<()> {
+    let mut vm = machine()?.disk(root().modules(Modules::Missing)).boot()?;
+    vm.wait_for_login("own")?;
+    must_say(&vm, "mkdir -p /lib/modules")?;
+    must_not_say(&vm, "modules: exported")?;
+    let mounts = vm.read("cat /proc/mounts")?;
+    ensure!(!mounts.contains(" /lib"), "something is mounted:\n{mounts}");
+    vm.read("mount -o remount,rw / && mkdir /lib/modules").map(drop)
+}
+
+fn read_only() -> Result<()> {
+    let mut vm = machine()?.parameter("ro").disk(root().modules(Modules::Foreign)).boot()?;
+    vm.wait_for_login("own")?;
+    must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vda / ext4 ro,"])?;
+    must_be_exported(&mut vm, "cover")
+}
+
+fn packed() -> Result<()> {
+    let platform = Platform::new("trixie").script("cp -R -T /lib/modules /output/modules");
+    let tree = platform.output(&crate::lab::guests()?, "modules")?;
+    let mut vm = machine()?.platform(&platform).disk(root().tree(&tree, "lib/modules")).boot()?;
+    vm.wait_for_login("own")?;
+    must_say(&vm, "lifeboat: modules: skipped: the root already has modules for")?;
+    let mounts = vm.read("cat /proc/mounts")?;
+    ensure!(!mounts.contains("lib/modules"), "something is mounted:\n{mounts}");
+    vm.read("ls /lib/modules/*/kernel/fs/xfs/xfs.ko.xz").map(drop)
+}
+
+fn busybox() -> Result<()> {
+    let platform = Platform::new("bookworm").run_init(RunInit::Busybox);
+    let mut vm = machine()?.platform(&platform).disk(root().modules(Modules::Foreign)).boot()?;
+    vm.wait_for_login("own")?;
+    must_say(&vm, "(bind, cover)")?;
+    must_be_exported(&mut vm, "cover")
+}
+
+/// The kernel's whole tree takes 92 MiB, the system itself about as much.
+fn little_memory(exporter: Exporter) -> Result<()> {
+    let machine = machine()?.platform(&exporter.platform(Content::All)).parameter(exporter.parameter());
+    let mut vm = machine.megabytes(256).disk(root().modules(Modules::Foreign)).boot()?;
+    vm.wait_for_login("own")?;
+    if exporter == Exporter::Recipe {
+        let whole = vm.run(&format!("modprobe {MODULE}"))?.status == 0;
+        ensure!(!whole, "memory holds them twice: nothing is shown by what holds them once");
+        return Ok(());
+    }
+    must_be_exported(&mut vm, "cover")
+}
+
+fn must_be_exported(vm: &mut Vm, layout: &str) -> Result<()> {
+    must_say(vm, &format!(", {layout})"))?;
+    let whole = vm.read("find /lib/modules/$(uname -r)/kernel -name '*.ko*' -size +0 | wc -l")?;
+    let indexed = vm.read("cat /lib/modules/$(uname -r)/modules.dep | wc -l")?;
+    ensure!(whole == indexed && whole.parse::<u32>()? > 100, "{whole} of {indexed} modules are there");
+    vm.read(&format!("modprobe {MODULE} && grep -w {MODULE} /proc/modules")).map(drop)
+}
