@@ -1,29 +1,53 @@
 //! `KEY=value` lines in the syntax of systemd's `EnvironmentFile=`, as both programs read them: settings, and what
 //! the boot program leaves in /run/lifeboat for the agent.
 
-/// The value of a key in `KEY=value` lines; of several the last counts, as for a shell.
+/// The value of a key in `KEY=value` lines; of several the last counts, as for a shell. Files that were once sourced
+/// have `export` before a key, and comments behind a value.
 pub fn lookup(text: &str, key: &str) -> Option<String> {
-    let value = text.lines().rev().find_map(|line| line.trim_start().strip_prefix(key)?.strip_prefix('='))?;
+    let value = text.lines().rev().find_map(|line| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("export ").map_or(line, str::trim_start);
+        line.strip_prefix(key)?.strip_prefix('=')
+    })?;
     Some(unquote(value.trim_end()))
 }
 
 fn unquote(value: &str) -> String {
-    let between = |quote| value.strip_prefix(quote)?.strip_suffix(quote);
-    if let Some(inner) = between('\'') {
-        return inner.to_owned();
+    match value.chars().next() {
+        Some('\'') => {
+            value.get(1..).and_then(|rest| rest.split_once('\'')).filter(|(_, rest)| is_comment(rest))
+        }
+        _ => None,
     }
-    let Some(inner) = between('"') else { return value.to_owned() };
+    .map(|(inner, _)| inner.to_owned())
+    .or_else(|| unescape(value.strip_prefix('"')?))
+    .unwrap_or_else(|| bare(value).to_owned())
+}
+
+/// What is before the closing quote; `None` without one, or where more than a comment is behind it.
+fn unescape(quoted: &str) -> Option<String> {
     let mut plain = String::new();
-    let mut escaped = false;
-    for character in inner.chars() {
-        if character == '\\' && !escaped {
-            escaped = true;
-        } else {
-            plain.push(character);
-            escaped = false;
+    let mut characters = quoted.chars();
+    loop {
+        match characters.next()? {
+            '"' => return Some(plain).filter(|_| is_comment(characters.as_str())),
+            '\\' => plain.push(characters.next()?),
+            character => plain.push(character),
         }
     }
-    plain
+}
+
+/// A value without quotes ends where white space and a comment begin.
+fn bare(value: &str) -> &str {
+    let comment = value.char_indices().find(|(at, character)| {
+        *character == '#' && value.get(..*at).is_some_and(|before| before.ends_with([' ', '\t']))
+    });
+    comment.and_then(|(at, _)| value.get(..at)).unwrap_or(value).trim_end()
+}
+
+fn is_comment(rest: &str) -> bool {
+    let behind = rest.trim_start();
+    behind.is_empty() || behind.len() < rest.len() && behind.starts_with('#')
 }
 
 #[cfg(test)]
@@ -43,5 +67,22 @@ mod tests {
     #[test]
     fn comments_and_blanks_around_are_no_part_of_it() {
         assert_eq!(lookup("# A=a\nA='b c'\n A=d  \n", "A").unwrap(), "d");
+    }
+
+    #[test]
+    fn what_was_once_sourced_is_read_as_it_was() {
+        assert_eq!(lookup("export A=1\n", "A").unwrap(), "1");
+        assert_eq!(lookup("A=1 # why\n", "A").unwrap(), "1");
+        assert_eq!(lookup("A=\"b # c\" # why\n", "A").unwrap(), "b # c");
+        assert_eq!(lookup("A='b' # why\n", "A").unwrap(), "b");
+        assert_eq!(lookup("A= # why\n", "A").unwrap(), "");
+    }
+
+    #[test]
+    fn what_is_no_comment_stays() {
+        assert_eq!(lookup("A=http://x/#sha256=0\n", "A").unwrap(), "http://x/#sha256=0");
+        assert_eq!(lookup("A=\"b\"#c\n", "A").unwrap(), "\"b\"#c");
+        assert_eq!(lookup("A=\"b\n", "A").unwrap(), "\"b");
+        assert_eq!(lookup("exported A=1\n", "A"), None);
     }
 }
