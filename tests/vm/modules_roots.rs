@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use lifeboat_qemu::export::{Content, Exporter};
 use lifeboat_qemu::guest::{FileSystem, Modules, Platform, RunInit, Tiny};
 use lifeboat_qemu::vm::Vm;
+use lifeboat_qemu::workspace;
 
 use crate::Test;
 use crate::lab::{machine, must_hold, must_not_say, must_say, root};
@@ -18,7 +19,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("are_bound_where_busybox_leaves_the_initramfs", busybox),
     ("are_copied_where_memory_holds_them_once", || little_memory(Exporter::Copy)),
     ("are_bound_where_memory_holds_them_once", || little_memory(Exporter::Bind)),
-    ("are_lost_with_the_recipe_where_memory_holds_them_once", || little_memory(Exporter::Recipe)),
+    ("would_need_more_memory_by_the_specifications_recipe", || little_memory(Exporter::Recipe)),
 ];
 
 /// A module that is in the initramfs, and not loaded by a boot.
@@ -27,11 +28,13 @@ const MODULE: &str = "xfs";
 const OVERLAYROOT: &str = "overlayroot=tmpfs:recurse=0";
 
 fn overlayroot() -> Result<()> {
-    let platform = Platform::new("bookworm").package("overlayroot");
+    // Its script needs more tools than klibc has.
+    let platform = Platform::new("bookworm").run_init(RunInit::Busybox).package("overlayroot");
     let machine = machine()?.platform(&platform).parameter(OVERLAYROOT);
     let root = root().modules(Modules::Foreign).file("etc/fstab", "LABEL=lifeboat-root / ext4 ro 0 0\n");
     let mut vm = machine.disk(root).boot()?;
     vm.wait_for_login("own")?;
+    must_say(&vm, "configuring overlayroot")?;
     must_hold(&vm.read("cat /proc/mounts")?, &[" / overlay rw"])?;
     must_be_exported(&mut vm, "cover")?;
     vm.read("test -e /lib/modules/5.0.0-foreign/modules.dep").map(drop)
@@ -39,7 +42,8 @@ fn overlayroot() -> Result<()> {
 
 fn separate_usr() -> Result<()> {
     // On the volume, what will be below /usr.
-    let usr = Tiny::new("usr", "usr").modules(Modules::Foreign);
+    let programs = workspace().join("qemu/guest/debian/usr/local");
+    let usr = Tiny::new("usr", "usr").modules(Modules::Foreign).tree(&programs, "local");
     let root = root().modules(Modules::AbsoluteLink).file("etc/fstab", "LABEL=usr /usr ext4 defaults 0 0\n");
     let mut vm = machine()?.disk(root).disk(usr).boot()?;
     vm.wait_for_login("own")?;
@@ -97,12 +101,10 @@ fn busybox() -> Result<()> {
 fn little_memory(exporter: Exporter) -> Result<()> {
     let machine = machine()?.platform(&exporter.platform(Content::All)).parameter(exporter.parameter());
     let mut vm = machine.megabytes(256).disk(root().modules(Modules::Foreign)).boot()?;
-    vm.wait_for_login("own")?;
     if exporter == Exporter::Recipe {
-        let whole = vm.run(&format!("modprobe {MODULE}"))?.status == 0;
-        ensure!(!whole, "memory holds them twice: nothing is shown by what holds them once");
-        return Ok(());
+        return vm.wait_for("Out of memory");
     }
+    vm.wait_for_login("own")?;
     must_be_exported(&mut vm, "cover")
 }
 
