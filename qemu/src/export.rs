@@ -1,6 +1,8 @@
 //! The export of modules, by lifeboat and by the specification's own recipe.
 
-use crate::guest::{Platform, RunInit};
+use anyhow::Result;
+
+use crate::guest::{Guests, Modules, Platform, RunInit, Tiny};
 use crate::measured;
 
 /// The recipe of `EC2UpgradesSpec`, "Keep modules in filesystem in sync with booted kernel", step by step.
@@ -57,8 +59,18 @@ impl Exporter {
             .run_init(RunInit::Busybox)
             .script(KEEP_SETTINGS)
             .script(&format!("echo LIFEBOAT_INCLUDE={include} >/etc/default/lifeboat"))
+            .script(if self == Self::Nothing { "cp -R -T /lib/modules /output/modules" } else { "" })
             .hook("test-measured", &measured::hook(&["init-bottom/lifeboat-modules"]))
             .hook("test-measured-export", &measured::replaced_by(script))
+    }
+
+    /// A root with another kernel's modules, or with those that it needs.
+    pub fn root(self, platform: &Platform, guests: &Guests) -> Result<Tiny> {
+        let root = Tiny::new("lifeboat-root", "own");
+        Ok(match self {
+            Self::Nothing => root.tree(&platform.output(guests, "modules")?, "lib/modules"),
+            Self::Recipe | Self::Bind | Self::Copy => root.modules(Modules::Foreign),
+        })
     }
 
     /// What the kernel command line says.

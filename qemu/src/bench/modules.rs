@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::figures::{figure, name, ratio, spread};
 use crate::export::{Content, Exporter};
-use crate::guest::{Guests, Modules, Tiny};
+use crate::guest::Guests;
 use crate::measured::{MEMORY, Measured, Memory};
 use crate::phase;
 use crate::vm::{Clock, Machine};
@@ -31,20 +31,20 @@ struct Measure {
 const SERIES: [Series; 3] = [
     Series {
         clock: Clock::Time,
-        boots: 5,
+        boots: 3,
         parameter: "",
         measures: &[Measure { name: "elapsed", unit: "ms", of: |measured| Some(measured.micros) }],
     },
     // Elapsed time is worth nothing under this clock: it leaps while a disk is waited for.
     Series {
         clock: Clock::Instructions,
-        boots: 3,
+        boots: 2,
         parameter: "",
         measures: &[Measure { name: "instructions", unit: "M", of: |measured| Some(measured.cpu) }],
     },
     Series {
         clock: Clock::Time,
-        boots: 3,
+        boots: 2,
         parameter: MEMORY,
         measures: &[
             Measure {
@@ -118,13 +118,13 @@ fn boots(guests: &Guests, series: &Series, content: Content) -> Result<[Vec<Meas
     for boot in 1..=*boots {
         for (exporter, measured) in EXPORTERS.into_iter().zip(&mut all) {
             phase::say(&format!("{clock:?} {parameter}, {content:?}, {exporter:?}: boot {boot} of {boots}"));
-            let modules = if exporter == Exporter::Nothing { Modules::Usable } else { Modules::Foreign };
+            let platform = exporter.platform(content);
             let mut vm = Machine::new(guests)
-                .platform(&exporter.platform(content))
+                .platform(&platform)
                 .clock(*clock)
                 .parameter(parameter)
                 .parameter(exporter.parameter())
-                .disk(Tiny::new("lifeboat-root", "own").modules(modules))
+                .disk(exporter.root(&platform, guests)?)
                 .boot()?;
             vm.wait_for_login("own")?;
             let said = exporter.says();
