@@ -49,7 +49,7 @@ fn directory() -> Result<()> {
     must_be_exported_by(&mut vm, "cover")?;
     reboot(&mut vm)?;
     must_be_exported_by(&mut vm, "mount")?;
-    vm.read("umount /usr/lib/modules/$(uname -r) && rm -r /usr/lib/modules")?;
+    vm.read("umount --lazy /usr/lib/modules/$(uname -r) && rm -r /usr/lib/modules")?;
     reboot(&mut vm)?;
     must_be_exported_by(&mut vm, "overlay")?;
     ensure!(!vm.read("cat /proc/mounts")?.contains("overlay"), "the overlay is there");
