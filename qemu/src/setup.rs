@@ -68,19 +68,14 @@ const CHECKS: &[Need] = &[
     },
     Need { package: "lintian", why: "checks the packages", there: There::Program("lintian") },
     Need { package: "zstd", why: "packs modules and archives for tests", there: There::Program("zstd") },
-    DOSFSTOOLS,
 ];
-
-/// For tests without a guest as well.
-const DOSFSTOOLS: Need =
-    Need { package: "dosfstools", why: "makes vfat volumes", there: There::Program("mkfs.vfat") };
 
 const GUESTS: &[Need] = &[
     Need { package: QEMU, why: "boots guests", there: There::Program("qemu-system-x86_64") },
     Need { package: "e2fsprogs", why: "makes disks", there: There::Program("mke2fs") },
     Need { package: "xfsprogs", why: "makes xfs volumes", there: There::Program("mkfs.xfs") },
     Need { package: "btrfs-progs", why: "makes btrfs volumes", there: There::Program("mkfs.btrfs") },
-    DOSFSTOOLS,
+    Need { package: "dosfstools", why: "makes vfat volumes", there: There::Program("mkfs.vfat") },
     Need { package: "mtools", why: "fills vfat volumes", there: There::Program("mcopy") },
     Need { package: "squashfs-tools", why: "makes squashfs volumes", there: There::Program("mksquashfs") },
     Need { package: "xorriso", why: "makes iso9660 volumes", there: There::Program("xorriso") },
