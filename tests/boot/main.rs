@@ -8,6 +8,7 @@ mod damage;
 mod include;
 mod layouts;
 mod modules;
+mod namespace;
 mod rescue;
 mod scratch;
 mod seed;

@@ -1,11 +1,11 @@
 //! A scratch initramfs with a root mounted at /root in it.
 
+use crate::namespace::namespace;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 /// Mounted, not copied: a copy is busy while another test's child still has it open for writing.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_lifeboat");
@@ -31,19 +31,6 @@ pub(crate) struct Ran {
 /// The release that the program will see.
 pub(crate) fn release() -> String {
     fs::read_to_string("/proc/sys/kernel/osrelease").unwrap().trim().to_owned()
-}
-
-/// The kind of namespace that can be made here. In a chroot whose `/` is no mount point, its propagation cannot
-/// be changed; hence the unmounting at the end of each run.
-fn namespace() -> &'static [&'static str] {
-    static NAMESPACE: OnceLock<&[&str]> = OnceLock::new();
-    NAMESPACE.get_or_init(|| {
-        if !rustix::process::geteuid().is_root() {
-            return &["-Urm"];
-        }
-        let private = Command::new("unshare").args(["-m", "true"]).output().unwrap();
-        if private.status.success() { &["-m"] } else { &["-m", "--propagation", "unchanged"] }
-    })
 }
 
 impl Scratch {

@@ -12,7 +12,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// Where they are in a root.
-const MODULES: &str = "lib/modules";
+pub(crate) const MODULES: &str = "lib/modules";
 
 /// As many files of a tree are looked at as the boot program looks at.
 const SAMPLES: usize = 16;
@@ -48,7 +48,8 @@ impl Disk {
         Ok(Self { above: root.open_directory(above)?, below: below.into(), modules: Some(modules) })
     }
 
-    /// A path to the trees that is good for as long as this value, also in programs that are started; `None` while the disk has no such directory.
+    /// A path to the trees that is good for as long as this value, also in programs that are started; `None` while
+    /// the disk has no such directory.
     pub(crate) fn modules(&self) -> Option<PathBuf> {
         self.modules.as_ref().map(path)
     }

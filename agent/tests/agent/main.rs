@@ -10,6 +10,8 @@ mod machine;
 mod modules;
 mod modules_proof;
 mod modules_url;
+#[path = "../../../tests/boot/namespace.rs"]
+mod namespace;
 mod rescue;
 mod server;
 mod tarball;

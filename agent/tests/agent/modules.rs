@@ -1,5 +1,6 @@
 //! `modules` in a mount namespace: the real mounts of an export on a scratch root, which is the program's `/`.
 
+use crate::namespace::namespace;
 use crate::server::{Reply, Server};
 use crate::tarball::{file, sha256, tar};
 use std::fmt::Write as _;
@@ -7,7 +8,6 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
 
 /// A root on which nothing is mounted yet.
 struct Scratch {
@@ -110,18 +110,6 @@ impl Scratch {
     fn on_disk(&self, path: &str) -> Option<String> {
         fs::read_to_string(self.path("lib/modules").join(path)).ok()
     }
-}
-
-/// The kind of namespace that can be made here, as in the boot program's tests.
-fn namespace() -> &'static [&'static str] {
-    static NAMESPACE: OnceLock<&[&str]> = OnceLock::new();
-    NAMESPACE.get_or_init(|| {
-        if !rustix::process::geteuid().is_root() {
-            return &["-Urm"];
-        }
-        let private = Command::new("unshare").args(["-m", "true"]).output().unwrap();
-        if private.status.success() { &["-m"] } else { &["-m", "--propagation", "unchanged"] }
-    })
 }
 
 #[test]

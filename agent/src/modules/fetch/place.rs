@@ -2,7 +2,7 @@
 //! or not at all.
 
 use crate::modules;
-use crate::modules::disk::{Disk, usable};
+use crate::modules::disk::{Disk, MODULES, usable};
 use crate::report::Report;
 use crate::root::Root;
 use anyhow::{Context, Result, bail};
@@ -10,8 +10,6 @@ use rustix::fs::{AtFlags, CWD, Dir, FlockOperation, RenameFlags, flock, fstatvfs
 use rustix::io::Errno;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-
-const TREES: &str = "lib/modules";
 
 /// What names begin with that are ours, and not yet anyone else's.
 const TEMPORARY: &str = ".lifeboat-new-";
@@ -34,10 +32,10 @@ impl Place {
     pub(crate) fn open(root: &Root) -> Result<Self> {
         let mut disk = modules::disk(root)?;
         let path = disk.make_modules()?;
-        let fd = File::open(&path).with_context(|| format!("open {}", root.show(TREES)))?;
+        let fd = File::open(&path).with_context(|| format!("open {}", root.show(MODULES)))?;
         match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => bail!("modules are being fetched already"),
-            locked => locked.with_context(|| format!("lock {}", root.show(TREES)))?,
+            locked => locked.with_context(|| format!("lock {}", root.show(MODULES)))?,
         }
         let place = Self { disk, path, fd };
         place.clean(root)?;
@@ -55,19 +53,19 @@ impl Place {
             }
             Ok(())
         };
-        clean().with_context(|| format!("clean {}", root.show(TREES)))
+        clean().with_context(|| format!("clean {}", root.show(MODULES)))
     }
 
     /// Makes the directory in which everything is put together: its path.
     pub(crate) fn scratch(&self, release: &str) -> Result<PathBuf> {
         let path = self.path.join(format!("{TEMPORARY}{release}"));
-        fs::create_dir(&path).with_context(|| format!("make a directory in /{TREES}"))?;
+        fs::create_dir(&path).with_context(|| format!("make a directory in /{MODULES}"))?;
         Ok(path)
     }
 
     /// What may be written.
     pub(crate) fn room(&self) -> Result<u64> {
-        let space = fstatvfs(&self.fd).with_context(|| format!("ask for the space in /{TREES}"))?;
+        let space = fstatvfs(&self.fd).with_context(|| format!("ask for the space in /{MODULES}"))?;
         Ok(space.f_bavail.saturating_mul(space.f_frsize).saturating_sub(SPARE))
     }
 
@@ -82,7 +80,7 @@ impl Place {
         modules::aside(release, root, report)?;
         let put = self
             .put(tree, release)
-            .with_context(|| format!("rename to {}", root.show(&format!("{TREES}/{release}"))))
+            .with_context(|| format!("rename to {}", root.show(&format!("{MODULES}/{release}"))))
             .and_then(|()| self.disk.sync());
         // The export comes back where it failed.
         put.and(modules::settle(root, report))
