@@ -106,7 +106,16 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Inv
             _ => return Err(argument.unexpected().into()),
         }
     }
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if let [line, _script, stage @ ..] = words.as_slice()
+        && line.contains(' ')
+    {
+        // A script's first line names this program, and the kernel passes what follows it there as one argument.
+        if stage == ["prereqs"] {
+            return Ok(Invocation::Print(String::new()));
+        }
+        words = line.split(' ').collect();
+    }
     let journey = match words.as_slice() {
         ["rescue", "block", root] => Journey::RescueBlock((*root).to_owned()),
         ["include", release, destination] => {
@@ -146,6 +155,17 @@ mod tests {
         assert_eq!(parsed, Invocation::Run { journey: Journey::RescueWait(said.into()), mode: Mode::Apply });
         assert!(parse_words("rescue wait").is_err());
         assert!(parse_words("rescue block").is_err());
+    }
+
+    #[test]
+    fn a_script_names_the_program_in_its_first_line() {
+        let parse = |stage: &[&str]| {
+            let line = ["rescue premount", "/scripts/init-premount/lifeboat"];
+            parse(line.iter().chain(stage).map(OsString::from)).unwrap()
+        };
+        let journey = Journey::RescuePremount;
+        assert_eq!(parse(&[]), Invocation::Run { journey, mode: Mode::Apply });
+        assert_eq!(parse(&["prereqs"]), Invocation::Print(String::new()), "it comes after no other script");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Block devices and the file systems on them, read from their superblocks without mounting anything.
 
 pub(crate) mod glance;
+mod vfat;
 
 use crate::ffi;
 use crate::kmsg::escape;

@@ -2,8 +2,8 @@
 //! fraction of what it costs to probe it, and most machines have no such volume. It never says no where libblkid, which
 //! has the last word, would find one.
 
+use super::vfat::Vfat;
 use super::{names, node, open};
-use crate::ffi;
 use anyhow::Result;
 use rustix::fs::{Advice, fadvise};
 use rustix::io::pread;
@@ -24,8 +24,8 @@ const LABELS: [usize; 3] = [1024 + 120, 108, (64 << 10) + 299];
 /// What file systems begin with whose labels can be in more than one place: iso9660, and its forerunner.
 const SIGNATURES: [(usize, &[u8]); 2] = [((32 << 10) + 1, b"CD001"), ((32 << 10) + 9, b"CDROM")];
 
-/// Where vfat says how many bytes a sector has.
-const VFAT_SECTOR: usize = 11;
+/// Where vfat has what it is made of, its boot sector.
+const VFAT: Range<usize> = 0..512;
 
 /// What a device can hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,7 +66,11 @@ pub(crate) fn look(file: &File, head: &mut [u8], labels: &[&str]) -> Result<Sigh
             _ => {}
         }
     }
-    let candidate = may_hold(head, labels) || may_be_vfat(head) && vfat_may_hold(file, labels)?;
+    let candidate = may_hold(head, labels)
+        || match Vfat::parse(head.get(VFAT).unwrap_or_default()) {
+            Some(vfat) => vfat.may_have(labels, file)?,
+            None => false,
+        };
     Ok(if candidate { Sight::Candidate } else { Sight::Other })
 }
 
@@ -89,20 +93,6 @@ fn may_hold(head: &[u8], labels: &[&str]) -> bool {
     labelled || SIGNATURES.iter().any(|(offset, signature)| at(head, *offset).starts_with(signature))
 }
 
-/// A partition table's boot code has no size of a sector where vfat has it.
-fn may_be_vfat(head: &[u8]) -> bool {
-    match at(head, VFAT_SECTOR) {
-        [low, high, ..] => matches!(u16::from_le_bytes([*low, *high]), 512 | 1024 | 2048 | 4096),
-        _ => false,
-    }
-}
-
-/// An EFI partition is on most disks, and its label is a file of its root directory: libblkid is asked about it alone.
-fn vfat_may_hold(file: &File, labels: &[&str]) -> Result<bool> {
-    let label = ffi::probe(file, &[c"vfat"])?.and_then(|vfat| vfat.label).unwrap_or_default();
-    Ok(labels.iter().any(|wanted| wanted.as_bytes().eq_ignore_ascii_case(&label)))
-}
-
 fn at(head: &[u8], offset: usize) -> &[u8] {
     head.get(offset..).unwrap_or_default()
 }
@@ -116,7 +106,7 @@ mod tests {
         let longest = "UEC-rescue".len();
         let labels = LABELS.iter().map(|offset| *offset..offset + longest);
         let signatures = SIGNATURES.iter().map(|(offset, signature)| *offset..offset + signature.len());
-        for looked_at in labels.chain(signatures).chain(std::iter::once(VFAT_SECTOR..VFAT_SECTOR + 2)) {
+        for looked_at in labels.chain(signatures).chain(std::iter::once(VFAT)) {
             let covers = |read: &Range<usize>| read.start <= looked_at.start && looked_at.end <= read.end;
             assert!(READ.iter().any(covers), "{looked_at:?}");
             assert!(looked_at.end <= HEAD, "{looked_at:?}");

@@ -171,8 +171,35 @@ fn the_label_of_a_vfat_is_seen_in_capitals_or_not() {
             assert!(made.status.success(), "{made:?}");
             glance(&path, &["UEC-rescue"])
         };
-        assert_eq!(seen("UEC-RESCUE"), glance::Sight::Candidate, "FAT{kind}");
         assert_eq!(seen("EFI"), glance::Sight::Other, "FAT{kind}");
+        assert_eq!(seen("UEC-RESCUE"), glance::Sight::Candidate, "FAT{kind}");
+
+        // Its entry in the root directory, after the boot sector's own and where there is one that one's copy.
+        let image = fs::read(&path).unwrap();
+        let entry = image.windows(10).rposition(|bytes| bytes == b"UEC-RESCUE").unwrap();
+        let changed = |start: usize, bytes: &[u8]| {
+            let mut image = image.clone();
+            image[start..start + bytes.len()].copy_from_slice(bytes);
+            fs::write(&path, image).unwrap();
+            glance(&path, &["UEC-rescue"])
+        };
+        assert_eq!(changed(entry, b"\xe5"), glance::Sight::Candidate, "FAT{kind}: in the boot sector alone");
+        let boot = image.windows(10).position(|bytes| bytes == b"UEC-RESCUE").unwrap();
+        assert_eq!(
+            changed(boot, b"NO NAME   "),
+            glance::Sight::Candidate,
+            "FAT{kind}: in the directory alone"
+        );
+
+        // FAT32's directory goes on elsewhere.
+        assert_eq!(seen("EFI"), glance::Sight::Other, "FAT{kind}");
+        let mut image = fs::read(&path).unwrap();
+        let entry = image.windows(10).rposition(|bytes| bytes == b"EFI       ").unwrap();
+        let full = [b'x'; 512];
+        image[entry..entry + full.len()].copy_from_slice(&full);
+        fs::write(&path, image).unwrap();
+        let expected = if kind == "32" { glance::Sight::Candidate } else { glance::Sight::Other };
+        assert_eq!(glance(&path, &["UEC-rescue"]), expected, "FAT{kind}: a full directory");
     }
 }
 

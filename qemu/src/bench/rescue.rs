@@ -18,7 +18,7 @@ const BOOTS: [(Clock, usize); 2] = [(Clock::Time, 5), (Clock::Instructions, 3)];
 /// At the most, the scan may cost its peer's by this.
 const SHARE: u64 = 5;
 
-const SCANNERS: [Scanner; 3] = [Scanner::Lifeboat, Scanner::Rescuevol, Scanner::Empty];
+const SCANNERS: [Scanner; 2] = [Scanner::Lifeboat, Scanner::Rescuevol];
 
 /// What is told of a scan, its unit, and its figure in thousands of that.
 struct Measure {
@@ -64,14 +64,8 @@ pub(super) fn table(guests: &Guests) -> Result<String> {
                         "{name:<14}{tools:<9}{scanner:<11}{median:>11}{least:>11}{most:>11}{read:>10}"
                     )?;
                 }
-                if let [own, peer, empty] = *medians {
-                    let whole = ratio(peer, own);
-                    let scan = ratio(peer.saturating_sub(empty), own.saturating_sub(empty));
-                    writeln!(
-                        table,
-                        "{:>76}",
-                        format!("1/{whole:.1} of the peer's; without its shell 1/{scan:.1}")
-                    )?;
+                if let [own, peer] = *medians {
+                    writeln!(table, "{:>76}", format!("1/{:.1} of the peer's", ratio(peer, own)))?;
                 }
             }
         }
@@ -79,8 +73,7 @@ pub(super) fn table(guests: &Guests) -> Result<String> {
     let limit = LIMIT / 1024;
     write!(
         table,
-        "\nthe script with all that it starts, its shell too, which `empty` has alone; \
-         wanted: at most 1/{SHARE} of the peer's, and {limit} KiB"
+        "\nthe script with all that it starts; wanted: at most 1/{SHARE} of the peer's, and {limit} KiB"
     )?;
     Ok(table)
 }
