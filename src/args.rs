@@ -4,7 +4,7 @@ use crate::outcome::Mode;
 use anyhow::{Result, bail};
 use lexopt::Arg;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const HELP: &str = "\
 Usage: lifeboat [--dry-run] JOURNEY
@@ -48,6 +48,8 @@ pub(crate) enum Invocation {
         /// Carried out or only printed.
         mode: Mode,
     },
+    /// Name those of these scripts that there are, one a line.
+    Name(Vec<PathBuf>),
     /// Print a text (`--help`, `--version`).
     Print(String),
 }
@@ -79,7 +81,18 @@ const JOURNEYS: &[(&[&str], Journey)] = &[
     (&["seed"], Journey::Seed),
 ];
 
+/// The scripts of initramfs-tools that make another root of the one that is mounted.
+const ROOT_MAKERS: &[&str] = &["overlayroot", "ostree", "updateroot"];
+
 impl Journey {
+    /// The scripts that its own comes after.
+    fn after(&self) -> &'static [&'static str] {
+        match self {
+            Self::Modules => ROOT_MAKERS,
+            _ => &[],
+        }
+    }
+
     /// The journey's one word: its kernel parameter, log prefix and state file.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -106,17 +119,25 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Inv
             _ => return Err(argument.unexpected().into()),
         }
     }
-    let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
-    if let [line, _script, stage @ ..] = words.as_slice()
-        && line.contains(' ')
-    {
-        // A script's first line names this program, and the kernel passes what follows it there as one argument.
-        if stage == ["prereqs"] {
-            return Ok(Invocation::Print(String::new()));
-        }
-        words = line.split(' ').collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    // A script's first line names this program, and the kernel passes the rest of it as one argument before the script.
+    let [line, script, stage @ ..] = words.as_slice() else { return named(&words, mode) };
+    if !script.starts_with('/') {
+        return named(&words, mode);
     }
-    let journey = match words.as_slice() {
+    let line: Vec<&str> = line.split(' ').collect();
+    match (stage, named(&line, mode)?) {
+        (["prereqs"], Invocation::Run { journey, .. }) => {
+            let script = Path::new(script);
+            Ok(Invocation::Name(journey.after().iter().map(|name| script.with_file_name(name)).collect()))
+        }
+        (_, invocation) => Ok(invocation),
+    }
+}
+
+/// What is asked for in words.
+fn named(words: &[&str], mode: Mode) -> Result<Invocation> {
+    let journey = match words {
         ["rescue", "block", root] => Journey::RescueBlock((*root).to_owned()),
         ["include", release, destination] => {
             let (release, destination) = ((*release).to_owned(), destination.into());
@@ -159,13 +180,18 @@ mod tests {
 
     #[test]
     fn a_script_names_the_program_in_its_first_line() {
-        let parse = |stage: &[&str]| {
-            let line = ["rescue premount", "/scripts/init-premount/lifeboat"];
-            parse(line.iter().chain(stage).map(OsString::from)).unwrap()
-        };
-        let journey = Journey::RescuePremount;
-        assert_eq!(parse(&[]), Invocation::Run { journey, mode: Mode::Apply });
-        assert_eq!(parse(&["prereqs"]), Invocation::Print(String::new()), "it comes after no other script");
+        for (line, journey, after) in [
+            ("rescue premount", Journey::RescuePremount, &[][..]),
+            ("modules", Journey::Modules, &["/s/overlayroot", "/s/ostree", "/s/updateroot"]),
+        ] {
+            let parse = |arguments: &[&str]| parse(arguments.iter().map(OsString::from));
+            let run = Invocation::Run { journey, mode: Mode::Apply };
+            assert_eq!(parse(&[line, "/s/lifeboat"]).unwrap(), run);
+            let after = after.iter().map(PathBuf::from).collect();
+            assert_eq!(parse(&[line, "/s/lifeboat", "prereqs"]).unwrap(), Invocation::Name(after));
+        }
+        assert!(parse_words("moduls /s/lifeboat prereqs").is_err());
+        assert!(parse_words("modules lifeboat").is_err());
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod volume;
 
 use args::{Invocation, Journey};
 use outcome::{Mode, Outcome};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// In seconds. A journey takes well under one; one that is stuck, on a device that does not answer, must not
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
             include::run(&release, &destination, mode);
             return ExitCode::SUCCESS;
         }
+        Ok(Invocation::Name(scripts)) => return kmsg::print(&those_there(&scripts)),
         Ok(Invocation::Print(text)) => return kmsg::print(&text),
         Err(error) => {
             kmsg::complain(&format!("{error:#}; try `lifeboat --help`"));
@@ -57,6 +59,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A script that never runs would be moved behind all others by one that is to come after it.
+fn those_there(scripts: &[PathBuf]) -> String {
+    let there = scripts.iter().filter(|script| script.try_exists().unwrap_or(false));
+    there.filter_map(|script| script.file_name()).map(|name| name.to_string_lossy() + "\n").collect()
 }
 
 fn run(journey: &Journey, mode: Mode) -> anyhow::Result<Outcome> {

@@ -21,7 +21,7 @@ echo "recipe: exported" >/dev/kmsg
 "#;
 
 /// Lifeboat's journey alone.
-const JOURNEY: &str = "#!/bin/sh\nexec /usr/sbin/lifeboat modules\n";
+const JOURNEY: &str = "#!/usr/sbin/lifeboat modules\n";
 
 /// Has an answer for dpkg, which finds settings that it did not bring.
 const KEEP_SETTINGS: &str = "echo force-confold >/etc/dpkg/dpkg.cfg.d/test";
