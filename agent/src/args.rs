@@ -25,7 +25,7 @@ pub(crate) enum Command {
     Network {
         #[command(flatten)]
         place: Place,
-        /// Seconds that fetching may take in all, with every repeated attempt
+        /// Seconds that each source may take, with every repeated attempt
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         budget: u64,
     },
@@ -33,6 +33,14 @@ pub(crate) enum Command {
     Final(Place),
     /// Say what was done, from which source, and what went wrong (exit status 0, 1 error, 2 warnings)
     Status(Place),
+    /// Say which sources were looked for, what each said and how long it took; nothing is kept
+    Sources {
+        #[command(flatten)]
+        place: Place,
+        /// Seconds that each source may take, with every repeated attempt
+        #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+        budget: u64,
+    },
     /// Say what a user-data file, or the kept one, would do; nothing is changed
     Plan {
         #[command(flatten)]
@@ -160,6 +168,7 @@ mod tests {
             "network",
             "final",
             "status",
+            "sources --budget 3",
             "plan",
             "process --seed /s",
             "generator /n /e /l",

@@ -3,7 +3,7 @@
 mod tls;
 
 use crate::root::Root;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The largest file that is taken.
-const LARGEST: u64 = 10 * 1024 * 1024;
+pub(crate) const LARGEST: u64 = 10 * 1024 * 1024;
 const TOO_LARGE: &str = "it is larger than 10 MiB, the most that is taken";
 
 /// How long a connection may take to come up, and one request in all.
@@ -29,6 +29,34 @@ pub(crate) enum Fetched {
     Body(Vec<u8>),
     /// There is nothing under that name (404, no such file).
     Absent,
+}
+
+/// What a metadata service said.
+#[derive(Debug)]
+pub(crate) enum Answered {
+    /// The content.
+    Body(Vec<u8>),
+    /// It answers, but with this status.
+    Refused(u16),
+}
+
+/// A request to a metadata service.
+pub(crate) struct Question<'a> {
+    /// Reading, or the making of a token.
+    pub(crate) verb: Verb,
+    /// What goes with it, which may be a secret.
+    pub(crate) headers: &'a [(&'a str, &'a str)],
+    /// How long one attempt may take.
+    pub(crate) patience: Duration,
+}
+
+/// What a request does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verb {
+    /// It reads.
+    Get,
+    /// It makes something.
+    Put,
 }
 
 /// What the saving of a large file came to.
@@ -94,34 +122,48 @@ impl Client {
 
     /// Fetches one file; what may pass is tried again while there is time.
     pub(crate) fn get(&self, url: &str, root: &Root) -> Result<Fetched> {
-        if let Some(path) = url.strip_prefix("file://").or_else(|| url.starts_with('/').then_some(url)) {
-            return match root.read(path)? {
-                Some(body) if body.len() as u64 > LARGEST => bail!("read {path}: {TOO_LARGE}"),
-                body => Ok(body.map_or(Fetched::Absent, Fetched::Body)),
-            };
+        if let Some(path) = local_path(url) {
+            return Ok(root.read_at_most(path, LARGEST)?.map_or(Fetched::Absent, Fetched::Body));
         }
-        self.repeat(url, || self.attempt(url))
+        self.repeat(&[url], |url| self.attempt(url)).map(|(_, fetched)| fetched)
     }
 
     /// Fetches a file that may be large into `file`, whose content is replaced.
     pub(crate) fn save(&self, url: &str, file: &mut File, limit: u64) -> Result<Saved> {
-        self.repeat(url, || self.attempt_to_save(url, file, limit))
+        self.repeat(&[url], |url| self.attempt_to_save(url, file, limit)).map(|(_, saved)| saved)
     }
 
-    fn repeat<T>(&self, url: &str, mut attempt: impl FnMut() -> Result<T, Failure>) -> Result<T> {
-        if !self.over.allows(url) {
+    /// Asks the first of several addresses that answers; what it said, and the address's place among them.
+    pub(crate) fn ask_any(&self, urls: &[&str], question: &Question<'_>) -> Result<(usize, Answered)> {
+        self.repeat(urls, |url| self.attempt_to_ask(url, question))
+    }
+
+    /// Tries each address in turn, and again while there is time and another attempt may do better.
+    fn repeat<T>(
+        &self,
+        urls: &[&str],
+        mut attempt: impl FnMut(&str) -> Result<T, Failure>,
+    ) -> Result<(usize, T)> {
+        if let Some(url) = urls.iter().find(|url| !self.over.allows(url)) {
             bail!("fetch {}: only {} are supported", shown(url), self.over);
         }
         let mut pause = FIRST_PAUSE;
         loop {
-            let error = match attempt() {
-                Ok(fetched) => return Ok(fetched),
-                Err(Failure::Lasting(error)) => return Err(error).context(format!("fetch {}", shown(url))),
-                Err(Failure::Passing(error)) => error,
+            let (mut passing, mut lasting) = (None, None);
+            for (place, url) in urls.iter().enumerate() {
+                match attempt(url) {
+                    Ok(value) => return Ok((place, value)),
+                    Err(Failure::Lasting(error)) => {
+                        lasting = Some(error.context(format!("fetch {}", shown(url))));
+                    }
+                    Err(Failure::Passing(error)) => passing = Some((url, error)),
+                }
+            }
+            let Some((url, error)) = passing else {
+                return Err(lasting.unwrap_or_else(|| anyhow!("there is no address to ask")));
             };
             if Instant::now() + pause >= self.deadline {
-                let context = format!("fetch {} until the time for it ran out", shown(url));
-                return Err(error).context(context);
+                return Err(error.context(format!("fetch {} until the time for it ran out", shown(url))));
             }
             thread::sleep(pause);
             pause = LONGEST_PAUSE.min(pause * 2);
@@ -129,13 +171,33 @@ impl Client {
     }
 
     fn attempt(&self, url: &str) -> Result<Fetched, Failure> {
-        let Some(mut response) = self.ask(url, REQUEST)? else { return Ok(Fetched::Absent) };
-        // The limit counts as exceeded once it is reached.
-        let body = response.body_mut().with_config().limit(LARGEST + 1).read_to_vec();
-        body.map(Fetched::Body).map_err(|error| match error {
-            ureq::Error::BodyExceedsLimit(_) => Failure::Lasting(anyhow!(TOO_LARGE)),
-            other => passing(other),
-        })
+        match self.ask(url, REQUEST)? {
+            Some(response) => read_body(response).map(Fetched::Body),
+            None => Ok(Fetched::Absent),
+        }
+    }
+
+    fn attempt_to_ask(&self, url: &str, question: &Question<'_>) -> Result<Answered, Failure> {
+        let left = self.left(question.patience);
+        // A redirect would take a token to another server.
+        let response = match question.verb {
+            Verb::Get => {
+                let request =
+                    self.agent.get(url).config().max_redirects(0).timeout_global(Some(left)).build();
+                with_headers(request, question.headers).call()
+            }
+            Verb::Put => {
+                let request =
+                    self.agent.put(url).config().max_redirects(0).timeout_global(Some(left)).build();
+                with_headers(request, question.headers).send_empty()
+            }
+        };
+        let response = response.map_err(passing)?;
+        match response.status().as_u16() {
+            200 => read_body(response).map(Answered::Body),
+            status if may_pass(status) => Err(Failure::Passing(anyhow!("the server answers {status}"))),
+            status => Ok(Answered::Refused(status)),
+        }
     }
 
     fn attempt_to_save(&self, url: &str, file: &mut File, limit: u64) -> Result<Saved, Failure> {
@@ -168,18 +230,38 @@ impl Client {
 
     /// The response of a request that went well; `None` when there is nothing under that name.
     fn ask(&self, url: &str, limit: Duration) -> Result<Option<ureq::http::Response<ureq::Body>>, Failure> {
-        let left = self.deadline.saturating_duration_since(Instant::now()).min(limit);
-        // A limit of nothing would count as no limit.
-        let left = left.max(Duration::from_millis(100));
-        let request = self.agent.get(url).config().timeout_global(Some(left)).build();
+        let request = self.agent.get(url).config().timeout_global(Some(self.left(limit))).build();
         let response = request.call().map_err(passing)?;
         match response.status().as_u16() {
             200 => Ok(Some(response)),
             404 | 410 => Ok(None),
-            status @ (408 | 429 | 500..=599) => Err(Failure::Passing(anyhow!("the server answers {status}"))),
+            status if may_pass(status) => Err(Failure::Passing(anyhow!("the server answers {status}"))),
             status => Err(Failure::Lasting(anyhow!("the server answers {status}"))),
         }
     }
+
+    /// What one attempt may take of the time that is left.
+    fn left(&self, limit: Duration) -> Duration {
+        let left = self.deadline.saturating_duration_since(Instant::now()).min(limit);
+        // A limit of nothing would count as no limit.
+        left.max(Duration::from_millis(100))
+    }
+}
+
+fn may_pass(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500..=599)
+}
+
+fn with_headers<B>(request: ureq::RequestBuilder<B>, headers: &[(&str, &str)]) -> ureq::RequestBuilder<B> {
+    headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))
+}
+
+fn read_body(mut response: ureq::http::Response<ureq::Body>) -> Result<Vec<u8>, Failure> {
+    // The limit counts as exceeded once it is reached.
+    response.body_mut().with_config().limit(LARGEST + 1).read_to_vec().map_err(|error| match error {
+        ureq::Error::BodyExceedsLimit(_) => Failure::Lasting(anyhow!(TOO_LARGE)),
+        other => passing(other),
+    })
 }
 
 impl std::fmt::Display for Over {
@@ -189,6 +271,11 @@ impl std::fmt::Display for Over {
             Self::HttpsAlone => "URLs that begin with https",
         })
     }
+}
+
+/// The path that a URL names on this machine; `None` for a URL of another.
+pub(crate) fn local_path(url: &str) -> Option<&str> {
+    url.strip_prefix("file://").or_else(|| url.starts_with('/').then_some(url))
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

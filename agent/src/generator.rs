@@ -4,9 +4,11 @@
 use crate::layout;
 use crate::modules::fetch;
 use crate::root::Root;
+use crate::sources::{self, Facts, Reach};
 use anyhow::{Context, Result};
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::time::Duration;
 
 const UNITS: [&str; 3] =
     ["lifeboat-agent-local.service", "lifeboat-agent.service", "lifeboat-agent-final.service"];
@@ -27,14 +29,14 @@ pub(crate) fn generate(directory: &Path, root: &Root) -> Result<()> {
         link(directory, "multi-user.target.wants", FETCHING)?;
         link(directory, &format!("{FETCHING}.wants"), "network-online.target")?;
     }
-    let seed = root.holds(layout::HAND_OFF)?;
-    if !seed && !root.holds(layout::INSTANCE)? {
+    let signals = sources::signals(&Facts::read(root, None, Duration::ZERO)?);
+    if signals.is_empty() && !root.holds(layout::INSTANCE)? {
         return Ok(());
     }
     for unit in UNITS {
         link(directory, "multi-user.target.wants", unit)?;
     }
-    if seed {
+    if signals.iter().any(|signal| signal.reach == Reach::Network) || root.holds(layout::HAND_OFF)? {
         // Only a seed has to be fetched: a kept instance goes on without a network.
         link(directory, "lifeboat-agent.service.wants", "network-online.target")?;
     }
@@ -85,6 +87,13 @@ mod tests {
         expected.push("network-online.target".into());
         expected.sort();
         assert_eq!(links(&["run/lifeboat/seed"]), expected);
+    }
+
+    #[test]
+    fn a_seed_in_the_machine_brings_the_units_and_no_network() {
+        assert_eq!(links(&["var/lib/cloud/seed/nocloud/user-data"]).len(), UNITS.len());
+        assert_eq!(links(&["dev/disk/by-label/CIDATA"]).len(), UNITS.len());
+        assert_eq!(links_with(&[], "ds=nocloud;s=http://x/").len(), UNITS.len() + 1);
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod accounts;
 mod apply;
 mod args;
 mod codec;
+mod command_line;
+mod dmi;
 mod dry_run;
 mod fetch;
 mod generator;
@@ -12,16 +14,21 @@ mod instance;
 mod layout;
 mod meta_data;
 mod modules;
+mod ovf_environment;
 mod plan;
 mod record;
 mod report;
 mod rescue;
 mod root;
+mod search;
+mod seed;
 mod sources;
 mod stages;
+mod system_config;
 #[cfg(test)]
 mod table;
 mod user_data;
+mod volume;
 mod yaml;
 
 use anyhow::Result;
@@ -70,6 +77,10 @@ fn run(command: Command, report: &mut Report) -> Result<ExitCode> {
             let (text, code) = record::status(&Root::open(&place.root)?)?;
             report::print(&text);
             return Ok(ExitCode::from(code));
+        }
+        Command::Sources { place, budget } => {
+            let root = Root::open(&place.root)?;
+            report::print(&search::describe(&root, Duration::from_secs(budget), report)?);
         }
         Command::Plan { place, file } => {
             report::print(&dry_run::plan(file.as_deref(), &Root::open(&place.root)?)?);

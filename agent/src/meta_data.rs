@@ -4,7 +4,7 @@ use crate::yaml::{self, Mapping, Value};
 use anyhow::{Context, Result, bail};
 
 /// What meta-data says.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Debug)]
 pub(crate) struct MetaData {
     /// `instance-id`
     pub(crate) instance_id: Option<String>,
@@ -12,29 +12,37 @@ pub(crate) struct MetaData {
     pub(crate) hostname: Option<String>,
     /// `public-keys`, in order.
     pub(crate) public_keys: Vec<String>,
+    /// All of it, as it came.
+    pub(crate) all: Mapping,
+}
+
+impl From<Mapping> for MetaData {
+    fn from(all: Mapping) -> Self {
+        let text =
+            |key: &str| all.get(key).and_then(Value::scalar_text).filter(|text| !text.trim().is_empty());
+        Self {
+            instance_id: text("instance-id"),
+            hostname: text("local-hostname"),
+            public_keys: all.get("public-keys").map(keys).unwrap_or_default(),
+            all,
+        }
+    }
 }
 
 /// Reads a mapping in YAML or JSON.
 pub(crate) fn parse(data: &[u8]) -> Result<MetaData> {
     let text = std::str::from_utf8(data).context("read meta-data: it is no UTF-8")?;
     let value = yaml::load(text).context("read meta-data")?;
-    let mapping = match &value {
-        Value::Null => return Ok(MetaData::default()),
-        Value::Map(mapping) => mapping,
+    match value {
+        Value::Null => Ok(MetaData::default()),
+        Value::Map(mapping) => Ok(mapping.into()),
         other => bail!("read meta-data: it is {} and no mapping of keys like instance-id", other.kind()),
-    };
-    let text =
-        |key: &str| mapping.get(key).and_then(Value::scalar_text).filter(|text| !text.trim().is_empty());
-    Ok(MetaData {
-        instance_id: text("instance-id"),
-        hostname: text("local-hostname"),
-        public_keys: mapping.get("public-keys").map(keys).unwrap_or_default(),
-    })
+    }
 }
 
 /// The meta-data as it is kept, in the form in which it is read.
 pub(crate) fn to_json(meta_data: &MetaData) -> String {
-    let mut mapping = Mapping::default();
+    let mut mapping = meta_data.all.clone();
     if let Some(id) = &meta_data.instance_id {
         mapping.set("instance-id", id.as_str());
     }

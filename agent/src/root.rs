@@ -46,6 +46,11 @@ impl Root {
         Ok(Self { fd, path })
     }
 
+    /// A directory that is open already, and how it is shown.
+    pub(crate) fn at(fd: OwnedFd, shown: &str) -> Self {
+        Self { fd, path: PathBuf::from(shown) }
+    }
+
     /// Whether it is the running system's own, on which commands are run.
     pub(crate) fn is_live(&self) -> bool {
         self.path == Path::new("/")
@@ -53,6 +58,11 @@ impl Root {
 
     /// The content of a file; `None` when it is not there.
     pub(crate) fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        self.read_at_most(path, u64::MAX)
+    }
+
+    /// The content of a file that may not be larger than so many bytes; `None` when it is not there.
+    pub(crate) fn read_at_most(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         // Without O_NONBLOCK the opening of a fifo would wait for ever.
         let flags = OFlags::RDONLY | OFlags::NONBLOCK;
         let Some(fd) = none_if_missing(self.open_at(path, flags))
@@ -61,7 +71,11 @@ impl Root {
             return Ok(None);
         };
         let mut content = Vec::new();
-        File::from(fd).read_to_end(&mut content).with_context(|| format!("read {}", self.show(path)))?;
+        let mut file = File::from(fd).take(limit.saturating_add(1));
+        file.read_to_end(&mut content).with_context(|| format!("read {}", self.show(path)))?;
+        if content.len() as u64 > limit {
+            bail!("read {}: it is larger than {limit} bytes, the most that is taken", self.show(path));
+        }
         Ok(Some(content))
     }
 
@@ -106,6 +120,23 @@ impl Root {
                     names.push(entry.file_name().to_string_lossy().into_owned());
                 }
             }
+            names.sort();
+            Ok(names)
+        };
+        list().with_context(|| format!("list {}", self.show(path)))
+    }
+
+    /// All names in a directory, sorted by byte; none when it is not there.
+    pub(crate) fn names(&self, path: &str) -> Result<Vec<String>> {
+        let list = || -> rustix::io::Result<Vec<String>> {
+            let Some(fd) = none_if_missing(self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY))? else {
+                return Ok(Vec::new());
+            };
+            let mut names = Vec::new();
+            for entry in Dir::read_from(&fd)? {
+                names.push(entry?.file_name().to_string_lossy().into_owned());
+            }
+            names.retain(|name| name != "." && name != "..");
             names.sort();
             Ok(names)
         };

@@ -46,6 +46,13 @@ pub(crate) struct Handler {
     pub(crate) plan: fn(&Facts<'_>) -> Result<Plan>,
 }
 
+impl Handler {
+    /// Its name in an image's lists of modules.
+    pub(crate) fn module(&self) -> &'static str {
+        self.semaphore.strip_prefix("config_").unwrap_or(self.semaphore)
+    }
+}
+
 /// When a handler runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stage {

@@ -1,88 +1,102 @@
-//! The hand-off of the initramfs: what the kernel command line said about a seed.
+//! What the kernel command line says about a seed: as the initramfs hands it over, or else read from it by the
+//! same rules.
 
-use super::Seed;
-use crate::fetch::{self, Client, Fetched};
+use super::{Facts, Signal, nocloud_directory, nocloud_volume};
+use crate::command_line::CommandLine;
+use crate::fetch;
 use crate::layout::HAND_OFF;
-use crate::meta_data::{self, MetaData};
 use crate::report::Report;
 use crate::root::Root;
+use crate::seed::{self, Seed};
 use anyhow::{Context, Result, bail};
 use lifeboat_environment_file::lookup;
 
-/// What `cloud-config-url=` leads to has to begin with this.
-const CLOUD_CONFIG: &[u8] = b"#cloud-config";
+/// Those that switch the journey off.
+const SWITCHES: [&str; 2] = ["lifeboat", "lifeboat.seed"];
 
-/// The file's values.
-#[derive(Default, PartialEq, Eq, Debug)]
+/// What is said.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct HandOff {
     source: String,
     seed_from: Option<String>,
-    /// The host name that the kernel command line gives.
+    /// The host name.
     pub(crate) local_hostname: Option<String>,
-    /// The instance-id that the kernel command line gives.
+    /// The instance-id.
     pub(crate) instance_id: Option<String>,
-    cloud_config_url: Option<String>,
+    /// Where configuration below the user's is.
+    pub(crate) cloud_config_url: Option<String>,
 }
 
-/// Reads it; `None` when there was no seed on the command line.
-pub(crate) fn read(root: &Root) -> Result<Option<HandOff>> {
-    Ok(root.read_text(HAND_OFF)?.map(|text| parse(&text)))
+/// The hand-off of a machine; `None` when no seed is on its command line.
+pub(crate) fn of(facts: &Facts<'_>) -> Result<Option<HandOff>> {
+    read_below(facts.root)
 }
 
-/// Fetches the seed.
-pub(crate) fn find(root: &Root, client: &Client, report: &mut Report) -> Result<Option<Seed>> {
-    let Some(hand_off) = read(root)? else { return Ok(None) };
-    let mut seed = Seed { source: hand_off.source.clone(), ..Seed::default() };
-    if let Some(url) = &hand_off.cloud_config_url {
-        // It is configuration, and the user's data is not lost with it.
-        match system_config(url, root, client) {
-            Ok(config) => seed.system_config = Some(config),
-            Err(error) => report.warn(format!("cloud-config-url: {error:#}")),
+/// The same, where nothing else is known yet.
+pub(crate) fn read_below(root: &Root) -> Result<Option<HandOff>> {
+    match root.read_text(HAND_OFF)? {
+        Some(text) => Ok(Some(parse(&text))),
+        None => from_line(&CommandLine::read(root)?),
+    }
+}
+
+pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
+    let Some(hand_off) = of(facts)?.filter(HandOff::names_a_seed) else { return Ok(None) };
+    let seen = format!("the kernel command line says {}", hand_off.source);
+    Ok(Some(Signal::at(hand_off.seed_from.as_deref(), seen)))
+}
+
+pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed>> {
+    match of(facts)? {
+        Some(hand_off) => fetch_seed(hand_off, facts, report).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Fetches what a hand-off names. One that names no place is about the seed in a directory or on a volume.
+pub(super) fn fetch_seed(hand_off: HandOff, facts: &Facts<'_>, report: &mut Report) -> Result<Seed> {
+    let mut seed = match &hand_off.seed_from {
+        Some(from) => {
+            let from = facts.substituted(from);
+            seed::from_url(&from, &facts.client()?, facts, report)?.with_context(|| {
+                format!("{}: neither user-data nor meta-data is there", fetch::shown(&from))
+            })?
         }
-    }
-    match &hand_off.seed_from {
-        Some(from) => fetch_seed(from, &mut seed, root, client, report)?,
-        None if hand_off.cloud_config_url.is_none() => {
-            report.warn(format!("{}: the kernel command line names no place to fetch from", hand_off.source));
-        }
-        None => {}
-    }
-    let MetaData { instance_id, hostname, .. } = &mut seed.meta_data;
-    *instance_id = hand_off.instance_id.or(instance_id.take());
-    *hostname = hand_off.local_hostname.or(hostname.take());
-    Ok(Some(seed))
-}
-
-fn fetch_seed(from: &str, seed: &mut Seed, root: &Root, client: &Client, report: &mut Report) -> Result<()> {
-    let user_data = client.get(&fetch::place(from, "user-data"), root)?;
-    let meta_data = client.get(&fetch::place(from, "meta-data"), root)?;
-    if matches!((&user_data, &meta_data), (Fetched::Absent, Fetched::Absent)) {
-        bail!("{}: neither user-data nor meta-data is there", fetch::shown(from));
-    }
-    match user_data {
-        Fetched::Body(body) => seed.user_data = body,
-        Fetched::Absent => report.warn(format!("{}: there is no user-data", fetch::shown(from))),
-    }
-    match meta_data {
-        Fetched::Body(body) => match meta_data::parse(&body) {
-            Ok(parsed) => seed.meta_data = parsed,
-            Err(error) => report.warn(format!("{}: {error:#}", fetch::shown(from))),
+        None => match nocloud_directory::read(facts, report)? {
+            Some(seed) => seed,
+            None => match nocloud_volume::read(facts, report)? {
+                Some(seed) => seed,
+                None if facts.kept.is_some() && hand_off.instance_id.is_none() => {
+                    bail!("{}: it names no place, and no directory or volume has the seed", hand_off.source)
+                }
+                None => {
+                    report.warn(format!("{}: it names no place to fetch from", hand_off.source));
+                    Seed { place: "the kernel command line".into(), ..Seed::default() }
+                }
+            },
         },
-        Fetched::Absent => report.warn(format!("{}: there is no meta-data", fetch::shown(from))),
-    }
-    Ok(())
+    };
+    seed.source = hand_off.source;
+    let meta_data = &mut seed.meta_data;
+    meta_data.instance_id = hand_off.instance_id.or(meta_data.instance_id.take());
+    meta_data.hostname = hand_off.local_hostname.or(meta_data.hostname.take());
+    Ok(seed)
 }
 
-fn system_config(url: &str, root: &Root, client: &Client) -> Result<Vec<u8>> {
-    let Fetched::Body(body) = client.get(url, root)? else {
-        bail!("{}: there is nothing", fetch::shown(url))
-    };
-    if !body.starts_with(CLOUD_CONFIG) {
-        bail!("{}: it does not begin with `#cloud-config`, so it is not used", fetch::shown(url));
+impl HandOff {
+    /// Whether it is about more than configuration.
+    fn names_a_seed(&self) -> bool {
+        self.source != ONLY_CONFIG
     }
-    std::str::from_utf8(&body).with_context(|| format!("{}: it is no UTF-8", fetch::shown(url)))?;
-    Ok(body)
+
+    /// Where the seed's files are, when it says so.
+    pub(super) fn place(&self) -> Option<&str> {
+        self.seed_from.as_deref()
+    }
 }
+
+/// The source of a hand-off that holds nothing but `cloud-config-url=`.
+const ONLY_CONFIG: &str = "cloud-config-url";
 
 fn parse(text: &str) -> HandOff {
     let get = |key: &str| lookup(text, key);
@@ -92,6 +106,78 @@ fn parse(text: &str) -> HandOff {
         local_hostname: get("LOCAL_HOSTNAME"),
         instance_id: get("INSTANCE_ID"),
         cloud_config_url: get("CLOUD_CONFIG_URL"),
+    }
+}
+
+/// By the rules of the initramfs.
+fn from_line(line: &CommandLine) -> Result<Option<HandOff>> {
+    if SWITCHES.iter().any(|name| line.value(name) == Some("off")) {
+        return Ok(None);
+    }
+    let cloud_config_url = line.value(ONLY_CONFIG).map(str::to_owned);
+    if let Some(url) = &cloud_config_url {
+        check_place(url).with_context(|| format!("{ONLY_CONFIG}={url}"))?;
+    }
+    let mut hand_off = match line.value("ds") {
+        Some(value) => parse_ds(value).with_context(|| format!("ds={value}"))?,
+        None => None,
+    };
+    if let Some(from) = line.value("lifeboat.seed") {
+        check_place(from).with_context(|| format!("lifeboat.seed={from}"))?;
+        let kept = hand_off.take().unwrap_or_default();
+        hand_off = Some(HandOff { source: "lifeboat.seed".into(), seed_from: Some(from.to_owned()), ..kept });
+    }
+    if hand_off.is_none() && cloud_config_url.is_some() {
+        hand_off = Some(HandOff { source: ONLY_CONFIG.into(), ..HandOff::default() });
+    }
+    Ok(hand_off.map(|hand_off| HandOff { cloud_config_url, ..hand_off }))
+}
+
+/// Reads `nocloud;KEY=VALUE;…`, which also firmware may hold; `None` for any other source.
+pub(super) fn parse_ds(value: &str) -> Result<Option<HandOff>> {
+    let mut words = value.split(';');
+    let source = words.next().unwrap_or_default().to_ascii_lowercase();
+    if source != "nocloud" && source != "nocloud-net" {
+        return Ok(None);
+    }
+    let mut hand_off = HandOff { source, ..HandOff::default() };
+    for word in words.filter(|word| !word.is_empty()) {
+        let (name, value) = word.split_once('=').with_context(|| format!("`{word}` is not KEY=VALUE"))?;
+        if value.is_empty() {
+            bail!("`{word}`: empty value");
+        }
+        let place = match name {
+            "s" | "seedfrom" => {
+                check_place(value).with_context(|| format!("`{word}`"))?;
+                &mut hand_off.seed_from
+            }
+            "h" | "local-hostname" => &mut hand_off.local_hostname,
+            "i" | "instance-id" => &mut hand_off.instance_id,
+            _ => {
+                bail!("unknown field `{name}` (known: s or seedfrom, h or local-hostname, i or instance-id)")
+            }
+        };
+        *place = Some(value.to_owned());
+    }
+    Ok(Some(hand_off))
+}
+
+/// A URL or directory to which file names are appended, or with a `%s` that stands for them.
+fn check_place(place: &str) -> Result<()> {
+    if place.chars().any(|character| character.is_control() || character.is_whitespace()) {
+        bail!("white space and control characters are not allowed");
+    }
+    if place.matches("%s").count() > 1 {
+        bail!("`%s` stands for the file's name and may appear once");
+    }
+    match place.split_once("://") {
+        Some(("http" | "https", rest)) if rest.starts_with('/') || rest.is_empty() => {
+            bail!("no host in the URL")
+        }
+        Some(("http" | "https" | "file", _)) => Ok(()),
+        Some((scheme, _)) => bail!("{scheme}: is not supported (use http, https, file or an absolute path)"),
+        None if place.starts_with('/') => Ok(()),
+        None => bail!("neither a URL nor an absolute path"),
     }
 }
 
@@ -107,5 +193,54 @@ mod tests {
         assert_eq!(hand_off.seed_from.unwrap(), "http://x/?a=\"b\\&%s");
         assert_eq!(hand_off.instance_id.unwrap(), "i-1");
         assert_eq!(hand_off.local_hostname, None);
+    }
+
+    fn line(text: &str) -> Option<HandOff> {
+        from_line(&CommandLine::parse(text)).unwrap()
+    }
+
+    fn said(source: &str, [from, name, id, config]: [&str; 4]) -> HandOff {
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        HandOff {
+            source: source.into(),
+            seed_from: given(from),
+            local_hostname: given(name),
+            instance_id: given(id),
+            cloud_config_url: given(config),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_read_by_the_same_rules() {
+        assert_eq!(
+            line("ro ds=nocloud;s=http://x/;h=web;i=i-1").unwrap(),
+            said("nocloud", ["http://x/", "web", "i-1", ""])
+        );
+        assert_eq!(
+            line("ds=NoCloud-Net;seedfrom=/s;local-hostname=a;instance-id=b cloud-config-url=http://c")
+                .unwrap(),
+            said("nocloud-net", ["/s", "a", "b", "http://c"])
+        );
+        assert_eq!(
+            line("ds=nocloud;s=http://old/;i=i-3 lifeboat.seed=http://new/").unwrap(),
+            said("lifeboat.seed", ["http://new/", "", "i-3", ""])
+        );
+        assert_eq!(
+            line("cloud-config-url=http://c").unwrap(),
+            said("cloud-config-url", ["", "", "", "http://c"])
+        );
+        for nothing in ["ro quiet", "ds=ec2", "ds=nocloud lifeboat=off", "ds=nocloud lifeboat.seed=off"] {
+            assert_eq!(line(nothing), None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_bad_value_is_told_with_its_parameter() {
+        for text in
+            ["ds=nocloud;s=ftp://x/", "ds=nocloud;q=1", "ds=nocloud;x", "ds=nocloud;i=", "lifeboat.seed=x"]
+        {
+            let error = from_line(&CommandLine::parse(text)).unwrap_err();
+            assert!(format!("{error:#}").starts_with(text), "{error:#}");
+        }
     }
 }

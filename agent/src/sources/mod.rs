@@ -1,49 +1,296 @@
 //! Where a seed can come from, a file each.
 //!
-//! To add one: a file here with a `find` function, and a line in `ALL`. `Ok(None)`: the source has nothing,
-//! and the next one is asked. An error: it is there and broken, which is told.
+//! To add one: a file here with a `detect` and a `read` function, and a line in `ALL`. `detect` looks at what is
+//! on the machine alone: firmware, labels, parameters and files. Only a source that it finds a signal of is read,
+//! so that an unknown machine's network is never asked. `read` says `None` when there is nothing after all; an
+//! error is a source that is there and silent or broken.
 
 pub(crate) mod hand_off;
 
-use crate::fetch::Client;
-use crate::meta_data::MetaData;
+mod config_drive;
+mod credentials;
+mod ec2;
+mod nocloud_config;
+mod nocloud_directory;
+mod nocloud_volume;
+mod none;
+mod openstack;
+mod ovf;
+mod qemu_fw_cfg;
+mod smbios_serial;
+mod smbios_strings;
+mod vmware;
+
+use crate::command_line::CommandLine;
+use crate::dmi;
+use crate::fetch::{self, Client, Over};
 use crate::report::Report;
 use crate::root::Root;
-use anyhow::{Context, Result};
+use crate::seed::Seed;
+use crate::system_config::SystemConfig;
+use crate::yaml::{Mapping, Value};
+use anyhow::Result;
+use std::time::Duration;
 
-/// What a source gives.
-#[derive(Default, Debug)]
-pub(crate) struct Seed {
-    /// The source's name, for people.
-    pub(crate) source: String,
-    /// The user's data as it came.
-    pub(crate) user_data: Vec<u8>,
-    /// Who the machine is.
-    pub(crate) meta_data: MetaData,
-    /// Configuration below the user's; `None` when the source names none or it could not be had.
-    pub(crate) system_config: Option<Vec<u8>>,
+/// What sources may know.
+pub(crate) struct Facts<'a> {
+    /// The machine.
+    pub(crate) root: &'a Root,
+    /// Its configuration.
+    pub(crate) config: SystemConfig,
+    /// Its kernel's command line.
+    pub(crate) line: CommandLine,
+    /// The instance that the machine was last.
+    pub(crate) kept: Option<String>,
+    /// How long each source may take.
+    pub(crate) budget: Duration,
 }
 
 /// A source.
 pub(crate) struct Source {
     /// Its name, which is its file's.
     pub(crate) name: &'static str,
+    /// Its name in `datasource_list` and `ds=`.
+    pub(crate) cloud: &'static str,
+    /// What it is recognised by, for people.
+    pub(crate) sign: &'static str,
+    /// Looks for it without asking anyone.
+    pub(crate) detect: fn(&Facts<'_>) -> Result<Option<Signal>>,
     /// Asks it.
-    pub(crate) find: fn(&Root, &Client, &mut Report) -> Result<Option<Seed>>,
+    pub(crate) read: fn(&Facts<'_>, &mut Report) -> Result<Option<Seed>>,
+}
+
+/// Why a source is believed to be there.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Signal {
+    /// What was seen.
+    pub(crate) seen: String,
+    /// Where its data is.
+    pub(crate) reach: Reach,
+}
+
+/// Where a source's data is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reach {
+    /// In the machine.
+    Machine,
+    /// On the network.
+    Network,
+}
+
+impl Signal {
+    fn in_machine(seen: impl Into<String>) -> Self {
+        Self { seen: seen.into(), reach: Reach::Machine }
+    }
+
+    fn on_network(seen: impl Into<String>) -> Self {
+        Self { seen: seen.into(), reach: Reach::Network }
+    }
+
+    /// By where a seed's place is.
+    fn at(place: Option<&str>, seen: impl Into<String>) -> Self {
+        match place {
+            Some(place) if fetch::local_path(place).is_none() => Self::on_network(seen),
+            _ => Self::in_machine(seen),
+        }
+    }
 }
 
 /// The sources in the order in which they are asked.
-pub(crate) const ALL: &[Source] = &[Source { name: "hand_off", find: hand_off::find }];
+pub(crate) const ALL: &[Source] = &[
+    Source {
+        name: "hand_off",
+        cloud: NOCLOUD,
+        sign: "a seed on the kernel command line",
+        detect: hand_off::detect,
+        read: hand_off::read,
+    },
+    Source {
+        name: "smbios_serial",
+        cloud: NOCLOUD,
+        sign: "a serial number of the form ds=nocloud",
+        detect: smbios_serial::detect,
+        read: smbios_serial::read,
+    },
+    Source {
+        name: "smbios_strings",
+        cloud: NOCLOUD,
+        sign: "an SMBIOS string of the form ds=nocloud, or with a credential",
+        detect: smbios_strings::detect,
+        read: smbios_strings::read,
+    },
+    Source {
+        name: "nocloud_config",
+        cloud: NOCLOUD,
+        sign: "a seed in the system's configuration",
+        detect: nocloud_config::detect,
+        read: nocloud_config::read,
+    },
+    Source {
+        name: "nocloud_directory",
+        cloud: NOCLOUD,
+        sign: "a seed below /var/lib/cloud/seed",
+        detect: nocloud_directory::detect,
+        read: nocloud_directory::read,
+    },
+    Source {
+        name: "nocloud_volume",
+        cloud: NOCLOUD,
+        sign: "a volume labelled cidata",
+        detect: nocloud_volume::detect,
+        read: nocloud_volume::read,
+    },
+    Source {
+        name: "qemu_fw_cfg",
+        cloud: "QemuFwCfg",
+        sign: "files in QEMU's fw_cfg",
+        detect: qemu_fw_cfg::detect,
+        read: qemu_fw_cfg::read,
+    },
+    Source {
+        name: "credentials",
+        cloud: NOCLOUD,
+        sign: "systemd credentials named cloud-init.*",
+        detect: credentials::detect,
+        read: credentials::read,
+    },
+    Source {
+        name: "config_drive",
+        cloud: "ConfigDrive",
+        sign: "a volume labelled config-2",
+        detect: config_drive::detect,
+        read: config_drive::read,
+    },
+    Source {
+        name: "ovf",
+        cloud: "OVF",
+        sign: "a volume labelled OVF ENV",
+        detect: ovf::detect,
+        read: ovf::read,
+    },
+    Source {
+        name: "vmware",
+        cloud: "VMware",
+        sign: "a machine made by VMware, with its tools",
+        detect: vmware::detect,
+        read: vmware::read,
+    },
+    Source {
+        name: "openstack",
+        cloud: "OpenStack",
+        sign: "firmware that names OpenStack",
+        detect: openstack::detect,
+        read: openstack::read,
+    },
+    Source {
+        name: "ec2",
+        cloud: "Ec2",
+        sign: "firmware that names EC2",
+        detect: ec2::detect,
+        read: ec2::read,
+    },
+    Source {
+        name: "none",
+        cloud: "None",
+        sign: "configuration that stands alone",
+        detect: none::detect,
+        read: none::read,
+    },
+];
 
-/// The first seed that a source has.
-pub(crate) fn find(root: &Root, client: &Client, report: &mut Report) -> Result<Option<Seed>> {
-    for source in ALL {
-        let found = (source.find)(root, client, report).with_context(|| format!("source {}", source.name))?;
-        if let Some(seed) = found {
-            return Ok(Some(seed));
-        }
+const NOCLOUD: &str = "NoCloud";
+
+/// The parameters by which the kernel command line names a source.
+const PARAMETERS: [&str; 3] = ["ds", "ci.ds", "ci.datasource"];
+
+impl<'a> Facts<'a> {
+    /// Reads them.
+    pub(crate) fn read(root: &'a Root, kept: Option<String>, budget: Duration) -> Result<Self> {
+        let (config, line) = (SystemConfig::read(root), CommandLine::read(root)?);
+        Ok(Self { root, config, line, kept, budget })
     }
-    Ok(None)
+
+    /// A client for one source.
+    pub(crate) fn client(&self) -> Result<Client> {
+        Client::new(self.budget, Over::Either, self.root)
+    }
+
+    /// A place with what it asks of the firmware in it.
+    pub(crate) fn substituted(&self, place: &str) -> String {
+        dmi::substituted(place, self.root)
+    }
+
+    /// One of the firmware's values; empty when it has none.
+    pub(crate) fn dmi(&self, file: &str) -> String {
+        dmi::value(self.root, file)
+    }
+
+    /// A source's settings.
+    fn settings(&self, cloud: &str) -> Option<&Mapping> {
+        self.config.datasource(cloud)
+    }
+
+    /// Addresses in a source's settings, each without a `/` at its end.
+    fn metadata_urls(&self, cloud: &str) -> Option<Vec<String>> {
+        let urls = self.settings(cloud)?.get("metadata_urls")?;
+        let urls = match urls {
+            Value::Seq(urls) => urls.iter().filter_map(Value::as_str).collect(),
+            Value::Str(url) => vec![url.as_str()],
+            _ => Vec::new(),
+        };
+        Some(urls.iter().map(|url| url.trim_end_matches('/').to_owned()).collect())
+    }
+
+    /// How long one attempt may take.
+    fn patience(&self, cloud: &str) -> Duration {
+        let asked =
+            self.settings(cloud).and_then(|settings| settings.get("timeout")?.scalar_text()?.parse().ok());
+        asked.map_or(PATIENCE, Duration::from_secs)
+    }
+
+    /// The source that the kernel command line names.
+    fn named(&self) -> Option<&str> {
+        let value = PARAMETERS.iter().find_map(|name| self.line.value(name))?;
+        let name = value.split(';').next().unwrap_or_default();
+        // Its old name.
+        Some(if name.eq_ignore_ascii_case("nocloud-net") { NOCLOUD } else { name })
+    }
+
+    /// Why a source is there although nothing shows it: it is named, or the configuration has no other.
+    fn told(&self, cloud: &str) -> Option<Signal> {
+        if self.named().is_some_and(|name| name.eq_ignore_ascii_case(cloud)) {
+            return Some(Signal::on_network("the kernel command line names it"));
+        }
+        let list = self.config.datasource_list()?;
+        let alone = match list.as_slice() {
+            [one] => one,
+            [one, none] if none == "None" => one,
+            _ => return None,
+        };
+        alone.eq_ignore_ascii_case(cloud).then(|| Signal::on_network("datasource_list has no other"))
+    }
+
+    /// Why a source is not even looked for.
+    pub(crate) fn left_out(&self, source: &Source) -> Option<&'static str> {
+        let is_it = |name: &str| name.eq_ignore_ascii_case(source.cloud);
+        if let Some(name) =
+            self.named().filter(|name| ALL.iter().any(|source| source.cloud.eq_ignore_ascii_case(name)))
+        {
+            return (!is_it(name)).then_some("the kernel command line names another");
+        }
+        // What the kernel command line says of a seed counts whatever the image was made for.
+        let list = self.config.datasource_list().filter(|_| source.name != "hand_off")?;
+        (!list.iter().any(|name| is_it(name))).then_some("datasource_list leaves it out")
+    }
+}
+
+/// What one attempt to ask a metadata service may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whether a source may be there, and whether any of those needs the network.
+pub(crate) fn signals(facts: &Facts<'_>) -> Vec<Signal> {
+    let sources = ALL.iter().filter(|source| facts.left_out(source).is_none());
+    sources.filter_map(|source| (source.detect)(facts).ok().flatten()).collect()
 }
 
 #[cfg(test)]

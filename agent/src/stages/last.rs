@@ -9,6 +9,7 @@ use crate::meta_data::MetaData;
 use crate::report::Report;
 use crate::rescue::record::Boot;
 use crate::root::Root;
+use crate::system_config::modules::{self, Wanted};
 use anyhow::Result;
 
 /// Where scripts are, how often each place is run, and what says that it was, in cloud-init's order.
@@ -17,6 +18,9 @@ const PLACES: &[(&str, Frequency, &str)] = &[
     ("per-boot", Frequency::Boot, "config_scripts_per_boot"),
     ("per-instance", Frequency::Instance, "config_scripts_per_instance"),
 ];
+
+/// What says that the user's scripts were run.
+const USERS: &str = "config_scripts_user";
 
 /// Runs what is to run late.
 pub(crate) fn last(root: &Root, report: &mut Report) -> Result<()> {
@@ -28,11 +32,16 @@ pub(crate) fn last(root: &Root, report: &mut Report) -> Result<()> {
     let context = Context { instance: &instance, boot: &boot, root };
     let config = kept_config(&instance, root, report);
     run_handlers(Stage::Final, &config, &MetaData::default(), &context, report);
-    for (directory, frequency, semaphore) in PLACES {
+    let is_wanted = |semaphore: &str| {
+        let module = semaphore.strip_prefix("config_").unwrap_or(semaphore);
+        modules::wanted(module, &config) != Wanted::No
+    };
+    for (directory, frequency, semaphore) in PLACES.iter().filter(|(.., semaphore)| is_wanted(semaphore)) {
         run_scripts(&format!("{SCRIPTS}/{directory}"), *frequency, semaphore, &context, report);
     }
-    let own = instance.path("scripts");
-    run_scripts(&own, Frequency::Instance, "config_scripts_user", &context, report);
+    if is_wanted(USERS) {
+        run_scripts(&instance.path("scripts"), Frequency::Instance, USERS, &context, report);
+    }
     let uptime = root.read_text("proc/uptime")?.unwrap_or_default();
     let uptime = uptime.split(' ').next().unwrap_or_default();
     let text = format!("{uptime} - {} - v. {}\n", now(), env!("CARGO_PKG_VERSION"));

@@ -11,7 +11,7 @@ use anyhow::Result;
 /// Sets the name on the running system alone. It is written to /etc/hostname with the network, when it is
 /// known whether the user-data has another one.
 pub(crate) fn local(root: &Root, report: &mut Report) -> Result<()> {
-    let Some(hand_off) = hand_off::read(root)? else {
+    let Some(hand_off) = hand_off::read_below(root)? else {
         report.info("there is no seed on the kernel command line");
         return Ok(());
     };

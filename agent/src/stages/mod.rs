@@ -12,11 +12,12 @@ use crate::accounts::Accounts;
 use crate::apply::apply;
 use crate::handlers::{self, Facts, Handler, InRescue, Stage};
 use crate::instance::Instance;
-use crate::layout;
 use crate::meta_data::MetaData;
 use crate::report::Report;
 use crate::rescue::record::Boot;
 use crate::root::Root;
+use crate::system_config::modules::{self, Wanted};
+use crate::system_config::{self, SystemConfig};
 use crate::user_data;
 use crate::yaml::Mapping;
 use anyhow::Result;
@@ -52,7 +53,13 @@ fn run_handler(
 ) -> Result<()> {
     let Context { instance, boot, root } = context;
     let rescue = boot.is_rescue();
-    if !rescue && instance.is_done(root, handler.semaphore, handler.frequency)? {
+    let frequency = match modules::wanted(handler.module(), config) {
+        // An image may have been made without the modules that let its people in.
+        Wanted::No if !rescue || handler.in_rescue == InRescue::LeftOut => return Ok(()),
+        Wanted::AsOften(frequency) => frequency,
+        Wanted::Yes | Wanted::No => handler.frequency,
+    };
+    if !rescue && instance.is_done(root, handler.semaphore, frequency)? {
         return Ok(());
     }
     // Anew for each: the one before may have made users.
@@ -83,14 +90,18 @@ fn run_handler(
         return Ok(());
     }
     // Also after a failure: what failed is told, and does not come back on every boot.
-    instance.set_done(root, handler.semaphore, handler.frequency)
+    instance.set_done(root, handler.semaphore, frequency)
 }
 
 /// The kept configuration: the user's over the system's.
 fn kept_config(instance: &Instance, root: &Root, report: &mut Report) -> Mapping {
     let user = kept_mapping(&instance.path("cloud-config.txt"), root, report);
-    let system = kept_mapping(layout::SYSTEM_CONFIG, root, report);
-    user.over(&system)
+    let system = SystemConfig::read(root);
+    let config = system_config::over(&user, system.mapping());
+    for problem in system.problems {
+        report.warn(problem);
+    }
+    config
 }
 
 fn kept_mapping(path: &str, root: &Root, report: &mut Report) -> Mapping {

@@ -1,7 +1,6 @@
 //! With the network: the seed is fetched and kept, and what must be there before logins is done.
 
 use super::{kept_config, run_handlers};
-use crate::fetch::{Client, Over};
 use crate::handlers::Stage;
 use crate::instance::{Instance, NO_ID};
 use crate::layout;
@@ -9,32 +8,41 @@ use crate::meta_data::{self, MetaData};
 use crate::report::Report;
 use crate::rescue::record::Boot;
 use crate::root::Root;
-use crate::sources::{self, Seed};
+use crate::search;
+use crate::seed::Seed;
+use crate::sources::Facts;
 use crate::user_data::{self, TakenApart};
 use anyhow::{Context, Result, bail};
 use std::time::Duration;
 
 /// Fetches, keeps and carries out. The name of the source, for `status`.
 pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Result<Option<String>> {
-    let client = Client::new(budget, Over::Either, root)?;
-    let found = sources::find(root, &client, report);
     let kept = Instance::current(root)?;
-    let (instance, meta_data, source) = match (found, kept) {
+    let mut facts = Facts::read(root, kept.as_ref().map(|kept| kept.id.clone()), budget)?;
+    let mut found = search::find(&mut facts, report);
+    if let Some(config) = &found.system_config {
+        report.take(root.write(layout::SYSTEM_CONFIG, config, 0o600));
+    }
+    let (instance, meta_data, source) = match (found.seed(report), kept) {
         (Ok(Some(seed)), _) => {
             let instance = Instance::new(seed.meta_data.instance_id.as_deref().unwrap_or(NO_ID));
             instance.enter(root)?;
-            let source = seed.source.clone();
-            keep_seed(&seed, &source, &instance, root, report)?;
-            report.info(&format!("instance {} from {source}", instance.id));
-            (instance, seed.meta_data, source)
+            keep_seed(&seed, &instance, root, report)?;
+            report.info(&format!("instance {} from {}, {}", instance.id, seed.source, seed.place));
+            (instance, seed.meta_data, seed.source)
         }
         (Ok(None), Some(kept)) => {
-            report.info(&format!("no seed on the kernel command line: instance {} as it was kept", kept.id));
-            (kept.clone(), kept_meta_data(&kept, root, report), "kept".to_owned())
+            let source = root.read_text(&kept.path("datasource"))?.unwrap_or_default();
+            report.warn(format!(
+                "its source ({}) is not there any more (going on with instance {} as it was kept)",
+                source.trim(),
+                kept.id
+            ));
+            (kept.clone(), kept_meta_data(&kept, root, report), KEPT.to_owned())
         }
         (Err(error), Some(kept)) => {
             report.warn(format!("{error:#} (going on with instance {} as it was kept)", kept.id));
-            (kept.clone(), kept_meta_data(&kept, root, report), "kept".to_owned())
+            (kept.clone(), kept_meta_data(&kept, root, report), KEPT.to_owned())
         }
         (Ok(None), None) => {
             report.info("there is no seed, and none was kept");
@@ -49,15 +57,18 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
     Ok(Some(source))
 }
 
-fn keep_seed(seed: &Seed, source: &str, instance: &Instance, root: &Root, report: &mut Report) -> Result<()> {
-    if let Some(config) = &seed.system_config {
-        match user_data::parse_config(config) {
-            Ok(_) => root.write(layout::SYSTEM_CONFIG, config, 0o600)?,
-            Err(error) => report.warn(format!("cloud-config-url: {error:#} (it is not used)")),
+/// The source's name where no source has answered.
+const KEPT: &str = "kept";
+
+fn keep_seed(seed: &Seed, instance: &Instance, root: &Root, report: &mut Report) -> Result<()> {
+    root.write(&instance.path("datasource"), format!("{}\n", seed.source).as_bytes(), 0o644)?;
+    root.write(&instance.path("meta-data.json"), meta_data::to_json(&seed.meta_data).as_bytes(), 0o600)?;
+    for (name, data) in [("vendor-data.txt", &seed.vendor_data), ("vendor-data2.txt", &seed.vendor_data2)] {
+        root.write(&instance.path(name), data, 0o600)?;
+        if !data.is_empty() {
+            report.warn(format!("{name} is kept and not acted on yet"));
         }
     }
-    root.write(&instance.path("datasource"), format!("{source}\n").as_bytes(), 0o644)?;
-    root.write(&instance.path("meta-data.json"), meta_data::to_json(&seed.meta_data).as_bytes(), 0o600)?;
     let apart = user_data::take_apart(&seed.user_data);
     keep(&seed.user_data, &apart, instance, root)?;
     for problem in apart.problems {

@@ -14,4 +14,5 @@ mod modules_url;
 mod namespace;
 mod rescue;
 mod server;
+mod system_config;
 mod tarball;

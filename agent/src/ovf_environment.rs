@@ -1,0 +1,151 @@
+//! The properties in an OVF environment document. Of XML it understands elements, attributes, the five entities
+//! and comments, which is all that the format uses: no document type, and so no entity that grows.
+
+use anyhow::{Context, Result, bail};
+
+/// The element of a property.
+const PROPERTY: &str = "Property";
+/// The element around all.
+const ENVIRONMENT: &str = "Environment";
+
+/// What stands for characters that XML uses itself.
+const ENTITIES: &[(&str, char)] = &[("lt", '<'), ("gt", '>'), ("amp", '&'), ("quot", '"'), ("apos", '\'')];
+
+/// What is passed over: how it begins and ends.
+const PASSED_OVER: &[(&str, &str)] = &[("!--", "-->"), ("![CDATA[", "]]>"), ("?", "?>")];
+
+/// The keys and values of all properties, in their order. Prefixes of names are not looked at.
+pub(crate) fn properties(xml: &str) -> Result<Vec<(String, String)>> {
+    let mut properties = Vec::new();
+    let mut is_environment = false;
+    let mut rest = xml;
+    while let Some((_, after)) = rest.split_once('<') {
+        if let Some((begin, end)) = PASSED_OVER.iter().find(|(begin, _)| after.starts_with(begin)) {
+            let inner = after.strip_prefix(begin).unwrap_or_default();
+            rest = inner.split_once(end).with_context(|| format!("`<{begin}` has no end"))?.1;
+            continue;
+        }
+        if after.starts_with('!') {
+            bail!("it has a document type, which an OVF environment does not");
+        }
+        let (tag, behind) = split_tag(after).context("a tag has no end")?;
+        rest = behind;
+        let end =
+            tag.find(|character: char| character.is_whitespace() || character == '/').unwrap_or(tag.len());
+        let (name, attributes) = tag.split_at_checked(end).unwrap_or((tag, ""));
+        match local(name) {
+            ENVIRONMENT => is_environment = true,
+            PROPERTY if is_environment => {
+                let (mut key, mut value) = (None, None);
+                each_attribute(attributes, |name, text| match name {
+                    "key" => key = Some(text),
+                    "value" => value = Some(text),
+                    _ => {}
+                })?;
+                properties.push((key.context("a property has no key")?, value.unwrap_or_default()));
+            }
+            _ => {}
+        }
+    }
+    if !is_environment {
+        bail!("it is no OVF environment");
+    }
+    Ok(properties)
+}
+
+/// A tag's inside, and what follows it; a `>` in quotes does not end it.
+fn split_tag(text: &str) -> Option<(&str, &str)> {
+    let mut quote = None;
+    for (place, character) in text.char_indices() {
+        match (quote, character) {
+            (None, '>') => return Some((text.get(..place)?, text.get(place + 1..)?)),
+            (None, '"' | '\'') => quote = Some(character),
+            (Some(open), _) if open == character => quote = None,
+            _ => {}
+        }
+    }
+    None
+}
+
+fn each_attribute(text: &str, mut take: impl FnMut(&str, String)) -> Result<()> {
+    let mut rest = text.trim_start();
+    while let Some((name, after)) = rest.split_once('=') {
+        let after = after.trim_start();
+        let quote = after
+            .chars()
+            .next()
+            .filter(|quote| "\"'".contains(*quote))
+            .context("an attribute has no quotes")?;
+        let inner = after.strip_prefix(quote).unwrap_or_default();
+        let (value, behind) = inner.split_once(quote).context("an attribute has no end")?;
+        take(local(name.trim()), resolved(value)?);
+        rest = behind.trim_start();
+    }
+    Ok(())
+}
+
+/// A name without its prefix.
+fn local(name: &str) -> &str {
+    name.rsplit_once(':').map_or(name, |(_, local)| local)
+}
+
+fn resolved(text: &str) -> Result<String> {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('&') {
+        plain.push_str(before);
+        let (name, behind) = after.split_once(';').context("an `&` has no `;`")?;
+        let number = name.strip_prefix('#').map(|digits| match digits.strip_prefix(['x', 'X']) {
+            Some(digits) => u32::from_str_radix(digits, 16),
+            None => digits.parse(),
+        });
+        let character = match number {
+            Some(number) => number.ok().and_then(char::from_u32),
+            None => ENTITIES.iter().find(|(entity, _)| *entity == name).map(|(_, character)| *character),
+        };
+        plain.push(character.with_context(|| format!("unknown entity `&{};`", name.escape_debug()))?);
+        rest = behind;
+    }
+    plain.push_str(rest);
+    Ok(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_are_read_whatever_their_prefix() {
+        let xml = r#"<?xml version="1.0"?><!-- <Property key="no" value="x"/> -->
+            <ns0:Environment xmlns:ns0="http://schemas.dmtf.org/ovf/environment/1" oe:id=''>
+              <PlatformSection><Kind>VMware &gt; ESXi</Kind></PlatformSection>
+              <ns0:PropertySection>
+                <ns0:Property ns0:key="a" ns0:value="1 &lt;&#x41;&#66;&amp;"/>
+                <Property oe:value='>"' oe:key="b"></Property>
+                <Property key = "c"/>
+              </ns0:PropertySection><![CDATA[<Property key="no"/>]]>
+            </ns0:Environment>"#;
+        let expected = [("a", "1 <AB&"), ("b", ">\""), ("c", "")];
+        let found = properties(xml).unwrap();
+        let found: Vec<_> = found.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_is_none_is_refused() {
+        for xml in [
+            "",
+            "<a/>",
+            "<Property key='a'/>",
+            "<Environment",
+            "<Environment><Property/></Environment>",
+            "<Environment><Property key=a/></Environment>",
+            "<Environment><Property key='&x;'/></Environment>",
+            "<Environment><Property key='&#xd800;'/></Environment>",
+            "<!DOCTYPE a [<!ENTITY x 'y'>]><Environment/>",
+            "<Environment><!-- ",
+        ] {
+            assert!(properties(xml).is_err(), "{xml}");
+        }
+    }
+}

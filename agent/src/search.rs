@@ -1,0 +1,144 @@
+//! The search for a seed: each source in its order, until one has it.
+
+use crate::fetch::{self, Fetched};
+use crate::instance::{Instance, NO_ID};
+use crate::report::Report;
+use crate::root::Root;
+use crate::seed::Seed;
+use crate::sources::{ALL, Facts, Source, hand_off};
+use crate::system_config;
+use crate::yaml::Mapping;
+use anyhow::{Context, Result, anyhow, bail};
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+/// What was made of one source.
+pub(crate) struct Looked {
+    /// The source.
+    pub(crate) name: &'static str,
+    /// What it said.
+    pub(crate) said: String,
+    /// How long it took.
+    pub(crate) took: Duration,
+}
+
+/// What the search came to.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// The first seed that a source had.
+    pub(crate) seed: Option<Seed>,
+    /// The sources that are there and gave nothing.
+    pub(crate) silent: Vec<anyhow::Error>,
+    /// Configuration below the user's, from where `cloud-config-url=` leads.
+    pub(crate) system_config: Option<Vec<u8>>,
+    /// Each source in its order.
+    pub(crate) looked: Vec<Looked>,
+}
+
+/// Looks for the first seed that a source has.
+pub(crate) fn find(facts: &mut Facts<'_>, report: &mut Report) -> Found {
+    let mut found = Found::default();
+    for problem in &facts.config.problems {
+        report.warn(problem.clone());
+    }
+    match system_config(facts) {
+        Ok(None) => {}
+        Ok(Some((content, mapping))) => {
+            facts.config.put_above(&mapping);
+            found.system_config = Some(content);
+        }
+        // The user's data is not lost with it.
+        Err(error) => report.warn(format!("cloud-config-url: {error:#}")),
+    }
+    for source in ALL {
+        let start = Instant::now();
+        let said = look(source, facts, &mut found, report);
+        found.looked.push(Looked { name: source.name, said, took: start.elapsed() });
+    }
+    found
+}
+
+/// What a search comes to, in words; nothing is kept.
+pub(crate) fn describe(root: &Root, budget: Duration, report: &mut Report) -> Result<String> {
+    let kept = Instance::current(root)?.map(|kept| kept.id);
+    let found = find(&mut Facts::read(root, kept, budget)?, report);
+    let mut text = String::new();
+    for Looked { name, said, took } in &found.looked {
+        // Writing to a String cannot fail.
+        writeln!(text, "{name:<18} {:>7.2} s  {said}", took.as_secs_f64()).unwrap_or_default();
+    }
+    if found.seed.is_none() && !found.silent.is_empty() {
+        report.error("a source is there, and none has answered");
+    }
+    Ok(text)
+}
+
+fn look(source: &Source, facts: &Facts<'_>, found: &mut Found, report: &mut Report) -> String {
+    if found.seed.is_some() {
+        return "not asked: another has answered".into();
+    }
+    if let Some(reason) = facts.left_out(source) {
+        return format!("not asked: {reason}");
+    }
+    if source.name == "none" && !found.silent.is_empty() {
+        return "not asked: another is there and silent".into();
+    }
+    let mut read = || -> Result<_> {
+        let Some(signal) = (source.detect)(facts)? else { return Ok(None) };
+        Ok(Some((signal.seen, (source.read)(facts, report)?)))
+    };
+    match read() {
+        Ok(None) => {
+            format!("nothing: there is no {}", source.sign.trim_start_matches("a ").trim_start_matches("an "))
+        }
+        Ok(Some((seen, None))) => format!("nothing, although: {seen}"),
+        Ok(Some((why, Some(seed)))) => {
+            let id = seed.meta_data.instance_id.as_deref().unwrap_or(NO_ID);
+            let said = format!("instance {id} from {} ({why})", seed.place);
+            found.seed = Some(seed);
+            said
+        }
+        Err(error) => {
+            let said = format!("error: {error:#}");
+            found.silent.push(error.context(format!("source {}", source.name)));
+            said
+        }
+    }
+}
+
+/// Fetches what `cloud-config-url=` leads to.
+fn system_config(facts: &Facts<'_>) -> Result<Option<(Vec<u8>, Mapping)>> {
+    let Some(url) = hand_off::of(facts)?.and_then(|hand_off| hand_off.cloud_config_url) else {
+        return Ok(None);
+    };
+    let url = facts.substituted(&url);
+    let shown = fetch::shown(&url);
+    let Fetched::Body(body) = facts.client()?.get(&url, facts.root)? else {
+        bail!("{shown}: there is nothing")
+    };
+    if !body.starts_with(b"#cloud-config") {
+        bail!("{shown}: it does not begin with `#cloud-config`, so it is not used");
+    }
+    let mapping = system_config::parse(&body).with_context(|| format!("{shown} is not used"))?;
+    Ok(Some((body, mapping)))
+}
+
+impl Found {
+    /// The seed, or why there is none although a source is there.
+    pub(crate) fn seed(&mut self, report: &mut Report) -> Result<Option<Seed>> {
+        let silent = std::mem::take(&mut self.silent);
+        match self.seed.take() {
+            Some(seed) => {
+                for error in silent {
+                    report.warn(format!("{error:#}"));
+                }
+                Ok(Some(seed))
+            }
+            None if silent.is_empty() => Ok(None),
+            None => {
+                let all: Vec<String> = silent.iter().map(|error| format!("{error:#}")).collect();
+                Err(anyhow!("{}", all.join("; ")))
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What a source gives, and the form in which most of them have it: files named user-data, meta-data and
+//! vendor-data.
+
+use crate::fetch::{self, Client, Fetched};
+use crate::meta_data::{self, MetaData};
+use crate::report::Report;
+use crate::root::Root;
+use crate::sources::Facts;
+use crate::system_config;
+use crate::yaml::Value;
+use anyhow::{Context, Result};
+
+/// A machine's seed.
+#[derive(Default, Debug)]
+pub(crate) struct Seed {
+    /// The kind of source, for people.
+    pub(crate) source: String,
+    /// Where it was found, for people.
+    pub(crate) place: String,
+    /// The user's data as it came.
+    pub(crate) user_data: Vec<u8>,
+    /// What the platform gives in the user's form.
+    pub(crate) vendor_data: Vec<u8>,
+    /// The same, of the platform's own customer.
+    pub(crate) vendor_data2: Vec<u8>,
+    /// Who the machine is.
+    pub(crate) meta_data: MetaData,
+}
+
+/// Takes a seed from files. `None` when there is neither user-data nor meta-data.
+pub(crate) fn from_files(
+    place: &str,
+    read: impl Fn(&str) -> Result<Option<Vec<u8>>>,
+    facts: &Facts<'_>,
+    report: &mut Report,
+) -> Result<Option<Seed>> {
+    let (user_data, meta_data) = (read("user-data")?, read("meta-data")?);
+    if user_data.is_none() && meta_data.is_none() {
+        return Ok(None);
+    }
+    let vendor_data = read("vendor-data").unwrap_or_else(|error| {
+        report.warn(format!("{error:#} (going on without vendor-data)"));
+        None
+    });
+    let mut seed = Seed {
+        source: "nocloud".into(),
+        place: place.to_owned(),
+        vendor_data: vendor_data.unwrap_or_default(),
+        ..Seed::default()
+    };
+    match user_data {
+        Some(user_data) => seed.user_data = user_data,
+        None => report.warn(format!("{place}: there is no user-data")),
+    }
+    let parsed = meta_data.as_deref().context("there is no meta-data").and_then(meta_data::parse);
+    match parsed {
+        Ok(parsed) => seed.meta_data = parsed,
+        Err(error) => {
+            report.warn(format!("{place}: {error:#}"));
+            // Nobody says that this is another machine than it was.
+            seed.meta_data.instance_id.clone_from(&facts.kept);
+        }
+    }
+    Ok(Some(seed))
+}
+
+/// Takes a seed from below a URL or an absolute path.
+pub(crate) fn from_url(
+    from: &str,
+    client: &Client,
+    facts: &Facts<'_>,
+    report: &mut Report,
+) -> Result<Option<Seed>> {
+    let read = |name: &str| {
+        Ok(match client.get(&fetch::place(from, name), facts.root)? {
+            Fetched::Body(body) => Some(body),
+            Fetched::Absent => None,
+        })
+    };
+    from_files(&fetch::shown(from), read, facts, report)
+}
+
+/// Takes a seed from a directory.
+pub(crate) fn from_directory(
+    path: &str,
+    files: &Root,
+    facts: &Facts<'_>,
+    report: &mut Report,
+) -> Result<Option<Seed>> {
+    let read = |name: &str| files.read_at_most(&format!("{path}/{name}"), fetch::LARGEST);
+    from_files(&files.show(path), read, facts, report)
+}
+
+/// Fetches what the meta-data's `seedfrom` names, where it names something. What the meta-data says beside it
+/// wins.
+pub(crate) fn completed(mut seed: Seed, facts: &Facts<'_>, report: &mut Report) -> Result<Seed> {
+    let Some(from) = seed.meta_data.all.get("seedfrom").and_then(Value::as_str) else { return Ok(seed) };
+    let from = facts.substituted(from);
+    let fetched = from_url(&from, &facts.client()?, facts, report)?
+        .with_context(|| format!("{}: neither user-data nor meta-data is there", fetch::shown(&from)))?;
+    let own = std::mem::take(&mut seed.meta_data.all);
+    let mut meta_data = MetaData::from(system_config::over(&own, &fetched.meta_data.all));
+    meta_data.instance_id = meta_data.instance_id.or(fetched.meta_data.instance_id);
+    Ok(Seed {
+        source: seed.source,
+        place: format!("{}, {}", seed.place, fetched.place),
+        meta_data,
+        ..fetched
+    })
+}

@@ -1,0 +1,175 @@
+//! `OpenStack`'s metadata service. Its files are also those of a config drive.
+
+use super::{Facts, Signal};
+use crate::fetch::{Answered, Question, Verb};
+use crate::meta_data::MetaData;
+use crate::report::Report;
+use crate::seed::Seed;
+use crate::yaml::{self, Mapping, Value};
+use anyhow::{Context, Result, bail};
+
+const CLOUD: &str = "OpenStack";
+const ADDRESS: &str = "http://169.254.169.254";
+
+/// What firmware says on clouds that are `OpenStack`.
+const PRODUCTS: [&str; 2] = ["OpenStack Nova", "OpenStack Compute"];
+const ASSET_TAGS: [&str; 6] = [
+    "OpenStack Nova",
+    "OpenStack Compute",
+    "HUAWEICLOUD",
+    "OpenTelekomCloud",
+    "SAP CCloud VM",
+    "Samsung Cloud Platform",
+];
+
+/// The versions of the format that are understood, newest first.
+const VERSIONS: [&str; 7] =
+    ["2018-08-27", "2017-02-22", "2016-10-06", "2016-06-30", "2015-10-15", "2013-10-17", "2012-08-10"];
+const LATEST: &str = "latest";
+
+#[expect(clippy::unnecessary_wraps, reason = "looking for a source may fail; for this one it cannot")]
+pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
+    let seen = [("product_name", &PRODUCTS[..]), ("chassis_asset_tag", &ASSET_TAGS)];
+    for (file, known) in seen {
+        let value = facts.dmi(file);
+        if known.contains(&value.as_str()) {
+            return Ok(Some(Signal::on_network(format!("the firmware's {file} is {value}"))));
+        }
+    }
+    Ok(facts.told(CLOUD))
+}
+
+pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed>> {
+    let client = facts.client()?;
+    let question = Question { verb: Verb::Get, headers: &[], patience: facts.patience(CLOUD) };
+    let addresses = facts.metadata_urls(CLOUD).unwrap_or_else(|| vec![ADDRESS.to_owned()]);
+    let places: Vec<String> = addresses.iter().map(|address| format!("{address}/openstack")).collect();
+    let urls: Vec<&str> = places.iter().map(String::as_str).collect();
+    let (place, answer) = client.ask_any(&urls, &question)?;
+    let place = places.get(place).context("an address that was not asked has answered")?;
+    let listed = match answer {
+        Answered::Body(body) => String::from_utf8_lossy(&body).into_owned(),
+        Answered::Refused(status) => bail!("{place} answers {status}"),
+    };
+    let place = format!(
+        "{place}/{}",
+        version(|version| listed.lines().any(|line| line.trim().trim_end_matches('/') == version))
+    );
+    let read = |name: &str| match client.ask_any(&[&format!("{place}/{name}")], &question)?.1 {
+        Answered::Body(body) => Ok(Some(body)),
+        Answered::Refused(404 | 410) => Ok(None),
+        Answered::Refused(status) => bail!("{place}/{name} answers {status}"),
+    };
+    seed_of("openstack", &place, read, report).map(Some)
+}
+
+/// The newest version that both sides know.
+pub(super) fn version(is_there: impl Fn(&str) -> bool) -> &'static str {
+    VERSIONS.into_iter().find(|version| is_there(version)).unwrap_or(LATEST)
+}
+
+/// A seed from the files of one version.
+pub(super) fn seed_of(
+    source: &str,
+    place: &str,
+    read: impl Fn(&str) -> Result<Option<Vec<u8>>>,
+    report: &mut Report,
+) -> Result<Seed> {
+    let meta_data =
+        read("meta_data.json")?.with_context(|| format!("{place}: there is no meta_data.json"))?;
+    let meta_data = meta_data_of(&meta_data).with_context(|| format!("{place}: meta_data.json"))?;
+    let mut optional = |name: &str| {
+        read(name).unwrap_or_else(|error| {
+            report.warn(format!("{error:#} (going on without {name})"));
+            None
+        })
+    };
+    let vendor = [optional("vendor_data.json"), optional("vendor_data2.json")];
+    let user_data = read("user_data")?.unwrap_or_default();
+    let [vendor_data, vendor_data2] = vendor.map(|data| {
+        let data = data.unwrap_or_default();
+        vendor_data_of(&data).unwrap_or_else(|error| {
+            report.warn(format!("{place}: vendor-data: {error:#}"));
+            Vec::new()
+        })
+    });
+    Ok(Seed { source: source.into(), place: place.into(), user_data, vendor_data, vendor_data2, meta_data })
+}
+
+/// `OpenStack`'s names become those of all sources; its own stay beside them.
+fn meta_data_of(json: &[u8]) -> Result<MetaData> {
+    let Value::Map(mut all) = yaml::load(std::str::from_utf8(json).context("it is no UTF-8")?)? else {
+        bail!("it is no mapping")
+    };
+    for (own, common) in
+        [("uuid", "instance-id"), ("hostname", "local-hostname"), ("public_keys", "public-keys")]
+    {
+        if let (Some(value), None) = (all.get(own).cloned(), all.get(common)) {
+            all.set(common, value);
+        }
+    }
+    let meta_data = MetaData::from(all);
+    if meta_data.instance_id.is_none() {
+        bail!("it has no uuid");
+    }
+    Ok(meta_data)
+}
+
+/// A text, a list of texts, or either under `cloud-init`: as user-data has it.
+fn vendor_data_of(json: &[u8]) -> Result<Vec<u8>> {
+    if json.trim_ascii().is_empty() {
+        return Ok(Vec::new());
+    }
+    let value = yaml::load(std::str::from_utf8(json).context("it is no UTF-8")?)?;
+    let own = |mapping: &Mapping| mapping.get("cloud-init").cloned().unwrap_or(Value::Null);
+    let value = match &value {
+        Value::Map(mapping) => own(mapping),
+        _ => value,
+    };
+    match value {
+        Value::Null => Ok(Vec::new()),
+        Value::Str(text) => Ok(text.into_bytes()),
+        list @ Value::Seq(_) => Ok(format!("#cloud-config-archive\n{}\n", yaml::to_json(&list)).into_bytes()),
+        other => bail!("it is {} and no text", other.kind()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_those_of_all_sources() {
+        let json = br#"{"uuid": "u-1", "hostname": "h.example", "public_keys": {"k": "ssh-rsa A"}, "meta": {"a": 1}}"#;
+        let meta_data = meta_data_of(json).unwrap();
+        assert_eq!(meta_data.instance_id.as_deref(), Some("u-1"));
+        assert_eq!(meta_data.hostname.as_deref(), Some("h.example"));
+        assert_eq!(meta_data.public_keys, ["ssh-rsa A"]);
+        assert!(meta_data.all.get("meta").is_some());
+        assert!(meta_data_of(b"{}").is_err());
+        assert!(meta_data_of(b"[]").is_err());
+    }
+
+    #[test]
+    fn vendor_data_is_for_us_only_where_it_says_so() {
+        for (json, data) in [
+            ("", ""),
+            ("{}", ""),
+            ("\"#!/bin/sh\\n\"", "#!/bin/sh\n"),
+            (r##"{"cloud-init": "#cloud-config\n"}"##, "#cloud-config\n"),
+            (r#"{"cloud-init": ["a"], "other": 1}"#, "#cloud-config-archive\n[\"a\"]\n"),
+        ] {
+            assert_eq!(String::from_utf8(vendor_data_of(json.as_bytes()).unwrap()).unwrap(), data, "{json}");
+        }
+        assert!(vendor_data_of(b"{\"cloud-init\": 5}").is_err());
+    }
+
+    #[test]
+    fn the_newest_known_version_is_taken() {
+        assert_eq!(
+            version(|version| ["2012-08-10", "2015-10-15", "2099-01-01"].contains(&version)),
+            "2015-10-15"
+        );
+        assert_eq!(version(|_| false), "latest");
+    }
+}

@@ -1,0 +1,92 @@
+//! SMBIOS's strings for the system's vendor (type 11): `ds=nocloud;…` as on the kernel command line, or
+//! systemd's `io.systemd.credential:cloud-init.user-data=…` where systemd itself did not take them.
+
+use super::{Facts, Signal, credentials, hand_off};
+use crate::codec;
+use crate::fetch;
+use crate::report::Report;
+use crate::seed::{self, Seed};
+use anyhow::{Context, Result};
+
+const ENTRIES: &str = "sys/firmware/dmi/entries";
+/// The number of the entries that hold strings.
+const STRINGS: &str = "11-";
+/// What begins the string of a credential that is text, and of one that is base64.
+const TEXT: &str = "io.systemd.credential:";
+const BINARY: &str = "io.systemd.credential.binary:";
+
+pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
+    let strings = strings(facts)?;
+    if let Some(hand_off) = line(&strings)? {
+        return Ok(Some(Signal::at(hand_off.place(), "an SMBIOS string names a seed")));
+    }
+    let any = credential("user-data", &strings)?.or(credential("meta-data", &strings)?);
+    Ok(any.map(|_| Signal::in_machine("an SMBIOS string holds a credential")))
+}
+
+pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed>> {
+    let strings = strings(facts)?;
+    if let Some(hand_off) = line(&strings)? {
+        return hand_off::fetch_seed(hand_off, facts, report).map(Some);
+    }
+    let seed = seed::from_files("SMBIOS", |name| credential(name, &strings), facts, report)?;
+    seed.map(|seed| seed::completed(seed, facts, report)).transpose()
+}
+
+fn line(strings: &[Vec<u8>]) -> Result<Option<hand_off::HandOff>> {
+    let mut texts = strings.iter().filter_map(|bytes| std::str::from_utf8(bytes).ok());
+    let Some(value) = texts.find_map(|text| text.trim().strip_prefix("ds=")) else {
+        return Ok(None);
+    };
+    hand_off::parse_ds(value).with_context(|| format!("the SMBIOS string `ds={value}`"))
+}
+
+fn credential(name: &str, strings: &[Vec<u8>]) -> Result<Option<Vec<u8>>> {
+    for bytes in strings {
+        let after = |prefix: &str| {
+            bytes
+                .strip_prefix(format!("{prefix}{}{name}=", credentials::PREFIX).as_bytes())
+                .map(<[u8]>::to_vec)
+        };
+        if let Some(text) = after(TEXT) {
+            return Ok(Some(text));
+        }
+        if let Some(encoded) = after(BINARY) {
+            return codec::base64(&encoded)
+                .map(Some)
+                .with_context(|| format!("the SMBIOS string for {name}"));
+        }
+    }
+    Ok(None)
+}
+
+fn strings(facts: &Facts<'_>) -> Result<Vec<Vec<u8>>> {
+    let mut strings = Vec::new();
+    for name in facts.root.names(ENTRIES)?.iter().filter(|name| name.starts_with(STRINGS)) {
+        let entry =
+            facts.root.read_at_most(&format!("{ENTRIES}/{name}/raw"), fetch::LARGEST)?.unwrap_or_default();
+        strings.extend(strings_of(&entry));
+    }
+    Ok(strings)
+}
+
+/// The strings stand behind the entry's fixed part, each with a zero at its end; an empty one ends them.
+fn strings_of(entry: &[u8]) -> Vec<Vec<u8>> {
+    let fixed = entry.get(1).copied().map_or(usize::MAX, usize::from);
+    let behind = entry.get(fixed..).unwrap_or_default();
+    behind.split(|byte| *byte == 0).take_while(|text| !text.is_empty()).map(<[u8]>::to_vec).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_found_behind_the_fixed_part() {
+        let entry = b"\x0b\x05\x01\x00\x02ds=nocloud\0two\0\0rest\0";
+        assert_eq!(strings_of(entry), [b"ds=nocloud".to_vec(), b"two".to_vec()]);
+        for broken in [&b""[..], b"\x0b", b"\x0b\xff\x00", b"\x0b\x05\x01\x00\x00\0\0"] {
+            assert!(strings_of(broken).is_empty(), "{broken:?}");
+        }
+    }
+}

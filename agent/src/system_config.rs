@@ -1,0 +1,206 @@
+//! The system's configuration, below the user's: the kernel command line's `cc:`, then /run/cloud-init/cloud.cfg,
+//! cloud.cfg.d with the later name first, cloud.cfg, and what is built in for the distribution.
+
+mod defaults;
+pub(crate) mod modules;
+
+use crate::command_line::CommandLine;
+use crate::root::Root;
+use crate::yaml::{self, Mapping, Value};
+use anyhow::{Context, Result, bail};
+
+const CLOUD_CFG: &str = "etc/cloud/cloud.cfg";
+const CLOUD_CFG_D: &str = "etc/cloud/cloud.cfg.d";
+const RUN_CLOUD_CFG: &str = "run/cloud-init/cloud.cfg";
+
+/// Files of which one would be rendered by cloud-init before it is read.
+const TEMPLATE: &[u8] = b"## template:";
+
+/// All of it as one mapping.
+#[derive(Default, Debug)]
+pub(crate) struct SystemConfig {
+    mapping: Mapping,
+    /// What was left out, and why.
+    pub(crate) problems: Vec<String>,
+}
+
+impl SystemConfig {
+    /// Reads it; a file that is bad costs only itself.
+    pub(crate) fn read(root: &Root) -> Self {
+        let mut config = Self::default();
+        config.take("the kernel command line, cc:", || match CommandLine::read(root)?.cloud_config() {
+            Some(text) => mapping(&yaml::load(&text)?),
+            None => Ok(Mapping::default()),
+        });
+        config.take_file(RUN_CLOUD_CFG, root);
+        match root.names(CLOUD_CFG_D) {
+            Ok(names) => {
+                for name in names.iter().rev().filter(|name| name.strip_suffix(".cfg").is_some()) {
+                    config.take_file(&format!("{CLOUD_CFG_D}/{name}"), root);
+                }
+            }
+            Err(error) => config.problems.push(format!("{error:#}")),
+        }
+        config.take_file(CLOUD_CFG, root);
+        config.take("etc/os-release", || {
+            Ok(defaults::of(&root.read_text("etc/os-release")?.unwrap_or_default()))
+        });
+        config
+    }
+
+    /// One that holds what a text says, for tests.
+    #[cfg(test)]
+    pub(crate) fn parse(text: &str) -> Self {
+        Self { mapping: mapping(&yaml::load(text).unwrap()).unwrap(), problems: Vec::new() }
+    }
+
+    /// The mapping.
+    pub(crate) fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// Puts a configuration above all that was read.
+    pub(crate) fn put_above(&mut self, above: &Mapping) {
+        self.mapping = over(above, &self.mapping);
+    }
+
+    /// The names in `datasource_list`; `None` when it is not there.
+    pub(crate) fn datasource_list(&self) -> Option<Vec<String>> {
+        match self.mapping.get("datasource_list")? {
+            Value::Seq(items) => {
+                Some(items.iter().map(|item| item.scalar_text().unwrap_or_default()).collect())
+            }
+            Value::Str(name) => Some(vec![name.clone()]),
+            _ => None,
+        }
+    }
+
+    /// What is under `datasource` for one source.
+    pub(crate) fn datasource(&self, name: &str) -> Option<&Mapping> {
+        let all = self.mapping.get("datasource")?.as_map()?;
+        let same = |key: &Value| key.as_str().is_some_and(|key| key.eq_ignore_ascii_case(name));
+        all.iter().find(|(key, _)| same(key))?.1.as_map()
+    }
+
+    fn take_file(&mut self, path: &str, root: &Root) {
+        self.take(path, || match root.read(path)?.filter(|content| !content.trim_ascii().is_empty()) {
+            Some(content) if content.starts_with(TEMPLATE) => {
+                bail!("it is a template, and templates are rendered in user-data alone")
+            }
+            Some(content) => parse(&content),
+            None => Ok(Mapping::default()),
+        });
+    }
+
+    /// Adds what the places before did not say.
+    fn take(&mut self, place: &str, read: impl FnOnce() -> Result<Mapping>) {
+        match read() {
+            Ok(below) => self.mapping = over(&self.mapping, &below),
+            Err(error) => self.problems.push(format!("{place}: {error:#} (it is not used)")),
+        }
+    }
+}
+
+fn mapping(value: &Value) -> Result<Mapping> {
+    match value {
+        Value::Map(mapping) => Ok(mapping.clone()),
+        Value::Null => Ok(Mapping::default()),
+        other => bail!("it is {} and no mapping", other.kind()),
+    }
+}
+
+/// Reads configuration; one of comments alone says nothing.
+pub(crate) fn parse(content: &[u8]) -> Result<Mapping> {
+    mapping(&yaml::load(std::str::from_utf8(content).context("it is no UTF-8")?)?)
+}
+
+/// The first with what only the second says, in nested mappings too; lists are not joined.
+pub(crate) fn over(first: &Mapping, below: &Mapping) -> Mapping {
+    let mut merged: Vec<(Value, Value)> = first.iter().cloned().collect();
+    for (key, value) in below.iter() {
+        match (merged.iter_mut().find(|(own, _)| own == key), value) {
+            (None, _) => merged.push((key.clone(), value.clone())),
+            // As deep as the reader of YAML lets a document be.
+            (Some((_, Value::Map(own))), Value::Map(value)) => *own = over(own, value),
+            (Some(_), _) => {}
+        }
+    }
+    merged.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    fn check(files: &[(&str, &str)], expected: Expect) {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        for (path, content) in files {
+            root.write(path, content.as_bytes(), 0o644).unwrap();
+        }
+        let config = SystemConfig::read(&root);
+        let mut text = yaml::to_json(&Value::Map(config.mapping.clone())) + "\n";
+        for problem in &config.problems {
+            text.push_str(problem);
+            text.push('\n');
+        }
+        expected.assert_eq(&text);
+    }
+
+    #[test]
+    fn each_place_wins_over_those_below_it() {
+        check(
+            &[
+                ("etc/cloud/cloud.cfg", "{a: 1, b: 1, c: 1, d: 1, e: {x: 1, y: [1]}}"),
+                ("etc/cloud/cloud.cfg.d/05_a.cfg", "{b: 2, c: 2, d: 2, e: {y: [2], z: 2}}"),
+                ("etc/cloud/cloud.cfg.d/90_b.cfg", "{c: 3, d: 3}"),
+                ("run/cloud-init/cloud.cfg", "{d: 4, f: 4}"),
+                ("proc/cmdline", "ro cc: {f: 5, e: {z: 5}} end_cc quiet"),
+            ],
+            expect![[r#"
+                {"f":5,"e":{"z":5,"y":[2],"x":1},"d":4,"c":3,"b":2,"a":1}
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_bad_file_costs_only_itself_and_other_names_are_passed_over() {
+        check(
+            &[
+                ("etc/cloud/cloud.cfg", "a: 1"),
+                ("etc/cloud/cloud.cfg.d/1.cfg", "a: ["),
+                ("etc/cloud/cloud.cfg.d/2.cfg", "- a"),
+                ("etc/cloud/cloud.cfg.d/3.cfg", "## template: jinja\na: 3"),
+                ("etc/cloud/cloud.cfg.d/4.cfg", "# nothing\n"),
+                ("etc/cloud/cloud.cfg.d/5.cfg.old", "a: 5"),
+            ],
+            expect![[r#"
+                {"a":1}
+                etc/cloud/cloud.cfg.d/3.cfg: it is a template, and templates are rendered in user-data alone (it is not used)
+                etc/cloud/cloud.cfg.d/2.cfg: it is a list and no mapping (it is not used)
+                etc/cloud/cloud.cfg.d/1.cfg: line 2, column 1: did not find expected node content (while parsing a flow node) (it is not used)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn without_files_there_is_nothing() {
+        check(
+            &[],
+            expect![[r"
+                {}
+            "]],
+        );
+    }
+
+    #[test]
+    fn sources_and_their_settings_are_found_in_any_case() {
+        let config =
+            SystemConfig::parse("{datasource_list: [NoCloud, Ec2], datasource: {Ec2: {timeout: 1}}}");
+        assert_eq!(config.datasource_list().unwrap(), ["NoCloud", "Ec2"]);
+        assert!(config.datasource("ec2").unwrap().get("timeout").is_some());
+        assert!(config.datasource("OVF").is_none());
+        assert_eq!(SystemConfig::parse("{}").datasource_list(), None);
+    }
+}

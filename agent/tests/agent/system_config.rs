@@ -1,0 +1,72 @@
+//! The system's configuration: what it says below the user's, and which modules an image wants.
+
+use crate::machine::Machine;
+use crate::server::Server;
+
+const META: &str = "instance-id: i-1\n";
+const USER: &str = "#cloud-config\nssh_authorized_keys: [ssh-ed25519 AAAAtop]\nruncmd: [echo hi]\n";
+const RUNCMD: &str = "var/lib/cloud/instances/i-1/scripts/runcmd";
+
+/// Boots with the user-data above and these files: the machine, and what was said.
+fn boot(files: &[(&str, &str)]) -> (Machine, String) {
+    let server = Server::with_seed(USER, META);
+    let machine = Machine::with_seed(&server.hand_off());
+    for (path, content) in files {
+        machine.write(path, content);
+    }
+    let (well, said) = machine.boot();
+    assert!(well, "{said}");
+    (machine, said)
+}
+
+#[test]
+fn the_default_user_is_the_configurations_then_the_distributions() {
+    let release = ("etc/os-release", "ID=debian\n");
+    let (_, said) = boot(&[release]);
+    assert!(said.contains("not on this root: run useradd debian"), "{said}");
+    let own = "system_info: {default_user: {name: me, lock_passwd: false}}\n";
+    let (machine, said) = boot(&[release, ("etc/cloud/cloud.cfg", own)]);
+    assert!(!said.contains("useradd"), "{said}");
+    assert_eq!(machine.read("home/me/.ssh/authorized_keys"), "ssh-ed25519 AAAAtop\n");
+    // Neither is there: the keys are root's.
+    let (machine, said) = boot(&[]);
+    assert!(!said.contains("useradd"), "{said}");
+    assert_eq!(machine.read("root/.ssh/authorized_keys"), "ssh-ed25519 AAAAtop\n");
+}
+
+#[test]
+fn later_names_and_the_kernel_command_line_win() {
+    let files = [
+        ("etc/cloud/cloud.cfg", "write_files: [{path: /from, content: cfg}]\nhostname: cfg\n"),
+        ("etc/cloud/cloud.cfg.d/05_a.cfg", "hostname: a\n"),
+        ("etc/cloud/cloud.cfg.d/90_b.cfg", "hostname: b\n"),
+    ];
+    let (machine, _) = boot(&files);
+    assert_eq!((machine.read("etc/hostname"), machine.read("from")), ("b\n".into(), "cfg".into()));
+    let line = ("proc/cmdline", "ro cc: hostname: line end_cc quiet\n");
+    let (machine, _) = boot(&[&files[..], &[line]].concat());
+    assert_eq!(machine.read("etc/hostname"), "line\n");
+}
+
+#[test]
+fn a_bad_file_is_told_and_costs_only_itself() {
+    let files =
+        [("etc/cloud/cloud.cfg.d/1.cfg", "hostname: ["), ("etc/cloud/cloud.cfg.d/0.cfg", "hostname: a")];
+    let (machine, said) = boot(&files);
+    assert_eq!(machine.read("etc/hostname"), "a\n");
+    assert!(said.contains("warning: etc/cloud/cloud.cfg.d/1.cfg: line 2, column 1"), "{said}");
+    assert_eq!(machine.agent(&["status"]).0, 2);
+}
+
+#[test]
+fn a_module_that_no_list_names_does_not_run() {
+    let (machine, said) = boot(&[("etc/cloud/cloud.cfg", "cloud_init_modules: [ssh]\n")]);
+    assert_eq!(machine.mode(RUNCMD), 0, "{said}");
+    assert_eq!(machine.read("root/.ssh/authorized_keys"), "ssh-ed25519 AAAAtop\n");
+    let (machine, said) = boot(&[(
+        "etc/cloud/cloud.cfg",
+        "cloud_config_modules: [runcmd]\ncloud_final_modules: [[scripts-user, always]]\n",
+    )]);
+    assert_eq!(machine.mode(RUNCMD), 0o700, "{said}");
+    assert_eq!(machine.mode("root/.ssh/authorized_keys"), 0, "{said}");
+}
