@@ -94,6 +94,8 @@ mod tests {
         assert_eq!(links(&["var/lib/cloud/seed/nocloud/user-data"]).len(), UNITS.len());
         assert_eq!(links(&["dev/disk/by-label/CIDATA"]).len(), UNITS.len());
         assert_eq!(links_with(&[], "ds=nocloud;s=http://x/").len(), UNITS.len() + 1);
+        // So that somebody tells what is wrong with it.
+        assert_eq!(links_with(&[], "ds=nocloud;s=x").len(), UNITS.len());
     }
 
     #[test]

@@ -88,9 +88,7 @@ fn look(source: &Source, facts: &Facts<'_>, found: &mut Found, report: &mut Repo
         Ok(Some((signal.seen, (source.read)(facts, report)?)))
     };
     match read() {
-        Ok(None) => {
-            format!("nothing: there is no {}", source.sign.trim_start_matches("a ").trim_start_matches("an "))
-        }
+        Ok(None) => format!("nothing: it is shown by {}", source.sign),
         Ok(Some((seen, None))) => format!("nothing, although: {seen}"),
         Ok(Some((why, Some(seed)))) => {
             let id = seed.meta_data.instance_id.as_deref().unwrap_or(NO_ID);

@@ -88,7 +88,7 @@ pub(crate) fn from_directory(
     report: &mut Report,
 ) -> Result<Option<Seed>> {
     let read = |name: &str| files.read_at_most(&format!("{path}/{name}"), fetch::LARGEST);
-    from_files(&files.show(path), read, facts, report)
+    from_files(files.show(path).trim_end_matches('/'), read, facts, report)
 }
 
 /// Fetches what the meta-data's `seedfrom` names, where it names something. What the meta-data says beside it

@@ -8,13 +8,28 @@ use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
     fsmount, fsopen,
 };
+use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 
 const BY_LABEL: &str = "dev/disk/by-label";
 
-/// The file systems that a seed may be on, and what each is told so that nothing is written. The order is from
-/// the one that is least easily taken for another.
-const KINDS: &[(&str, &[&str])] = &[("ext4", &["noload"]), ("iso9660", &[]), ("vfat", &[])];
+/// A file system that a seed may be on.
+struct Kind {
+    name: &'static str,
+    /// Where its superblock has these bytes.
+    mark: (u64, &'static [u8]),
+    /// What it is told so that nothing is written.
+    options: &'static [&'static str],
+}
+
+/// The kernel is not asked to try them in turn: it would tell the console of each that it is not.
+const KINDS: &[Kind] = &[
+    Kind { name: "ext4", mark: (0x438, b"\x53\xef"), options: &["noload"] },
+    Kind { name: "iso9660", mark: (0x8001, b"CD001"), options: &[] },
+    Kind { name: "vfat", mark: (0x52, b"FAT32"), options: &[] },
+    Kind { name: "vfat", mark: (0x36, b"FAT1"), options: &[] },
+];
 
 /// The paths of volumes that have one of the labels, in any case of its letters.
 pub(crate) fn labelled(labels: &[&str], root: &Root) -> Result<Vec<String>> {
@@ -46,23 +61,28 @@ pub(crate) fn open(path: &str, root: &Root) -> Result<Root> {
         if FileType::from_raw_mode(fstat(&device)?.st_mode) != FileType::BlockDevice {
             bail!("it is no block device");
         }
-        let mut problems = Vec::new();
-        for (kind, options) in KINDS {
-            match mounted(&device, kind, options) {
-                Ok(files) => return Ok(Root::at(files, &root.show(path))),
-                Err(error) => problems.push(format!("{kind}: {error}")),
-            }
-        }
-        bail!("{}", problems.join(", "))
+        let disk = File::open(format!("/proc/self/fd/{}", device.as_raw_fd()))?;
+        let kind = KINDS.iter().find(|kind| kind.is_on(&disk));
+        let kind = kind.context("its file system is neither ext4, iso9660 nor vfat")?;
+        let files = mounted(&device, kind).with_context(|| format!("open its {}", kind.name))?;
+        Ok(Root::at(files, &root.show(path)))
     };
     open().with_context(|| format!("read the volume {}", root.show(path)))
 }
 
-fn mounted(device: &OwnedFd, kind: &str, options: &[&str]) -> Result<OwnedFd, Errno> {
-    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+impl Kind {
+    fn is_on(&self, disk: &File) -> bool {
+        let (place, mark) = self.mark;
+        let mut found = vec![0; mark.len()];
+        disk.read_exact_at(&mut found, place).is_ok() && found == mark
+    }
+}
+
+fn mounted(device: &OwnedFd, kind: &Kind) -> Result<OwnedFd, Errno> {
+    let context = fsopen(kind.name, FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(&context, "source", format!("/proc/self/fd/{}", device.as_raw_fd()))?;
     fsconfig_set_flag(&context, "ro")?;
-    for option in options {
+    for option in kind.options {
         fsconfig_set_flag(&context, *option)?;
     }
     fsconfig_create(&context)?;

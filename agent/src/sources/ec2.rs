@@ -54,7 +54,7 @@ fn amazon(facts: &Facts<'_>) -> Result<Option<String>> {
 }
 
 pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed>> {
-    let client = facts.client()?;
+    let client = facts.metadata_client(CLOUD)?;
     let addresses = facts.metadata_urls(CLOUD).unwrap_or_else(|| ADDRESSES.map(str::to_owned).to_vec());
     let service = Service::open(&addresses, &client, facts)?;
     let mut version = None;

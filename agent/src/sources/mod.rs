@@ -210,9 +210,15 @@ impl<'a> Facts<'a> {
         Ok(Self { root, config, line, kept, budget })
     }
 
-    /// A client for one source.
+    /// A client for one seed.
     pub(crate) fn client(&self) -> Result<Client> {
         Client::new(self.budget, Over::Either, self.root)
+    }
+
+    /// A client for a metadata service, which may have been given less time.
+    fn metadata_client(&self, cloud: &str) -> Result<Client> {
+        let budget = self.seconds(cloud, "max_wait").map_or(self.budget, |limit| limit.min(self.budget));
+        Client::new(budget, Over::Either, self.root)
     }
 
     /// A place with what it asks of the firmware in it.
@@ -243,9 +249,15 @@ impl<'a> Facts<'a> {
 
     /// How long one attempt may take.
     fn patience(&self, cloud: &str) -> Duration {
-        let asked =
-            self.settings(cloud).and_then(|settings| settings.get("timeout")?.scalar_text()?.parse().ok());
-        asked.map_or(PATIENCE, Duration::from_secs)
+        self.seconds(cloud, "timeout").unwrap_or(PATIENCE)
+    }
+
+    fn seconds(&self, cloud: &str, key: &str) -> Option<Duration> {
+        match self.settings(cloud)?.get(key)? {
+            Value::Int(seconds) => u64::try_from(*seconds).ok().map(Duration::from_secs),
+            Value::Float(seconds) => Duration::try_from_secs_f64(*seconds).ok(),
+            _ => None,
+        }
     }
 
     /// The source that the kernel command line names.
@@ -290,7 +302,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Whether a source may be there, and whether any of those needs the network.
 pub(crate) fn signals(facts: &Facts<'_>) -> Vec<Signal> {
     let sources = ALL.iter().filter(|source| facts.left_out(source).is_none());
-    sources.filter_map(|source| (source.detect)(facts).ok().flatten()).collect()
+    // One that cannot even be looked for is to be told in its stage.
+    let broken = |error: anyhow::Error| Some(Signal::in_machine(format!("{error:#}")));
+    sources.filter_map(|source| (source.detect)(facts).unwrap_or_else(broken)).collect()
 }
 
 #[cfg(test)]

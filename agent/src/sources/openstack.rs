@@ -40,7 +40,7 @@ pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
 }
 
 pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed>> {
-    let client = facts.client()?;
+    let client = facts.metadata_client(CLOUD)?;
     let question = Question { verb: Verb::Get, headers: &[], patience: facts.patience(CLOUD) };
     let addresses = facts.metadata_urls(CLOUD).unwrap_or_else(|| vec![ADDRESS.to_owned()]);
     let places: Vec<String> = addresses.iter().map(|address| format!("{address}/openstack")).collect();

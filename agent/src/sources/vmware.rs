@@ -17,6 +17,9 @@ const TOOLS: &[(&str, &[&str])] = &[
     ("usr/local/bin/vmtoolsd", &["--cmd"]),
 ];
 
+/// A tool that hangs must not hold up the boot.
+const TIMEOUT: [&str; 2] = ["timeout", "10"];
+
 /// The instance-id where neither the meta-data nor the firmware gives one.
 const ID: &str = "iid-vmware";
 
@@ -35,11 +38,12 @@ pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed
         return Ok(None);
     }
     let ask = |key: &str| {
-        let mut argv = vec![format!("/{program}")];
+        let mut argv: Vec<String> = TIMEOUT.map(str::to_owned).to_vec();
+        argv.push(format!("/{program}"));
         argv.extend(words.iter().map(|word| (*word).to_owned()));
         argv.push(format!("info-get guestinfo.{key}"));
         // The tools fail where there is no value.
-        apply::ask(&argv, None, "open-vm-tools").ok().map(|value| value.trim_end_matches('\n').to_owned())
+        apply::ask(&argv, None, "coreutils").ok().map(|value| value.trim_end_matches('\n').to_owned())
     };
     match seed_of(ask, &facts.dmi("product_uuid").to_lowercase(), report)? {
         Some(seed) => seed::completed(seed, facts, report).map(Some),

@@ -3,6 +3,7 @@
 use crate::machine::Machine;
 use crate::server::{Authority, Reply, Server};
 use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
 const SCRIPT: &str = "#!/bin/sh\necho hello\n";
 const META: &str = "instance-id: i-1\nlocal-hostname: web\n";
@@ -100,6 +101,32 @@ fn too_much_is_refused_at_once_and_just_enough_is_taken() {
     assert!(said.contains("larger than 10 MiB"), "{said}");
     let (code, said, _) = fetch(&user_data(|_| Reply::Many(LIMIT)));
     assert_eq!(code, 0, "{said}");
+}
+
+#[test]
+fn a_body_of_5_gb_or_without_an_end_is_given_up_at_the_limit() {
+    for answer in [|_| Reply::Many(5_000_000_000), |_| Reply::Endless] {
+        let server = user_data(answer);
+        let (code, said, kept) = fetch(&server);
+        assert_eq!((code, kept.as_str(), server.asked("/user-data")), (1, "", 1), "{said}");
+        assert!(said.contains("larger than 10 MiB"), "{said}");
+    }
+}
+
+#[test]
+fn a_server_that_drips_or_says_nothing_is_given_up_in_time() {
+    for answer in [|_| Reply::Drip(SCRIPT.into()), |_| Reply::Silence] {
+        let start = Instant::now();
+        let (code, said, kept) = fetch(&user_data(answer));
+        assert_eq!((code, kept.as_str()), (1, ""), "{said}");
+        assert!(said.contains("until the time for it ran out"), "{said}");
+        assert!(start.elapsed() < Duration::from_secs(10), "{said}");
+    }
+    // One that is slow, and still done in time.
+    let server = user_data(|_| Reply::Drip(b"#!".to_vec()));
+    let machine = Machine::with_seed(&server.hand_off());
+    let (code, said) = machine.agent(&["network", "--budget", "30"]);
+    assert_eq!((code, machine.read(KEPT).as_str()), (0, "#!"), "{said}");
 }
 
 #[test]

@@ -14,5 +14,7 @@ mod modules_url;
 mod namespace;
 mod rescue;
 mod server;
+mod sources;
 mod system_config;
 mod tarball;
+mod volumes;

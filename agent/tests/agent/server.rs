@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// What is sent for a request.
 pub(crate) enum Reply {
@@ -19,8 +20,33 @@ pub(crate) enum Reply {
     Half(Vec<u8>),
     /// 200 with as many bytes as asked for.
     Many(u64),
+    /// 200 with bytes that nobody counted, for as long as somebody listens.
+    Endless,
+    /// 200 with one byte a second.
+    Drip(Vec<u8>),
+    /// Nothing, for as long as somebody listens.
+    Silence,
     /// Another place to look.
     Redirect(String),
+}
+
+/// What is asked.
+pub(crate) struct Request {
+    /// GET or another.
+    pub(crate) verb: String,
+    /// What follows the server's address.
+    pub(crate) path: String,
+    /// The other lines.
+    pub(crate) headers: Vec<String>,
+}
+
+impl Request {
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let named =
+            |line: &&String| line.split_once(':').is_some_and(|(own, _)| own.eq_ignore_ascii_case(name));
+        self.headers.iter().find(named).and_then(|line| line.split_once(": ")).map(|(_, value)| value)
+    }
 }
 
 /// Runs until the test process ends.
@@ -33,7 +59,12 @@ pub(crate) struct Server {
 impl Server {
     /// Answers a path, asked for the n-th time (from 1).
     pub(crate) fn new(answer: impl Fn(&str, usize) -> Reply + Send + 'static) -> Self {
-        Self::run("http", answer, |stream| stream)
+        Self::run("http", move |request, count| answer(&request.path, count), |stream| stream)
+    }
+
+    /// Answers a request, of which only the path is counted.
+    pub(crate) fn of_requests(answer: impl Fn(&Request) -> Reply + Send + 'static) -> Self {
+        Self::run("http", move |request, _| answer(request), |stream| stream)
     }
 
     /// The same over https.
@@ -42,32 +73,39 @@ impl Server {
         answer: impl Fn(&str, usize) -> Reply + Send + 'static,
     ) -> Self {
         let config = authority.server();
-        Self::run("https", answer, move |stream| {
-            StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream)
-        })
+        Self::run(
+            "https",
+            move |request, count| answer(&request.path, count),
+            move |stream| StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream),
+        )
     }
 
-    fn run<S: Read + Write>(
+    fn run<S: Read + Write + Send + 'static>(
         scheme: &'static str,
-        answer: impl Fn(&str, usize) -> Reply + Send + 'static,
+        answer: impl Fn(&Request, usize) -> Reply + Send + 'static,
         wrap: impl Fn(TcpStream) -> S + Send + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&asked);
+        let answer = Arc::new(Mutex::new(answer));
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { continue };
-                let mut stream = wrap(stream);
-                let Some(path) = request(&mut stream) else { continue };
-                let count = {
-                    let mut log = log.lock().unwrap();
-                    log.push(path.clone());
-                    log.iter().filter(|asked| **asked == path).count()
-                };
-                // A client that hangs up early is part of the tests.
-                let _gone = reply(&mut stream, &answer(&path, count)).is_err();
+                let (mut stream, log, answer) = (wrap(stream), Arc::clone(&log), Arc::clone(&answer));
+                // Each on its own: one that drips must not hold up the next.
+                thread::spawn(move || {
+                    let Some(request) = request(&mut stream) else { return };
+                    let count = {
+                        let mut log = log.lock().unwrap();
+                        log.push(request.path.clone());
+                        log.iter().filter(|asked| **asked == request.path).count()
+                    };
+                    let told = answer.lock().unwrap()(&request, count);
+                    // A client that hangs up early is part of the tests.
+                    let _gone = reply(&mut stream, &told).is_err();
+                });
             }
         });
         Self { scheme, address, asked }
@@ -129,14 +167,22 @@ impl Authority {
     }
 }
 
-fn request(stream: &mut impl Read) -> Option<String> {
+fn request(stream: &mut impl Read) -> Option<Request> {
     let mut lines = BufReader::new(stream).lines();
     let first = lines.next()?.ok()?;
-    while !lines.next()?.ok()?.is_empty() {}
-    Some(first.split(' ').nth(1)?.to_owned())
+    let mut headers = Vec::new();
+    loop {
+        let line = lines.next()?.ok()?;
+        if line.is_empty() {
+            break;
+        }
+        headers.push(line);
+    }
+    let mut words = first.split(' ').map(str::to_owned);
+    Some(Request { verb: words.next()?, path: words.next()?, headers })
 }
 
-fn reply(stream: &mut impl Write, reply: &Reply) -> std::io::Result<()> {
+fn reply(stream: &mut (impl Read + Write), reply: &Reply) -> std::io::Result<()> {
     let head = |status: u16, more: String| format!("HTTP/1.1 {status} x\r\nConnection: close\r\n{more}\r\n");
     let length = |length: u64| format!("Content-Length: {length}\r\n");
     match reply {
@@ -157,6 +203,24 @@ fn reply(stream: &mut impl Write, reply: &Reply) -> std::io::Result<()> {
             }
             Ok(())
         }
+        Reply::Endless => {
+            stream.write_all(head(200, String::new()).as_bytes())?;
+            let block = vec![b'x'; 1 << 16];
+            loop {
+                stream.write_all(&block)?;
+            }
+        }
+        Reply::Drip(body) => {
+            stream.write_all(head(200, length(body.len() as u64)).as_bytes())?;
+            for byte in body {
+                stream.write_all(&[*byte])?;
+                stream.flush()?;
+                thread::sleep(Duration::from_secs(1));
+            }
+            Ok(())
+        }
+        // Until the other side hangs up.
+        Reply::Silence => stream.read(&mut [0]).map(drop),
         Reply::Redirect(url) => {
             stream.write_all(head(302, format!("Location: {url}\r\n{}", length(0))).as_bytes())
         }
