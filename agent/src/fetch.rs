@@ -95,6 +95,18 @@ impl Over {
     }
 }
 
+/// A server's answer that is neither the content nor its absence.
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) u16);
+
+impl std::error::Error for Refused {}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "the server answers {}", self.0)
+    }
+}
+
 /// An attempt that came to nothing.
 enum Failure {
     /// Another attempt may do better.
@@ -195,7 +207,7 @@ impl Client {
         let response = response.map_err(passing)?;
         match response.status().as_u16() {
             200 => read_body(response).map(Answered::Body),
-            status if may_pass(status) => Err(Failure::Passing(anyhow!("the server answers {status}"))),
+            status if may_pass(status) => Err(Failure::Passing(Refused(status).into())),
             status => Ok(Answered::Refused(status)),
         }
     }
@@ -235,8 +247,8 @@ impl Client {
         match response.status().as_u16() {
             200 => Ok(Some(response)),
             404 | 410 => Ok(None),
-            status if may_pass(status) => Err(Failure::Passing(anyhow!("the server answers {status}"))),
-            status => Err(Failure::Lasting(anyhow!("the server answers {status}"))),
+            status if may_pass(status) => Err(Failure::Passing(Refused(status).into())),
+            status => Err(Failure::Lasting(Refused(status).into())),
         }
     }
 

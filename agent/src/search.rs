@@ -38,9 +38,6 @@ pub(crate) struct Found {
 /// Looks for the first seed that a source has.
 pub(crate) fn find(facts: &mut Facts<'_>, report: &mut Report) -> Found {
     let mut found = Found::default();
-    for problem in &facts.config.problems {
-        report.warn(problem.clone());
-    }
     match system_config(facts) {
         Ok(None) => {}
         Ok(Some((content, mapping))) => {
@@ -61,7 +58,11 @@ pub(crate) fn find(facts: &mut Facts<'_>, report: &mut Report) -> Found {
 /// What a search comes to, in words; nothing is kept.
 pub(crate) fn describe(root: &Root, budget: Duration, report: &mut Report) -> Result<String> {
     let kept = Instance::current(root)?.map(|kept| kept.id);
-    let found = find(&mut Facts::read(root, kept, budget)?, report);
+    let mut facts = Facts::read(root, kept, budget)?;
+    for problem in std::mem::take(&mut facts.config.problems) {
+        report.warn(problem);
+    }
+    let found = find(&mut facts, report);
     let mut text = String::new();
     for Looked { name, said, took } in &found.looked {
         // Writing to a String cannot fail.
@@ -83,6 +84,7 @@ fn look(source: &Source, facts: &Facts<'_>, found: &mut Found, report: &mut Repo
     if source.name == "none" && !found.silent.is_empty() {
         return "not asked: another is there and silent".into();
     }
+    let start = Instant::now();
     let mut read = || -> Result<_> {
         let Some(signal) = (source.detect)(facts)? else { return Ok(None) };
         Ok(Some((signal.seen, (source.read)(facts, report)?)))
@@ -98,7 +100,8 @@ fn look(source: &Source, facts: &Facts<'_>, found: &mut Found, report: &mut Repo
         }
         Err(error) => {
             let said = format!("error: {error:#}");
-            found.silent.push(error.context(format!("source {}", source.name)));
+            let took = start.elapsed().as_secs_f64();
+            found.silent.push(error.context(format!("source {} ({took:.1} s)", source.name)));
             said
         }
     }
@@ -106,9 +109,9 @@ fn look(source: &Source, facts: &Facts<'_>, found: &mut Found, report: &mut Repo
 
 /// Fetches what `cloud-config-url=` leads to.
 fn system_config(facts: &Facts<'_>) -> Result<Option<(Vec<u8>, Mapping)>> {
-    let Some(url) = hand_off::of(facts)?.and_then(|hand_off| hand_off.cloud_config_url) else {
-        return Ok(None);
-    };
+    // What is wrong with the hand-off itself is told by its source.
+    let hand_off = hand_off::of(facts).ok().flatten();
+    let Some(url) = hand_off.and_then(|hand_off| hand_off.cloud_config_url) else { return Ok(None) };
     let url = facts.substituted(&url);
     let shown = fetch::shown(&url);
     let Fetched::Body(body) = facts.client()?.get(&url, facts.root)? else {

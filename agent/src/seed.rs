@@ -1,7 +1,7 @@
 //! What a source gives, and the form in which most of them have it: files named user-data, meta-data and
 //! vendor-data.
 
-use crate::fetch::{self, Client, Fetched};
+use crate::fetch::{self, Client, Fetched, Refused};
 use crate::meta_data::{self, MetaData};
 use crate::report::Report;
 use crate::root::Root;
@@ -39,7 +39,10 @@ pub(crate) fn from_files(
         return Ok(None);
     }
     let vendor_data = read("vendor-data").unwrap_or_else(|error| {
-        report.warn(format!("{error:#} (going on without vendor-data)"));
+        // Object stores refuse to say whether there is what is not there.
+        if !matches!(error.downcast_ref(), Some(Refused(403))) {
+            report.warn(format!("{error:#} (going on without vendor-data)"));
+        }
         None
     });
     let mut seed = Seed {

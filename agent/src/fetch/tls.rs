@@ -6,12 +6,23 @@ use rustls::crypto::ring::default_provider;
 use std::sync::Arc;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
-/// Where Debian's package ca-certificates keeps them all, with what the machine's owner added.
-const AUTHORITIES: &str = "etc/ssl/certs/ca-certificates.crt";
+/// Where distributions keep them all, with what the machine's owner added: Debian, Fedora, SUSE, Alpine.
+const AUTHORITIES: &[&str] = &[
+    "etc/ssl/certs/ca-certificates.crt",
+    "etc/pki/tls/certs/ca-bundle.crt",
+    "etc/ssl/ca-bundle.pem",
+    "etc/ssl/cert.pem",
+];
 
-/// Without the file no server is trusted.
+/// Without such a file no server is trusted.
 pub(crate) fn config(root: &Root) -> Result<TlsConfig> {
-    let pem = root.read(AUTHORITIES)?.unwrap_or_default();
+    let mut pem = Vec::new();
+    for path in AUTHORITIES {
+        if let Some(content) = root.read(path)? {
+            pem = content;
+            break;
+        }
+    }
     // One that cannot be read is one that is not trusted.
     let authorities: Vec<_> = parse_pem(&pem)
         .filter_map(|item| match item {

@@ -135,6 +135,28 @@ fn a_command_line_without_a_place_is_about_the_seed_in_a_directory() {
 }
 
 #[test]
+fn a_seed_that_is_misspelt_is_told_once() {
+    let (machine, code, said) = network(&[("proc/cmdline", "ds=nocloud;s=ftp://x/\n")]);
+    assert_eq!((code, machine.list("var/lib/cloud/instances").len()), (1, 0), "{said}");
+    assert_eq!(said.matches("ftp: is not supported").count(), 1, "{said}");
+}
+
+#[test]
+fn vendor_data_that_is_refused_or_missing_is_nobodys_trouble_and_a_broken_server_is() {
+    for (status, code) in [(403, 0), (404, 0), (401, 2)] {
+        let server = Server::new(move |path, _| match path {
+            "/user-data" => Reply::Ok(SCRIPT.into()),
+            "/meta-data" => Reply::Ok(META.into()),
+            _ => Reply::Status(status),
+        });
+        let machine = Machine::with_seed(&server.hand_off());
+        let (well, said) = machine.boot();
+        assert!(well && script(&machine) == SCRIPT, "{said}");
+        assert_eq!(machine.agent(&["status"]).0, code, "{status}: {said}");
+    }
+}
+
+#[test]
 fn firmware_names_a_seed_as_the_command_line_does() {
     let server = Server::with_seed(SCRIPT, META);
     let value = format!("ds=nocloud;s={};h=firmware", server.url("/"));
@@ -428,7 +450,10 @@ fn a_source_that_falls_silent_leaves_the_instance_as_it_was() {
     assert!(well && instance(&machine) == "i-0abc", "{said}");
     let (code, text) = machine.agent(&["status"]);
     assert_eq!(code, 2);
-    assert!(text.contains("source ec2: fetch") && text.contains("going on with instance i-0abc"), "{text}");
+    assert!(
+        text.contains("warning: source ec2 (") && text.contains("going on with instance i-0abc"),
+        "{text}"
+    );
     // One that answers makes a new instance.
     machine.write(&format!("{place}/meta-data"), META);
     assert!(machine.boot().0);
@@ -463,7 +488,7 @@ fn a_silent_source_does_not_keep_the_next_from_answering() {
     files.push(("var/lib/cloud/seed/nocloud/meta-data".into(), META.into()));
     let (machine, code, said) = network_of(&files);
     assert_eq!((code, instance(&machine).as_str()), (0, "i-1"), "{said}");
-    assert!(said.contains("warning: source hand_off: /nowhere"), "{said}");
+    assert!(said.contains("warning: source hand_off (0.0 s): /nowhere"), "{said}");
     let (code, told) = machine.agent(&["sources", "--budget", "1"]);
     assert_eq!(code, 0);
     assert!(told.contains("error: /nowhere: neither user-data nor meta-data is there"), "{told}");
