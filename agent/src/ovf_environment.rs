@@ -148,4 +148,13 @@ mod tests {
             assert!(properties(xml).is_err(), "{xml}");
         }
     }
+
+    #[test]
+    fn wherever_it_is_cut_off_it_is_an_answer_or_an_error() {
+        let xml = "<Environment a='é'><!-- é --><Property key='&#233;' value='>'/></Environment>";
+        for (end, _) in xml.char_indices() {
+            let cut = xml.get(..end).unwrap();
+            assert!(properties(cut).map_or(0, |found| found.len()) <= 1, "{cut}");
+        }
+    }
 }

@@ -98,9 +98,7 @@ pub(super) fn seed_of(
 
 /// `OpenStack`'s names become those of all sources; its own stay beside them.
 fn meta_data_of(json: &[u8]) -> Result<MetaData> {
-    let Value::Map(mut all) = yaml::load(std::str::from_utf8(json).context("it is no UTF-8")?)? else {
-        bail!("it is no mapping")
-    };
+    let Value::Map(mut all) = load(json)? else { bail!("it is no mapping") };
     for (own, common) in
         [("uuid", "instance-id"), ("hostname", "local-hostname"), ("public_keys", "public-keys")]
     {
@@ -115,12 +113,48 @@ fn meta_data_of(json: &[u8]) -> Result<MetaData> {
     Ok(meta_data)
 }
 
+/// JSON is YAML but for one thing: a character may be two halves, `\uD83D\uDE00`.
+fn load(json: &[u8]) -> Result<Value> {
+    let text = std::str::from_utf8(json).context("it is no UTF-8")?;
+    Ok(yaml::load(&with_whole_characters(text))?)
+}
+
+fn with_whole_characters(text: &str) -> String {
+    let mut whole = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        whole.push_str(before);
+        let joined = after.strip_prefix('u').and_then(half).and_then(|(high, behind)| {
+            let (low, behind) = behind?.strip_prefix("\\u").and_then(half)?;
+            let character = char::decode_utf16([high, low]).next()?.ok().filter(|it| it.len_utf16() == 2)?;
+            Some((character, behind?))
+        });
+        if let Some((character, behind)) = joined {
+            whole.push(character);
+            rest = behind;
+            continue;
+        }
+        // Together with what it escapes, which may be another of its kind.
+        let escaped = after.chars().next();
+        whole.push('\\');
+        whole.extend(escaped);
+        rest = escaped.and_then(|escaped| after.strip_prefix(escaped)).unwrap_or_default();
+    }
+    whole + rest
+}
+
+/// One half, and what is behind it.
+fn half(text: &str) -> Option<(u16, Option<&str>)> {
+    let half = u16::from_str_radix(text.get(..4)?, 16).ok()?;
+    Some((half, text.get(4..)))
+}
+
 /// A text, a list of texts, or either under `cloud-init`: as user-data has it.
 fn vendor_data_of(json: &[u8]) -> Result<Vec<u8>> {
     if json.trim_ascii().is_empty() {
         return Ok(Vec::new());
     }
-    let value = yaml::load(std::str::from_utf8(json).context("it is no UTF-8")?)?;
+    let value = load(json)?;
     let own = |mapping: &Mapping| mapping.get("cloud-init").cloned().unwrap_or(Value::Null);
     let value = match &value {
         Value::Map(mapping) => own(mapping),
@@ -162,6 +196,21 @@ mod tests {
             assert_eq!(String::from_utf8(vendor_data_of(json.as_bytes()).unwrap()).unwrap(), data, "{json}");
         }
         assert!(vendor_data_of(b"{\"cloud-init\": 5}").is_err());
+    }
+
+    #[test]
+    fn characters_in_two_halves_are_made_whole() {
+        for (text, whole) in [
+            (r#""\ud83d\ude00 \u00e9""#, r#""😀 \u00e9""#),
+            (r#""\\ud83d\\ude00""#, r#""\\ud83d\\ude00""#),
+            (r#""\ud83d""#, r#""\ud83d""#),
+            (r#""\ud83d\u00e9""#, r#""\ud83d\u00e9""#),
+            ("\\", "\\"),
+        ] {
+            assert_eq!(with_whole_characters(text), whole);
+        }
+        let meta_data = meta_data_of(br#"{"uuid": "\ud83d\ude00", "hostname": null, "x": "a\/b"}"#).unwrap();
+        assert_eq!(meta_data.instance_id.as_deref(), Some("😀"));
     }
 
     #[test]

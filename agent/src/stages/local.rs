@@ -11,9 +11,17 @@ use anyhow::Result;
 /// Sets the name on the running system alone. It is written to /etc/hostname with the network, when it is
 /// known whether the user-data has another one.
 pub(crate) fn local(root: &Root, report: &mut Report) -> Result<()> {
-    let Some(hand_off) = hand_off::read_below(root)? else {
-        report.info("there is no seed on the kernel command line");
-        return Ok(());
+    let hand_off = match hand_off::read_below(root) {
+        Ok(Some(hand_off)) => hand_off,
+        Ok(None) => {
+            report.info("there is no seed on the kernel command line");
+            return Ok(());
+        }
+        Err(error) => {
+            // The next stage tells it as an error, once.
+            report.info(&format!("{error:#}"));
+            return Ok(());
+        }
     };
     // A machine that has been this instance before has its name in /etc/hostname already.
     let known = Instance::current(root)?

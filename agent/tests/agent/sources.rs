@@ -468,6 +468,19 @@ fn a_source_that_falls_silent_leaves_the_instance_as_it_was() {
 }
 
 #[test]
+fn a_command_line_that_names_no_place_is_silent_once_the_seed_is_gone() {
+    let machine = Machine::new();
+    machine.write("proc/cmdline", "ds=nocloud\n");
+    machine.write("var/lib/cloud/seed/nocloud/meta-data", META);
+    assert!(machine.boot().0);
+    std::fs::remove_dir_all(machine.path("var/lib/cloud/seed")).unwrap();
+    let (well, said) = machine.boot();
+    assert!(well && instance(&machine) == "i-1", "{said}");
+    let (code, text) = machine.agent(&["status"]);
+    assert!(code == 2 && text.contains("it names no place"), "{text}");
+}
+
+#[test]
 fn half_an_answer_makes_no_new_instance() {
     let machine = Machine::new();
     machine.write("var/lib/cloud/seed/nocloud/user-data", SCRIPT);

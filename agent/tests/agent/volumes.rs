@@ -37,8 +37,8 @@ impl Drop for Device {
     }
 }
 
-/// A machine with an ext4 volume that holds these files.
-fn machine(label: &str, files: &[(&str, &str)]) -> Option<(Machine, Device)> {
+/// A machine with an ext4 volume that holds these files and links.
+fn machine(label: &str, files: &[(&str, &str)], links: &[(&str, &str)]) -> Option<(Machine, Device)> {
     if !rustix::process::geteuid().is_root() {
         not_shown("only root can make a block device");
         return None;
@@ -47,6 +47,9 @@ fn machine(label: &str, files: &[(&str, &str)]) -> Option<(Machine, Device)> {
     machine.make("source");
     for (path, content) in files {
         machine.write(&format!("source/{path}"), content);
+    }
+    for (path, target) in links {
+        std::os::unix::fs::symlink(target, machine.path("source").join(path)).unwrap();
     }
     let image = machine.path("image");
     let mut make = Command::new("mke2fs");
@@ -68,7 +71,7 @@ fn not_shown(reason: &str) {
 fn a_volume_labelled_cidata_is_read_and_not_written_to() {
     for label in ["cidata", "CIDATA"] {
         let files = [("user-data", SCRIPT), ("meta-data", "instance-id: i-1\n")];
-        let Some((machine, _device)) = machine(label, &files) else { return };
+        let Some((machine, _device)) = machine(label, &files, &[]) else { return };
         let before = fs::read(machine.path("image")).unwrap();
         let (code, said) = machine.agent(&["network"]);
         let script = machine.read("var/lib/cloud/instances/i-1/scripts/part-001");
@@ -79,10 +82,23 @@ fn a_volume_labelled_cidata_is_read_and_not_written_to() {
 }
 
 #[test]
+fn a_volumes_links_stay_inside_it() {
+    let Some((machine, _device)) =
+        machine("cidata", &[("meta-data", "instance-id: i-1\n")], &[("user-data", "/own")])
+    else {
+        return;
+    };
+    machine.write("own", SCRIPT);
+    let (code, said) = machine.agent(&["network"]);
+    assert_eq!((code, machine.list("var/lib/cloud/instances/i-1/scripts").len()), (0, 0), "{said}");
+    assert!(said.contains("there is no user-data"), "{said}");
+}
+
+#[test]
 fn a_config_drive_is_read() {
     let meta = r#"{"uuid": "u-1"}"#;
     let files = [("openstack/latest/meta_data.json", meta), ("openstack/latest/user_data", SCRIPT)];
-    let Some((machine, _device)) = machine("config-2", &files) else { return };
+    let Some((machine, _device)) = machine("config-2", &files, &[]) else { return };
     let (code, said) = machine.agent(&["network"]);
     let script = machine.read("var/lib/cloud/instances/u-1/scripts/part-001");
     assert_eq!((code, script.as_str()), (0, SCRIPT), "{said}");
@@ -91,7 +107,7 @@ fn a_config_drive_is_read() {
 #[test]
 fn an_ovf_transport_is_read() {
     let xml = "<Environment><Property key='instance-id' value='o-1'/></Environment>";
-    let Some((machine, _device)) = machine("OVF\\x20ENV", &[("ovf-env.xml", xml)]) else { return };
+    let Some((machine, _device)) = machine("OVF\\x20ENV", &[("ovf-env.xml", xml)], &[]) else { return };
     let (code, said) = machine.agent(&["network"]);
     assert_eq!((code, machine.read("var/lib/cloud/data/instance-id").as_str()), (0, "o-1\n"), "{said}");
 }
@@ -99,10 +115,10 @@ fn an_ovf_transport_is_read() {
 #[test]
 fn another_label_is_nobodys_seed_and_an_empty_volume_none() {
     let files = [("user-data", SCRIPT)];
-    let Some((other, _device)) = machine("data", &files) else { return };
+    let Some((other, _device)) = machine("data", &files, &[]) else { return };
     let (code, said) = other.agent(&["network"]);
     assert_eq!((code, other.list("var/lib/cloud/instances").len()), (0, 0), "{said}");
-    let Some((empty, _device)) = machine("cidata", &[]) else { return };
+    let Some((empty, _device)) = machine("cidata", &[], &[]) else { return };
     let (code, said) = empty.agent(&["network"]);
     assert_eq!((code, empty.list("var/lib/cloud/instances").len()), (0, 0), "{said}");
     assert!(said.contains("cidata: neither user-data nor meta-data is there"), "{said}");
