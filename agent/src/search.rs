@@ -27,8 +27,10 @@ pub(crate) struct Looked {
 pub(crate) struct Found {
     /// The first seed that a source had.
     pub(crate) seed: Option<Seed>,
-    /// The sources that are there and gave nothing.
-    pub(crate) silent: Vec<anyhow::Error>,
+    /// That source's name.
+    name: &'static str,
+    /// The sources that are there and gave nothing, by their names.
+    silent: Vec<(&'static str, anyhow::Error)>,
     /// Configuration below the user's, from where `cloud-config-url=` leads.
     pub(crate) system_config: Option<Vec<u8>>,
     /// Each source in its order.
@@ -52,7 +54,26 @@ pub(crate) fn find(facts: &mut Facts<'_>, report: &mut Report) -> Found {
         let said = look(source, facts, &mut found, report);
         found.looked.push(Looked { name: source.name, said, took: start.elapsed() });
     }
+    if let Some(id) = found.other_than_kept(facts) {
+        let reason =
+            anyhow!("{} answers with instance {id}, but the machine's own source is silent", found.name);
+        found.silent.push((found.name, reason));
+        found.seed = None;
+    }
     found
+}
+
+/// In an instance's directory: the source that it came from, by the name in our table.
+const SOURCE: &str = "lifeboat-source";
+
+/// Notes where the instance comes from, for the boots on which that is silent.
+pub(crate) fn note(found: &Found, root: &Root) -> Result<()> {
+    let Some(seed) = &found.seed else { return Ok(()) };
+    root.write(&Instance::new(id(seed)).path(SOURCE), format!("{}\n", found.name).as_bytes(), 0o644)
+}
+
+fn id(seed: &Seed) -> &str {
+    seed.meta_data.instance_id.as_deref().unwrap_or(NO_ID)
 }
 
 /// What a search comes to, in words; nothing is kept.
@@ -93,15 +114,14 @@ fn look(source: &Source, facts: &Facts<'_>, found: &mut Found, report: &mut Repo
         Ok(None) => format!("nothing: it is shown by {}", source.sign),
         Ok(Some((seen, None))) => format!("nothing, although: {seen}"),
         Ok(Some((why, Some(seed)))) => {
-            let id = seed.meta_data.instance_id.as_deref().unwrap_or(NO_ID);
-            let said = format!("instance {id} from {} ({why})", seed.place);
-            found.seed = Some(seed);
+            let said = format!("instance {} from {} ({why})", id(&seed), seed.place);
+            (found.seed, found.name) = (Some(seed), source.name);
             said
         }
         Err(error) => {
             let said = format!("error: {error:#}");
             let took = start.elapsed().as_secs_f64();
-            found.silent.push(error.context(format!("source {} ({took:.1} s)", source.name)));
+            found.silent.push((source.name, error.context(format!("source {} ({took:.1} s)", source.name))));
             said
         }
     }
@@ -125,19 +145,28 @@ fn system_config(facts: &Facts<'_>) -> Result<Option<(Vec<u8>, Mapping)>> {
 }
 
 impl Found {
+    /// The instance that a source made of the machine, where that is another than it was and its own source is
+    /// there and silent: what some other place says is then no news of it.
+    fn other_than_kept(&self, facts: &Facts<'_>) -> Option<String> {
+        let (new, kept) = (id(self.seed.as_ref()?), facts.kept.as_deref()?);
+        let source = facts.root.read_text(&Instance::new(kept).path(SOURCE)).ok().flatten()?;
+        let is_silent = self.silent.iter().any(|(name, _)| *name == source.trim());
+        (new != kept && is_silent).then(|| new.to_owned())
+    }
+
     /// The seed, or why there is none although a source is there.
     pub(crate) fn seed(&mut self, report: &mut Report) -> Result<Option<Seed>> {
         let silent = std::mem::take(&mut self.silent);
         match self.seed.take() {
             Some(seed) => {
-                for error in silent {
+                for (_, error) in silent {
                     report.warn(format!("{error:#}"));
                 }
                 Ok(Some(seed))
             }
             None if silent.is_empty() => Ok(None),
             None => {
-                let all: Vec<String> = silent.iter().map(|error| format!("{error:#}")).collect();
+                let all: Vec<String> = silent.iter().map(|(_, error)| format!("{error:#}")).collect();
                 Err(anyhow!("{}", all.join("; ")))
             }
         }

@@ -20,6 +20,7 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
     let kept = Instance::current(root)?;
     let mut facts = Facts::read(root, kept.as_ref().map(|kept| kept.id.clone()), budget)?;
     let mut found = search::find(&mut facts, report);
+    report.take(search::note(&found, root));
     if let Some(config) = &found.system_config {
         report.take(root.write(layout::SYSTEM_CONFIG, config, 0o600));
     }

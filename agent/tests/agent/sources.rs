@@ -468,6 +468,26 @@ fn a_source_that_falls_silent_leaves_the_instance_as_it_was() {
 }
 
 #[test]
+fn while_its_own_source_is_silent_no_other_makes_another_machine_of_it() {
+    let server = Server::with_seed(SCRIPT, META);
+    let machine = Machine::with_seed(&server.hand_off());
+    machine.write("var/lib/cloud/seed/nocloud/meta-data", "instance-id: other\n");
+    assert!(machine.boot().0);
+    let silent = ("run/lifeboat/seed", "SOURCE=nocloud\nSEED_FROM=http://127.0.0.1:9/\n");
+    machine.write(silent.0, silent.1);
+    let (well, said) = machine.boot();
+    assert!(well && instance(&machine) == "i-1", "{said}");
+    let (code, text) = machine.agent(&["status"]);
+    assert!(code == 2 && text.contains("nocloud_directory answers with instance other, but"), "{text}");
+    // A new machine, and one that came from elsewhere, are what the next source says.
+    let files = [silent, ("var/lib/cloud/seed/nocloud/meta-data", "instance-id: other\n")];
+    assert_eq!(instance(&network(&files).0), "other");
+    machine.write("var/lib/cloud/instances/i-1/lifeboat-source", "ec2\n");
+    let (well, said) = machine.boot();
+    assert!(well && instance(&machine) == "other", "{said}");
+}
+
+#[test]
 fn a_command_line_that_names_no_place_is_silent_once_the_seed_is_gone() {
     let machine = Machine::new();
     machine.write("proc/cmdline", "ds=nocloud\n");
