@@ -1,4 +1,5 @@
-//! Volumes with a label: found by udev's links, and read without being mounted anywhere.
+//! Volumes with a label: found by udev's links, or where there is no udev (yet) by their superblocks, and read
+//! without being mounted anywhere.
 
 use crate::root::Root;
 use anyhow::{Context, Result, bail};
@@ -13,29 +14,61 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
 const BY_LABEL: &str = "dev/disk/by-label";
+/// All disks and partitions, by the kernel's names.
+const BLOCK: &str = "sys/class/block";
+/// No seed is there, and a floppy drive takes seconds to say so.
+const PASSED_OVER: [&str; 4] = ["fd", "ram", "zram", "md"];
 
 /// A file system that a seed may be on.
 struct Kind {
     name: &'static str,
     /// Where its superblock has these bytes.
     mark: (u64, &'static [u8]),
+    /// Where its label is, and how long that can be.
+    label: (u64, usize),
     /// What it is told so that nothing is written.
     options: &'static [&'static str],
 }
 
 /// The kernel is not asked to try them in turn: it would tell the console of each that it is not.
 const KINDS: &[Kind] = &[
-    Kind { name: "ext4", mark: (0x438, b"\x53\xef"), options: &["noload"] },
-    Kind { name: "iso9660", mark: (0x8001, b"CD001"), options: &[] },
-    Kind { name: "vfat", mark: (0x52, b"FAT32"), options: &[] },
-    Kind { name: "vfat", mark: (0x36, b"FAT1"), options: &[] },
+    Kind { name: "ext4", mark: (0x438, b"\x53\xef"), label: (0x478, 16), options: &["noload"] },
+    Kind { name: "iso9660", mark: (0x8001, b"CD001"), label: (0x8028, 32), options: &[] },
+    Kind { name: "vfat", mark: (0x52, b"FAT32"), label: (0x47, 11), options: &[] },
+    Kind { name: "vfat", mark: (0x36, b"FAT1"), label: (0x2b, 11), options: &[] },
 ];
 
 /// The paths of volumes that have one of the labels, in any case of its letters.
 pub(crate) fn labelled(labels: &[&str], root: &Root) -> Result<Vec<String>> {
-    let has_it = |name: &String| labels.iter().any(|label| decoded(name).eq_ignore_ascii_case(label));
-    let names = root.names(BY_LABEL)?.into_iter().filter(has_it);
-    Ok(names.map(|name| format!("{BY_LABEL}/{name}")).collect())
+    let has_it = |own: &str| labels.iter().any(|label| own.eq_ignore_ascii_case(label));
+    if root.holds(BY_LABEL)? {
+        let names = root.names(BY_LABEL)?.into_iter().filter(|name| has_it(&decoded(name)));
+        return Ok(names.map(|name| format!("{BY_LABEL}/{name}")).collect());
+    }
+    let names =
+        root.names(BLOCK)?.into_iter().filter(|name| !PASSED_OVER.iter().any(|own| name.starts_with(own)));
+    let paths = names.map(|name| format!("dev/{name}"));
+    // One that cannot be read (an empty drive) has no label.
+    let has_it =
+        |path: &String| superblock_label(path, root).is_ok_and(|own| own.is_some_and(|own| has_it(&own)));
+    Ok(paths.filter(has_it).collect())
+}
+
+fn superblock_label(path: &str, root: &Root) -> Result<Option<String>> {
+    let Some(device) = root.locate(path)? else { return Ok(None) };
+    if FileType::from_raw_mode(fstat(&device)?.st_mode) != FileType::BlockDevice {
+        return Ok(None);
+    }
+    label_of(&File::open(format!("/proc/self/fd/{}", device.as_raw_fd()))?)
+}
+
+fn label_of(disk: &File) -> Result<Option<String>> {
+    let Some(kind) = KINDS.iter().find(|kind| kind.is_on(disk)) else { return Ok(None) };
+    let (place, length) = kind.label;
+    let mut label = vec![0; length];
+    disk.read_exact_at(&mut label, place)?;
+    let label = label.split(|byte| *byte == 0).next().unwrap_or_default();
+    Ok(Some(String::from_utf8_lossy(label).trim_end().to_owned()))
 }
 
 /// udev writes characters that a path should not have as `\xHH`.
@@ -64,7 +97,8 @@ pub(crate) fn open(path: &str, root: &Root) -> Result<Root> {
         let disk = File::open(format!("/proc/self/fd/{}", device.as_raw_fd()))?;
         let kind = KINDS.iter().find(|kind| kind.is_on(&disk));
         let kind = kind.context("its file system is neither ext4, iso9660 nor vfat")?;
-        let files = mounted(&device, kind).with_context(|| format!("open its {}", kind.name))?;
+        let files = mounted(&device, kind)
+            .with_context(|| format!("open its {} (does this kernel have it?)", kind.name))?;
         Ok(Root::at(files, &root.show(path)))
     };
     open().with_context(|| format!("read the volume {}", root.show(path)))
@@ -120,5 +154,24 @@ mod tests {
         let said = |path| format!("{:#}", open(path, &root).err().unwrap());
         assert!(said("dev/disk/by-label/cidata").ends_with("it is no block device"));
         assert!(said("dev/disk/by-label/gone").ends_with("the link leads nowhere"));
+    }
+
+    #[test]
+    fn each_file_system_has_its_label_in_its_place() {
+        for (mark, place, label) in [
+            ((0x438, &b"\x53\xef"[..]), 0x478, &b"cidata\0x"[..]),
+            ((0x8001, b"CD001"), 0x8028, b"cidata                          x"),
+            ((0x52, b"FAT32   "), 0x47, b"CIDATA     x"),
+            ((0x36, b"FAT16   "), 0x2b, b"CIDATA     FAT16"),
+        ] {
+            let disk = tempfile::tempfile().unwrap();
+            disk.set_len(0x9000).unwrap();
+            assert_eq!(label_of(&disk).unwrap(), None);
+            disk.write_all_at(label, place).unwrap();
+            disk.write_all_at(mark.1, mark.0).unwrap();
+            assert!(label_of(&disk).unwrap().unwrap().eq_ignore_ascii_case("cidata"), "{mark:?}");
+            disk.set_len(place).unwrap();
+            assert!(label_of(&disk).ok().flatten().is_none());
+        }
     }
 }

@@ -18,15 +18,19 @@ impl Device {
         (output.status.success() && !device.is_empty()).then_some(Self(device))
     }
 
-    /// Makes the same device at a path below a machine's root, with udev's link to it.
-    fn appear(&self, machine: &Machine, label: &str) -> bool {
+    /// Makes the same device at a path below a machine's root, with udev's link to it where there is udev.
+    fn appear(&self, machine: &Machine, link: Option<&str>) -> bool {
         use std::os::unix::fs::{MetadataExt, symlink};
         let number = fs::metadata(&self.0).unwrap().rdev();
-        machine.make("dev/disk/by-label");
+        machine.make("dev");
+        machine.make("sys/class/block/vdb");
         let (major, minor) = (rustix::fs::major(number).to_string(), rustix::fs::minor(number).to_string());
         let made =
             Command::new("mknod").arg(machine.path("dev/vdb")).args(["b", &major, &minor]).status().unwrap();
-        symlink("../../vdb", machine.path("dev/disk/by-label").join(label)).unwrap();
+        if let Some(link) = link {
+            machine.make("dev/disk/by-label");
+            symlink("../../vdb", machine.path("dev/disk/by-label").join(link)).unwrap();
+        }
         made.success()
     }
 }
@@ -37,8 +41,14 @@ impl Drop for Device {
     }
 }
 
-/// A machine with an ext4 volume that holds these files and links.
+/// A machine with udev and an ext4 volume that holds these files and links.
 fn machine(label: &str, files: &[(&str, &str)], links: &[(&str, &str)]) -> Option<(Machine, Device)> {
+    let volume = volume(&["-q", "-t", "ext4"], files, links)?;
+    volume.1.appear(&volume.0, Some(label)).then_some(volume)
+}
+
+/// A machine, and an ext4 volume that is not in it yet.
+fn volume(options: &[&str], files: &[(&str, &str)], links: &[(&str, &str)]) -> Option<(Machine, Device)> {
     if !rustix::process::geteuid().is_root() {
         not_shown("only root can make a block device");
         return None;
@@ -53,13 +63,13 @@ fn machine(label: &str, files: &[(&str, &str)], links: &[(&str, &str)]) -> Optio
     }
     let image = machine.path("image");
     let mut make = Command::new("mke2fs");
-    make.args(["-q", "-t", "ext4", "-d"]).arg(machine.path("source")).arg(&image).arg("2M");
+    make.args(options).arg("-d").arg(machine.path("source")).arg(&image).arg("2M");
     assert!(make.status().unwrap().success());
     let Some(device) = Device::of(&image) else {
         not_shown("there is no loop device");
         return None;
     };
-    device.appear(&machine, label).then_some((machine, device))
+    Some((machine, device))
 }
 
 #[expect(clippy::print_stderr, reason = "a test that shows nothing has to say so")]
@@ -78,6 +88,20 @@ fn a_volume_labelled_cidata_is_read_and_not_written_to() {
         assert_eq!((code, script.as_str()), (0, SCRIPT), "{said}");
         assert!(fs::read(machine.path("image")).unwrap() == before, "the volume was written to");
         assert!(!fs::read_to_string("/proc/self/mounts").unwrap().contains("vdb"));
+    }
+}
+
+#[test]
+fn without_udev_the_label_is_read_from_the_volume_itself() {
+    for (label, expected) in [("CIDATA", SCRIPT), ("DATA", "")] {
+        let files = [("user-data", SCRIPT), ("meta-data", "instance-id: i-1\n")];
+        let Some((machine, device)) = volume(&["-q", "-t", "ext4", "-L", label], &files, &[]) else { return };
+        if !device.appear(&machine, None) {
+            return;
+        }
+        let (code, said) = machine.agent(&["network"]);
+        let script = machine.read("var/lib/cloud/instances/i-1/scripts/part-001");
+        assert_eq!((code, script.as_str()), (0, expected), "{said}");
     }
 }
 
