@@ -189,6 +189,9 @@ fn datasource_list_and_the_command_line_say_which_are_asked() {
     assert_eq!(machine.list("var/lib/cloud/instances").len(), 0, "{said}");
     let (machine, _, said) = network(&[seed, ("etc/cloud/cloud.cfg", &list("[NoCloud, None]"))]);
     assert_eq!(script(&machine), SCRIPT, "{said}");
+    let hand_off = ("run/lifeboat/seed", "SOURCE=nocloud\nINSTANCE_ID=handed-over\n");
+    let (machine, _, said) = network(&[hand_off, ("etc/cloud/cloud.cfg", &list("[Ec2, OpenStack]"))]);
+    assert_eq!(instance(&machine), "handed-over", "{said}");
     let (machine, _, said) = network(&[seed, ("proc/cmdline", "ci.ds=OVF\n")]);
     assert_eq!(machine.list("var/lib/cloud/instances").len(), 0, "{said}");
 }
