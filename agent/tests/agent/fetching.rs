@@ -2,7 +2,6 @@
 
 use crate::machine::Machine;
 use crate::server::{Authority, Reply, Server};
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 const SCRIPT: &str = "#!/bin/sh\necho hello\n";
@@ -12,7 +11,7 @@ const KEPT: &str = "var/lib/cloud/instances/i-1/scripts/part-001";
 /// Runs the network stage against a server: exit status, what was said, and the script that was kept.
 fn fetch(server: &Server) -> (i32, String, String) {
     let machine = Machine::with_seed(&server.hand_off());
-    let (code, said) = machine.agent(&["network", "--budget", "1"]);
+    let (code, said) = machine.agent(&["network", "--budget", "3"]);
     (code, said, machine.read(KEPT))
 }
 
@@ -75,9 +74,8 @@ fn a_refusal_is_final() {
 
 #[test]
 fn no_server_is_given_up_in_time() {
-    // Bound and let go: nobody listens there.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let machine = Machine::with_seed(&format!("SOURCE=nocloud\nSEED_FROM=http://{address}/\n"));
+    // Nobody listens there, and no server of another test can be given that port.
+    let machine = Machine::with_seed("SOURCE=nocloud\nSEED_FROM=http://127.0.0.1:9/\n");
     let (code, said) = machine.agent(&["network", "--budget", "1"]);
     assert_eq!(code, 1);
     assert!(said.contains("refused"), "{said}");
@@ -120,7 +118,7 @@ fn a_server_that_drips_or_says_nothing_is_given_up_in_time() {
         let (code, said, kept) = fetch(&user_data(answer));
         assert_eq!((code, kept.as_str()), (1, ""), "{said}");
         assert!(said.contains("until the time for it ran out"), "{said}");
-        assert!(start.elapsed() < Duration::from_secs(10), "{said}");
+        assert!(start.elapsed() < Duration::from_secs(20), "{said}");
     }
     // One that is slow, and still done in time.
     let server = user_data(|_| Reply::Drip(b"#!".to_vec()));
