@@ -3,32 +3,31 @@
 use super::compose::{Content, Node, Style};
 use super::error::{Error, Place};
 use super::resolve::{Kind, resolve};
-use super::value::{Mapping, Value};
-use super::{MOST_NODES, scalar, timestamp};
-use std::collections::HashMap;
+use super::{Allowance, MOST_NODES, Mapping, Value, scalar, timestamp};
 use std::rc::Rc;
 
 const STANDARD: &str = "tag:yaml.org,2002:";
 
 /// The value of a document's root node.
 pub(super) fn construct(node: &Node) -> Result<Value, Error> {
-    Constructor { made: 0 }.value(node)
+    Constructor { allowance: Allowance::default(), merged: 0 }.value(node)
 }
 
 struct Constructor {
-    /// Counts every expansion of an alias, unlike the composer.
-    made: usize,
+    /// Pays for every expansion of an alias, unlike the composer.
+    allowance: Allowance,
+    /// How many pairs `<<` has brought.
+    merged: usize,
 }
 
 type Pair = (Rc<Node>, Rc<Node>);
 
 impl Constructor {
     fn value(&mut self, node: &Node) -> Result<Value, Error> {
-        self.made += 1;
-        if self.made > MOST_NODES {
-            let problem = format!("more than {MOST_NODES} values once the aliases are expanded");
-            return Err(Error::new(node.place, problem));
-        }
+        let bytes = if let Content::Scalar { text, .. } = &node.content { text.len() } else { 0 };
+        self.allowance
+            .take_one(bytes)
+            .map_err(|problem| Error::new(node.place, format!("{problem}, once the aliases are expanded")))?;
         match &node.content {
             Content::Scalar { text, .. } => {
                 scalar_value(type_of(node)?, text).map_err(|problem| Error::new(node.place, problem))
@@ -53,23 +52,15 @@ impl Constructor {
     }
 
     fn mapping(&mut self, place: Place, pairs: &[Pair]) -> Result<Mapping, Error> {
-        let mut made: Vec<(Value, Value)> = Vec::new();
-        let mut index: HashMap<String, usize> = HashMap::new();
+        let mut made = Mapping::default();
         for (key_node, value_node) in self.flatten(place, pairs)? {
             let key = self.value(&key_node)?;
-            let Some(name) = key.key_name() else {
+            if key.key_name().is_none() {
                 return Err(Error::new(key_node.place, "a list or a mapping as a key"));
-            };
-            let value = self.value(&value_node)?;
-            let slot = index.get(&name).copied();
-            if let Some((_, old)) = slot.and_then(|slot| made.get_mut(slot)) {
-                *old = value;
-            } else {
-                index.insert(name, made.len());
-                made.push((key, value));
             }
+            made.insert(key, self.value(&value_node)?);
         }
-        Ok(made.into_iter().collect())
+        Ok(made)
     }
 
     /// Puts what `<<` names before the mapping's own pairs, so that these win.
@@ -92,8 +83,8 @@ impl Constructor {
                 }
                 Content::Scalar { .. } => return Err(no_merge(value)),
             }
-            self.made += merged.len();
-            if self.made > MOST_NODES {
+            self.merged += merged.len();
+            if self.merged > MOST_NODES {
                 return Err(Error::new(
                     place,
                     format!("more than {MOST_NODES} values once `<<` is expanded"),

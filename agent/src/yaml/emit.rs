@@ -1,7 +1,7 @@
 //! Values -> YAML (which reads back as the same values under `PyYAML`) and JSON.
 
 use super::resolve::{Kind, resolve};
-use super::value::{Mapping, Value};
+use super::{Mapping, Value};
 use std::fmt::Write as _;
 
 /// The longest key that stands before its colon; the format's own limit is 1,024.

@@ -5,17 +5,24 @@ mod compose;
 mod construct;
 mod emit;
 mod error;
+mod mapping;
 mod resolve;
 mod scalar;
+mod size;
 mod timestamp;
 mod value;
 
 pub(crate) use emit::{to_json, to_yaml};
 pub(crate) use error::Error;
-pub(crate) use value::{Mapping, Value};
+pub(crate) use mapping::Mapping;
+pub(crate) use size::Allowance;
+pub(crate) use value::Value;
 
 /// How many values a document may hold, with every alias expanded.
 const MOST_NODES: usize = 300_000;
+
+/// How many bytes its texts may have together, with every alias expanded.
+const LARGEST: usize = 10 * 1024 * 1024;
 
 /// How deep its values may be nested.
 const DEEPEST: usize = 100;
@@ -113,6 +120,10 @@ mod tests {
         }
         let message = load(&laughs).unwrap_err().to_string();
         assert!(message.contains("300000"), "{message}");
+        let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), "*a, ".repeat(200));
+        let message = load(&long).unwrap_err().to_string();
+        assert!(message.contains("10 MiB"), "{message}");
+        assert!(load(&long.replace("*a, *a, ", "*a, ")).is_ok());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a YAML document holds.
 
+use super::Mapping;
+
 /// A value as Python would hold it.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Value {
@@ -115,52 +117,6 @@ impl From<&str> for Value {
 impl From<String> for Value {
     fn from(text: String) -> Self {
         Self::Str(text)
-    }
-}
-
-/// Keys and values in the order of their first appearance.
-#[derive(Clone, Default, PartialEq, Debug)]
-pub(crate) struct Mapping(Vec<(Value, Value)>);
-
-impl Mapping {
-    /// The value of a key that is a text.
-    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
-        self.0.iter().find(|(candidate, _)| candidate.as_str() == Some(key)).map(|(_, value)| value)
-    }
-
-    /// Sets a key that is a text.
-    pub(crate) fn set(&mut self, key: &str, value: impl Into<Value>) {
-        let value = value.into();
-        match self.0.iter_mut().find(|(candidate, _)| candidate.as_str() == Some(key)) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((key.into(), value)),
-        }
-    }
-
-    /// The pairs in their order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &(Value, Value)> {
-        self.0.iter()
-    }
-
-    /// Whether it holds nothing.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// This mapping, with the keys that only `below` has added to it.
-    pub(crate) fn over(mut self, below: &Self) -> Self {
-        for (key, value) in &below.0 {
-            if !self.0.iter().any(|(own, _)| own == key) {
-                self.0.push((key.clone(), value.clone()));
-            }
-        }
-        self
-    }
-}
-
-impl FromIterator<(Value, Value)> for Mapping {
-    fn from_iter<I: IntoIterator<Item = (Value, Value)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().collect())
     }
 }
 
