@@ -25,7 +25,7 @@ pub(crate) fn plan(file: Option<&Path>, root: &Root) -> Result<String> {
     let accounts = Accounts::read(root)?;
     let scripts = instance.path("scripts");
     let facts = Facts {
-        config: &apart.config.mapping,
+        config: &apart.config.mapping(),
         meta_data: &MetaData::default(),
         accounts: &accounts,
         scripts: &scripts,

@@ -86,7 +86,7 @@ fn keep(raw: &[u8], apart: &TakenApart, instance: &Instance, root: &Root) -> Res
     for script in &apart.scripts {
         root.write(&instance.path(&format!("scripts/{}", script.name)), &script.content, 0o700)?;
     }
-    root.write(&instance.path("cloud-config.txt"), apart.config.render().as_bytes(), 0o600)?;
+    root.write(&instance.path("cloud-config.txt"), apart.config.text().as_bytes(), 0o600)?;
     // Nothing is noted as done before what it is made from is on the disk.
     root.sync(&instance.path("scripts"))
 }

@@ -1,126 +1,146 @@
 //! The configuration that cloud-config parts make together.
 
-use super::Part;
-use crate::yaml::{self, Mapping, Value};
+use super::merge::{self, Mergers};
+use super::{Part, jsonp};
+use crate::yaml::{self, Allowance, Mapping, Value};
 use anyhow::{Context, Result, bail};
+use std::fmt;
 
-/// How to merge, which is no configuration.
-const MERGE_KEYS: [&str; 2] = ["merge_how", "merge_type"];
+/// Where a part may say how it is merged, the first of them counts.
+const HEADERS: [&str; 2] = ["Merge-Type", "X-Merge-Type"];
 
 /// The configuration and where it came from.
-#[derive(Default, Debug)]
-pub(crate) struct Config {
-    /// The configuration itself.
-    pub(crate) mapping: Mapping,
-    used: Vec<String>,
-    ignored: Vec<String>,
+#[derive(Debug)]
+pub(crate) struct CloudConfig {
+    /// A mapping, unless a JSON patch has put something else in its place.
+    buffer: Value,
+    allowance: Allowance,
+    accepted: Vec<String>,
+    rejected: Vec<String>,
 }
 
-impl Config {
-    /// Adds a part: its keys replace those of earlier parts.
-    pub(super) fn take(&mut self, part: &Part<'_>, problems: &mut Vec<String>) {
-        match parse(part.content) {
-            Ok(mapping) => {
-                let below = std::mem::take(&mut self.mapping);
-                self.mapping = mapping.over(&below);
-                self.used.push(part.name.clone());
-            }
-            Err(error) => {
-                self.ignored.push(part.name.clone());
-                problems.push(format!("user-data {} is dropped: {error:#}", part.name));
-            }
+/// Why a part is not in the configuration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Rejected {
+    /// The part's name.
+    pub(crate) part: String,
+    /// The reason, and the line that it is about where there is one.
+    pub(crate) reason: String,
+    /// Line and column, both from 1.
+    pub(crate) place: Option<(usize, usize)>,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} is dropped: {}", self.part.escape_debug(), self.reason)
+    }
+}
+
+impl Default for CloudConfig {
+    fn default() -> Self {
+        Self {
+            buffer: Value::Map(Mapping::default()),
+            allowance: Allowance::default(),
+            accepted: Vec::new(),
+            rejected: Vec::new(),
         }
     }
+}
 
-    /// Whether there was no part of this kind, not even a bad one.
-    pub(crate) fn is_empty_file(&self) -> bool {
-        self.used.is_empty() && self.ignored.is_empty()
+impl CloudConfig {
+    /// Merges a cloud-config into what there is, as it or its headers say.
+    pub(crate) fn add(&mut self, part: &Part) -> Result<(), Rejected> {
+        let merged = self.merged(part);
+        self.note(part, merged)
     }
 
-    /// The text of cloud-config.txt.
-    pub(crate) fn render(&self) -> String {
-        if self.is_empty_file() {
+    /// Applies a JSON patch to what there is.
+    pub(crate) fn patch(&mut self, part: &Part) -> Result<(), Rejected> {
+        let patched = jsonp::Patch::parse(&part.payload)
+            .and_then(|patch| patch.apply(self.buffer.clone(), self.allowance.clone()));
+        let patched = patched.map(|(buffer, allowance)| {
+            self.buffer = buffer;
+            self.allowance = allowance;
+        });
+        self.note(part, patched)
+    }
+
+    /// What all parts have come to.
+    pub(crate) fn mapping(&self) -> Mapping {
+        self.buffer.as_map().cloned().unwrap_or_default()
+    }
+
+    /// The text of cloud-config.txt; empty when there was no part, not even a bad one.
+    pub(crate) fn text(&self) -> String {
+        if self.accepted.is_empty() && self.rejected.is_empty() {
             return String::new();
         }
-        let mut text = format!("#cloud-config\n\n# from {} files\n", self.used.len());
-        for name in &self.used {
+        let mut text = format!("#cloud-config\n\n# from {} files\n", self.accepted.len());
+        for name in &self.accepted {
             text.extend(["# ", name, "\n"]);
         }
         text.push('\n');
-        for name in &self.ignored {
+        for name in &self.rejected {
             text.extend(["# Cloud-config part ignored SCHEMA_ERROR: ", name, "\n"]);
         }
-        let mapping = yaml::to_yaml(&Value::Map(self.mapping.clone()));
-        let space = if self.mapping.is_empty() { " " } else { "\n" };
-        text.extend(["---", space, &mapping, "...\n"]);
+        let body = yaml::to_yaml(&self.buffer);
+        let space = if self.buffer.as_map().is_some_and(|mapping| !mapping.is_empty()) { "\n" } else { " " };
+        text.extend(["---", space, &body, "...\n"]);
         text
+    }
+
+    fn merged(&mut self, part: &Part) -> Result<()> {
+        let mut mapping = read(&part.payload)?;
+        let mut mergers = Mergers::of_content(&mut mapping)?;
+        let header = HEADERS.iter().filter_map(|name| part.headers.get(name)).find(|text| !text.is_empty());
+        mergers.extend(Mergers::of_text(header.unwrap_or_default())?);
+        let mergers = mergers.or_default();
+        let added = Value::Map(mapping);
+        let mut allowance = self.allowance.clone();
+        allowance
+            .take(&added, 0)
+            .map_err(|problem| anyhow::anyhow!("{problem}, with the parts before it"))?;
+        mergers.check(&self.buffer, &added)?;
+        let below = std::mem::replace(&mut self.buffer, Value::Null);
+        self.buffer = mergers.merge(below, added);
+        self.allowance = allowance;
+        Ok(())
+    }
+
+    fn note(&mut self, part: &Part, outcome: Result<()>) -> Result<(), Rejected> {
+        // The name stands on a line of its own.
+        let name = part.name.replace(char::is_control, " ").trim().to_owned();
+        match outcome {
+            Ok(()) => {
+                self.accepted.push(name);
+                Ok(())
+            }
+            Err(error) => {
+                self.rejected.push(name);
+                let place = error.chain().find_map(|cause| cause.downcast_ref::<yaml::Error>()?.place());
+                Err(Rejected { part: part.name.clone(), reason: format!("{error:#}"), place })
+            }
+        }
     }
 }
 
-/// Reads a configuration, which is a mapping.
+/// Reads a configuration, which is a mapping, without what it says of merging.
 pub(crate) fn parse(content: &[u8]) -> Result<Mapping> {
+    let mut mapping = read(content)?;
+    for key in merge::KEYS {
+        mapping.remove(&key.into());
+    }
+    Ok(mapping)
+}
+
+fn read(content: &[u8]) -> Result<Mapping> {
     let text = std::str::from_utf8(content).context("read the cloud-config: it is no UTF-8")?;
     match yaml::load(text).context("read the cloud-config")? {
-        Value::Map(mapping) => {
-            let kept = |key: &Value| !key.as_str().is_some_and(|key| MERGE_KEYS.contains(&key));
-            Ok(mapping.iter().filter(|(key, _)| kept(key)).cloned().collect())
-        }
+        Value::Map(mapping) => Ok(mapping),
         Value::Null => bail!("read the cloud-config: there is nothing below the first line"),
         other => bail!("read the cloud-config: it is {} and no mapping of keys like hostname", other.kind()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use expect_test::{Expect, expect};
-
-    fn check(texts: &[&str], expected: Expect) {
-        let mut config = Config::default();
-        let mut problems = Vec::new();
-        for (number, text) in texts.iter().enumerate() {
-            let part = Part { name: format!("part-{:03}", number + 1), content: text.as_bytes() };
-            config.take(&part, &mut problems);
-        }
-        expected.assert_eq(&(config.render() + &problems.join("\n")));
-    }
-
-    #[test]
-    fn a_later_part_replaces_keys() {
-        check(
-            &["#cloud-config\na: [1]\nb: x\nmerge_how: list()\n", "#cloud-config\na: [2]\n"],
-            expect![[r"
-                #cloud-config
-
-                # from 2 files
-                # part-001
-                # part-002
-
-                ---
-                a:
-                    - 2
-                b: x
-                ...
-            "]],
-        );
-    }
-
-    #[test]
-    fn a_bad_part_is_named_with_its_place() {
-        check(
-            &["#cloud-config\n- a\n", "#cloud-config\na: [\n"],
-            expect![[r"
-                #cloud-config
-
-                # from 0 files
-
-                # Cloud-config part ignored SCHEMA_ERROR: part-001
-                # Cloud-config part ignored SCHEMA_ERROR: part-002
-                --- {}
-                ...
-                user-data part-001 is dropped: read the cloud-config: it is a list and no mapping of keys like hostname
-                user-data part-002 is dropped: read the cloud-config: line 3, column 1: did not find expected node content (while parsing a flow node)"]],
-        );
-        check(&[], expect![[""]]);
-    }
-}
+mod tests;

@@ -7,17 +7,17 @@ pub(super) struct Kind {
     /// How it begins, in lower case, after white space.
     prefix: &'static str,
     /// Takes the part.
-    pub(super) take: fn(&Part<'_>, &mut TakenApart),
+    pub(super) take: fn(&Part, &mut TakenApart),
 }
 
 /// The longest prefix that fits decides, so it stands first.
 const ALL: &[Kind] = &[
     Kind { prefix: "#cloud-config-archive", take: not_yet },
-    Kind { prefix: "#cloud-config-jsonp", take: not_yet },
+    Kind { prefix: "#cloud-config-jsonp", take: patch },
     Kind { prefix: "## template: jinja", take: not_yet },
     Kind { prefix: "#cloud-boothook", take: not_yet },
     Kind { prefix: "#include-once", take: not_yet },
-    Kind { prefix: "#cloud-config", take: |part, apart| apart.config.take(part, &mut apart.problems) },
+    Kind { prefix: "#cloud-config", take: config },
     Kind { prefix: "#part-handler", take: not_yet },
     Kind { prefix: "#include", take: not_yet },
     Kind { prefix: "#!", take: script },
@@ -32,13 +32,23 @@ pub(super) fn of(content: &[u8]) -> &'static Kind {
     ALL.iter().find(|kind| start.starts_with(kind.prefix)).unwrap_or(UNKNOWN)
 }
 
-fn script(part: &Part<'_>, apart: &mut TakenApart) {
-    let mut content = part.content.to_vec();
+fn config(part: &Part, apart: &mut TakenApart) {
+    let taken = apart.config.add(part);
+    apart.problems.extend(taken.err().map(|rejected| format!("user-data {rejected}")));
+}
+
+fn patch(part: &Part, apart: &mut TakenApart) {
+    let taken = apart.config.patch(part);
+    apart.problems.extend(taken.err().map(|rejected| format!("user-data {rejected}")));
+}
+
+fn script(part: &Part, apart: &mut TakenApart) {
+    let mut content = part.payload.to_vec();
     // A shebang with a carriage return names no interpreter.
-    if part.content.split_inclusive(|byte| *byte == b'\n').next().is_some_and(|line| line.ends_with(b"\r\n"))
+    if part.payload.split_inclusive(|byte| *byte == b'\n').next().is_some_and(|line| line.ends_with(b"\r\n"))
     {
-        content = Vec::with_capacity(part.content.len());
-        for line in part.content.split_inclusive(|byte| *byte == b'\n') {
+        content = Vec::with_capacity(part.payload.len());
+        for line in part.payload.split_inclusive(|byte| *byte == b'\n') {
             match line.strip_suffix(b"\r\n") {
                 Some(line) => content.extend([line, b"\n"].concat()),
                 None => content.extend(line),
@@ -48,16 +58,16 @@ fn script(part: &Part<'_>, apart: &mut TakenApart) {
     apart.scripts.push(Script { name: part.name.clone(), content });
 }
 
-fn not_yet(part: &Part<'_>, apart: &mut TakenApart) {
+fn not_yet(part: &Part, apart: &mut TakenApart) {
     tell(part, apart, "this kind is not supported yet: it is kept and not acted on");
 }
 
-fn unknown(part: &Part<'_>, apart: &mut TakenApart) {
+fn unknown(part: &Part, apart: &mut TakenApart) {
     tell(part, apart, "which is no known kind: it is kept and not acted on (a script begins with `#!`)");
 }
 
-fn tell(part: &Part<'_>, apart: &mut TakenApart, what: &str) {
-    let text = String::from_utf8_lossy(part.content);
+fn tell(part: &Part, apart: &mut TakenApart, what: &str) {
+    let text = String::from_utf8_lossy(&part.payload);
     let line: String = text.trim_start().lines().next().unwrap_or_default().chars().take(40).collect();
     apart.problems.push(format!("user-data {} begins with `{}`; {what}", part.name, line.escape_debug()));
 }

@@ -3,9 +3,11 @@
 //! To add a kind of part: a line in `kinds::ALL`, and a file here when it needs more than a function.
 
 mod cloud_config;
+mod jsonp;
 mod kinds;
+mod merge;
 
-pub(crate) use cloud_config::{Config, parse as parse_config};
+pub(crate) use cloud_config::{CloudConfig, parse as parse_config};
 
 use crate::codec;
 
@@ -20,7 +22,7 @@ pub(crate) struct TakenApart {
     /// Scripts in their order.
     pub(crate) scripts: Vec<Script>,
     /// The configuration.
-    pub(crate) config: Config,
+    pub(crate) config: CloudConfig,
     /// What was dropped and why.
     pub(crate) problems: Vec<String>,
 }
@@ -35,9 +37,26 @@ pub(crate) struct Script {
 }
 
 /// A part and its name.
-struct Part<'a> {
+struct Part {
     name: String,
-    content: &'a [u8],
+    headers: Headers,
+    payload: Vec<u8>,
+}
+
+/// Its headers.
+struct Headers(Vec<(String, String)>);
+
+impl Headers {
+    /// The first value under a name, in whatever case it is written.
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+#[cfg(test)]
+fn part_for_tests(name: &str, headers: &[(&str, &str)], content: &str) -> Part {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Part { name: name.into(), headers: Headers(headers), payload: content.as_bytes().to_vec() }
 }
 
 /// Takes user-data apart. What cannot be used is told, and never lost: the data itself is kept.
@@ -54,7 +73,8 @@ pub(crate) fn take_apart(raw: &[u8]) -> TakenApart {
     }
     let content = std::mem::take(&mut apart.expanded);
     if !content.is_empty() {
-        let part = Part { name: "part-001".into(), content: &content };
+        let headers = Headers(Vec::new());
+        let part = Part { name: "part-001".into(), headers, payload: content.clone() };
         (kinds::of(&content).take)(&part, &mut apart);
     }
     apart.expanded = content;
@@ -79,7 +99,7 @@ mod tests {
             let script = Script { name: "part-001".into(), content: b"#!/bin/sh\n".to_vec() };
             assert_eq!(apart.scripts, [script]);
             assert_eq!(apart.expanded, b"#!/bin/sh\n");
-            assert!(apart.problems.is_empty() && apart.config.is_empty_file());
+            assert!(apart.problems.is_empty() && apart.config.text().is_empty());
         }
     }
 

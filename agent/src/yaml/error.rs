@@ -32,6 +32,11 @@ impl Error {
         Self { problem: problem.into(), place: Some(place), line: None }
     }
 
+    /// Line and column, both from 1.
+    pub(crate) fn place(&self) -> Option<(usize, usize)> {
+        self.place.map(|place| (place.line + 1, place.column + 1))
+    }
+
     /// Adds the line that the error is about.
     pub(super) fn showing(mut self, text: &str) -> Self {
         if let Some(place) = self.place {

@@ -6,41 +6,53 @@ use std::collections::HashMap;
 /// A mapping of more keys than this is searched through an index.
 const SMALL: usize = 16;
 
+/// A mapping to YAML values.
+pub(crate) type Mapping = Table<Value>;
+
 /// Keys and values in the order of their first appearance.
-#[derive(Clone, Default, Debug)]
-pub(crate) struct Mapping {
-    pairs: Vec<(Value, Value)>,
+#[derive(Clone, Debug)]
+pub(crate) struct Table<V> {
+    pairs: Vec<(Value, V)>,
     /// Where each key of a large mapping is, by `Value::key_name`.
     index: HashMap<String, usize>,
 }
 
-impl Mapping {
+impl<V> Default for Table<V> {
+    fn default() -> Self {
+        Self { pairs: Vec::new(), index: HashMap::new() }
+    }
+}
+
+impl<V> Table<V> {
     /// The value of a key that is a text.
-    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, key: &str) -> Option<&V> {
         if self.index.is_empty() {
-            return self.iter().find(|(candidate, _)| candidate.as_str() == Some(key)).map(|(_, value)| value);
+            return self
+                .iter()
+                .find(|(candidate, _)| candidate.as_str() == Some(key))
+                .map(|(_, value)| value);
         }
         self.get_key(&Value::from(key))
     }
 
     /// The value of any key; as in Python, 1, 1.0 and True are the same one.
-    pub(crate) fn get_key(&self, key: &Value) -> Option<&Value> {
+    pub(crate) fn get_key(&self, key: &Value) -> Option<&V> {
         self.pairs.get(self.slot(&key.key_name()?)?).map(|(_, value)| value)
     }
 
     /// The value of a key, to change it.
-    pub(crate) fn get_mut(&mut self, key: &Value) -> Option<&mut Value> {
+    pub(crate) fn get_mut(&mut self, key: &Value) -> Option<&mut V> {
         let slot = self.slot(&key.key_name()?)?;
         self.pairs.get_mut(slot).map(|(_, value)| value)
     }
 
     /// Sets a key that is a text.
-    pub(crate) fn set(&mut self, key: &str, value: impl Into<Value>) {
+    pub(crate) fn set(&mut self, key: &str, value: impl Into<V>) {
         self.insert(key.into(), value.into());
     }
 
     /// Sets a key, in the place of an equal one. A list or mapping is no key and is passed over.
-    pub(crate) fn insert(&mut self, key: Value, value: Value) {
+    pub(crate) fn insert(&mut self, key: Value, value: V) {
         let Some(name) = key.key_name() else { return };
         if let Some((_, old)) = self.slot(&name).and_then(|slot| self.pairs.get_mut(slot)) {
             *old = value;
@@ -56,7 +68,7 @@ impl Mapping {
     }
 
     /// Takes a key out; the last one takes its place.
-    pub(crate) fn remove(&mut self, key: &Value) -> Option<Value> {
+    pub(crate) fn remove(&mut self, key: &Value) -> Option<V> {
         let name = key.key_name()?;
         let slot = self.slot(&name)?;
         let (_, value) = self.pairs.swap_remove(slot);
@@ -77,7 +89,7 @@ impl Mapping {
     }
 
     /// The pairs in their order.
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &(Value, Value)> + ExactSizeIterator {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &(Value, V)> + ExactSizeIterator {
         self.pairs.iter()
     }
 
@@ -90,7 +102,9 @@ impl Mapping {
     pub(crate) fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
+}
 
+impl Mapping {
     /// This mapping, with the keys that only `below` has added to it.
     pub(crate) fn over(mut self, below: &Self) -> Self {
         for (key, value) in below.iter() {
@@ -102,23 +116,23 @@ impl Mapping {
     }
 }
 
-impl PartialEq for Mapping {
+impl<V: PartialEq> PartialEq for Table<V> {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().all(|(key, value)| other.get_key(key) == Some(value))
     }
 }
 
-impl IntoIterator for Mapping {
-    type Item = (Value, Value);
-    type IntoIter = std::vec::IntoIter<(Value, Value)>;
+impl<V> IntoIterator for Table<V> {
+    type Item = (Value, V);
+    type IntoIter = std::vec::IntoIter<(Value, V)>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.pairs.into_iter()
     }
 }
 
-impl FromIterator<(Value, Value)> for Mapping {
-    fn from_iter<I: IntoIterator<Item = (Value, Value)>>(pairs: I) -> Self {
+impl<V> FromIterator<(Value, V)> for Table<V> {
+    fn from_iter<I: IntoIterator<Item = (Value, V)>>(pairs: I) -> Self {
         let mut mapping = Self::default();
         for (key, value) in pairs {
             mapping.insert(key, value);

@@ -14,7 +14,7 @@ mod value;
 
 pub(crate) use emit::{to_json, to_yaml};
 pub(crate) use error::Error;
-pub(crate) use mapping::Mapping;
+pub(crate) use mapping::{Mapping, Table};
 pub(crate) use size::Allowance;
 pub(crate) use value::Value;
 

@@ -74,6 +74,26 @@ impl Value {
         }
     }
 
+    /// Whether Python takes both for equal: 1, 1.0 and True are.
+    pub(crate) fn is_equal(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Seq(own), Self::Seq(others)) => {
+                own.len() == others.len() && own.iter().zip(others).all(|(one, other)| one.is_equal(other))
+            }
+            (Self::Map(own), Self::Map(others)) => {
+                let same = |(key, value): &(Self, Self)| {
+                    others.get_key(key).is_some_and(|other| value.is_equal(other))
+                };
+                own.len() == others.len() && own.iter().all(same)
+            }
+            (Self::Float(number), _) | (_, Self::Float(number)) if number.is_nan() => false,
+            _ => match (self.key_name(), other.key_name()) {
+                (Some(own), Some(other)) => own == other,
+                _ => self == other,
+            },
+        }
+    }
+
     /// What kind of value it is, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
