@@ -1,5 +1,9 @@
 //! Carries steps out. The only place that starts programs.
 
+mod conversation;
+
+pub(crate) use conversation::Conversation;
+
 use crate::accounts::Accounts;
 use crate::layout::OUTPUT;
 use crate::plan::{File, Placing, Step};
@@ -29,7 +33,9 @@ pub(crate) fn apply(step: &Step, root: &Root, report: &Report) -> Result<()> {
             Ok(())
         }
         Step::Authorize { .. } => Ok(()),
-        Step::Run { argv, input } => run(argv, input.as_deref(), &[], Patience::Limited, root),
+        Step::Run { argv, input } => {
+            run(argv, input.as_deref().map(str::as_bytes), &[], Patience::Limited, root)
+        }
         Step::HostName(name) => Ok(rustix::system::sethostname(name.as_bytes())?),
     };
     carry_out().with_context(|| step.to_string())
@@ -50,7 +56,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 /// Runs a program; what it prints goes to the log of outputs.
 pub(crate) fn run(
     argv: &[String],
-    input: Option<&str>,
+    input: Option<&[u8]>,
     environment: &[(&str, &str)],
     patience: Patience,
     root: &Root,
@@ -63,15 +69,23 @@ pub(crate) fn run(
     command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
     command.stdout(output.try_clone()?).stderr(output);
     let mut child = command.spawn().context("start it")?;
-    if let (Some(input), Some(mut pipe)) = (input, child.stdin.take()) {
-        pipe.write_all(input.as_bytes()).context("give it its input")?;
-    }
+    let writer = input.zip(child.stdin.take()).map(|(input, mut pipe)| {
+        let input = input.to_vec();
+        // A program that does not read must not be waited for here.
+        std::thread::spawn(move || pipe.write_all(&input))
+    });
     if patience == Patience::Limited && !ends_within(&child, LIMIT)? {
         child.kill()?;
         child.wait()?;
         bail!("it was ended after {} s, for logins wait for it", LIMIT.as_secs());
     }
     let status = child.wait()?;
+    // One that has enough before the end of its input may well have done what it should.
+    if let Some(Ok(Err(error))) = writer.map(std::thread::JoinHandle::join)
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        return Err(error).context("give it its input");
+    }
     if !status.success() {
         bail!("it ended with {status} (what it said is in /{OUTPUT})");
     }

@@ -3,10 +3,11 @@
 use crate::accounts::Accounts;
 use crate::handlers::{self, Facts, Stage};
 use crate::instance::{Instance, NO_ID};
+use crate::instance_data;
 use crate::layout;
 use crate::meta_data::MetaData;
 use crate::root::Root;
-use crate::user_data;
+use crate::user_data::{self, Circumstances, Includes, Names, Reach, Upstart, Work};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -20,17 +21,36 @@ pub(crate) fn plan(file: Option<&Path>, root: &Root) -> Result<String> {
             .context("there is no instance yet: name a file")?,
     };
     let instance = Instance::current(root)?.unwrap_or_else(|| Instance::new(NO_ID));
-    let apart = user_data::take_apart(&data);
-    let mut lines: Vec<String> = apart.problems.iter().map(|problem| format!("problem: {problem}")).collect();
+    let includes = Includes::new(root, None, Reach::Nothing);
+    let expanded = user_data::expand(&data, "user-data", &includes);
+    let around = Circumstances {
+        instance: &instance,
+        scripts: "scripts",
+        unwanted: &[],
+        variables: &instance_data::variables(&instance_data::of(&MetaData::default(), "nocloud")),
+        upstart: Upstart::Missing,
+    };
+    let sorted = user_data::sort(expanded.parts, &around, &mut Names::default());
+    let dropped = expanded.dropped.iter().chain(&sorted.dropped);
+    let mut lines: Vec<String> = dropped.map(|dropped| format!("problem: {dropped}")).collect();
+    for work in &sorted.work {
+        lines.push(match work {
+            Work::Boothook(path) => format!("boothook: run /{path} (on each boot)"),
+            Work::Handler(handler) => format!("part-handler: use /{}", handler.path),
+            Work::Offer(part) => format!("problem: {}", user_data::unknown(part)),
+        });
+    }
     let accounts = Accounts::read(root)?;
     let scripts = instance.path("scripts");
     let facts = Facts {
-        config: &apart.config.mapping(),
+        config: &sorted.config.mapping(),
         meta_data: &MetaData::default(),
         accounts: &accounts,
         scripts: &scripts,
     };
-    let mut names: Vec<String> = apart.scripts.iter().map(|script| script.name.clone()).collect();
+    let is_script = |path: &&str| path.starts_with(&scripts) || path.starts_with(layout::SCRIPTS);
+    let paths = sorted.files.iter().map(|file| file.path.as_str());
+    let mut late: Vec<String> = paths.filter(is_script).map(str::to_owned).collect();
     for stage in [Stage::Network, Stage::Final] {
         for handler in handlers::ALL.iter().filter(|handler| handler.stage == stage) {
             match (handler.plan)(&facts) {
@@ -39,15 +59,15 @@ pub(crate) fn plan(file: Option<&Path>, root: &Root) -> Result<String> {
                     let problems = plan.problems.iter();
                     lines.extend(problems.map(|problem| format!("problem: {}: {problem}", handler.name)));
                     if handler.name == "runcmd" && !plan.steps.is_empty() {
-                        names.push("runcmd".into());
+                        late.push(format!("{scripts}/runcmd"));
                     }
                 }
                 Err(error) => lines.push(format!("problem: {}: {error:#}", handler.name)),
             }
         }
     }
-    names.sort();
-    lines.extend(names.iter().map(|name| format!("late: run /{scripts}/{name}")));
+    late.sort();
+    lines.extend(late.iter().map(|path| format!("late: run /{path}")));
     if lines.is_empty() {
         lines.push("nothing is to be done".into());
     }

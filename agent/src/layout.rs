@@ -21,4 +21,14 @@ pub(crate) const SEMAPHORES: &str = "var/lib/cloud/sem";
 /// The configuration that `cloud-config-url=` led to.
 pub(crate) const SYSTEM_CONFIG: &str = "etc/cloud/cloud.cfg.d/91_kernel_cmdline_url.cfg";
 pub(crate) const OUTPUT: &str = "var/log/cloud-init-output.log";
+pub(crate) const USER_CONFIG: &str = "var/lib/cloud/data/user-config.txt";
+pub(crate) const INSTANCE_DATA: &str = "run/cloud-init/instance-data.json";
+pub(crate) const SENSITIVE_INSTANCE_DATA: &str = "run/cloud-init/instance-data-sensitive.json";
+/// What belongs to a source, in a directory of its name.
+pub(crate) const DATA: &str = "var/lib/cloud/data";
+/// A link to the file that names the source, whose own name names it too.
+pub(crate) const CLOUD_ID: &str = "run/cloud-init/cloud-id";
+pub(crate) const COMBINED_CONFIG: &str = "run/cloud-init/combined-cloud-config.json";
+/// Where upstart's jobs are.
+pub(crate) const UPSTART: &str = "etc/init";
 pub(crate) const BOOTCMD: &str = "run/cloud-init/bootcmd";

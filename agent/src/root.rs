@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod tests;
+mod together;
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{self, AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags};
@@ -302,20 +303,29 @@ impl Root {
 /// Writes under a temporary name beside the file and renames it into place.
 pub(crate) fn replace(directory: &OwnedFd, name: &str, content: &[u8], rights: Rights) -> Result<()> {
     let temporary = temporary(name);
+    write_temporary(directory, &temporary, content, rights)?;
+    let renamed = fs::renameat(directory, &temporary, directory, name);
+    if renamed.is_err() {
+        none_if_missing(fs::unlinkat(directory, &temporary, AtFlags::empty()))?;
+    }
+    Ok(renamed?)
+}
+
+/// Nothing is left behind where it cannot be written whole.
+fn write_temporary(directory: &OwnedFd, temporary: &str, content: &[u8], rights: Rights) -> Result<()> {
     // What an earlier, killed call left is in the way.
-    none_if_missing(fs::unlinkat(directory, &temporary, AtFlags::empty()))?;
+    none_if_missing(fs::unlinkat(directory, temporary, AtFlags::empty()))?;
     let write = || -> Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = fs::openat(directory, &temporary, flags, Mode::from_raw_mode(0o600))?;
+        let fd = fs::openat(directory, temporary, flags, Mode::from_raw_mode(0o600))?;
         let mut file = File::from(fd);
         file.write_all(content)?;
         give(&file, rights)?;
-        fs::renameat(directory, &temporary, directory, name)?;
         Ok(())
     };
     let written = write();
     if written.is_err() {
-        none_if_missing(fs::unlinkat(directory, &temporary, AtFlags::empty()))?;
+        none_if_missing(fs::unlinkat(directory, temporary, AtFlags::empty()))?;
     }
     written
 }
@@ -342,7 +352,9 @@ pub(crate) fn give(fd: impl std::os::fd::AsFd, rights: Rights) -> rustix::io::Re
 }
 
 fn temporary(name: &str) -> String {
-    format!(".{}.lifeboat-new", name.chars().take(60).collect::<String>())
+    // The end tells names apart that begin alike.
+    let end: String = name.chars().skip(name.chars().count().saturating_sub(200)).collect();
+    format!(".{end}.lifeboat-new")
 }
 
 fn split(path: &str) -> Result<(&str, &str)> {

@@ -1,8 +1,10 @@
 //! What systemd calls at boot, a file for each stage.
 
+mod consume;
 mod last;
 mod local;
 mod network;
+mod work;
 
 pub(crate) use last::last;
 pub(crate) use local::local;
@@ -93,11 +95,15 @@ fn run_handler(
     instance.set_done(root, handler.semaphore, frequency)
 }
 
-/// The kept configuration: the user's over the system's.
+/// The kept configuration: the user's over the vendors', over the system's.
 fn kept_config(instance: &Instance, root: &Root, report: &mut Report) -> Mapping {
-    let user = kept_mapping(&instance.path("cloud-config.txt"), root, report);
     let system = SystemConfig::read(root);
-    let config = system_config::over(&user, system.mapping());
+    let mut config = Mapping::default();
+    for name in ["cloud-config.txt", "vendor2-cloud-config.txt", "vendor-cloud-config.txt"] {
+        let below = kept_mapping(&instance.path(name), root, report);
+        config = system_config::over(&config, &below);
+    }
+    let config = system_config::over(&config, system.mapping());
     for problem in system.problems {
         report.warn(problem);
     }

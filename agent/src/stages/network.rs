@@ -1,6 +1,7 @@
 //! With the network: the seed is fetched and kept, and what must be there before logins is done.
 
-use super::{kept_config, run_handlers};
+use super::consume::{self, Given, consume};
+use super::{kept_config, run_handlers, work};
 use crate::handlers::Stage;
 use crate::instance::{Instance, NO_ID};
 use crate::layout;
@@ -11,8 +12,11 @@ use crate::root::Root;
 use crate::search;
 use crate::seed::Seed;
 use crate::sources::Facts;
-use crate::user_data::{self, TakenApart};
+use crate::system_config::SystemConfig;
+use crate::user_data::{Includes, Reach, Work};
+use crate::yaml::{self, Mapping};
 use anyhow::{Context, Result, bail};
+use std::path::Path;
 use std::time::Duration;
 
 /// Fetches, keeps and carries out. The name of the source, for `status`.
@@ -24,13 +28,15 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
     if let Some(config) = &found.system_config {
         report.take(root.write(layout::SYSTEM_CONFIG, config, 0o600));
     }
-    let (instance, meta_data, source) = match (found.seed(report), kept) {
+    let system = SystemConfig::read(root);
+    let system = system.mapping();
+    let (instance, meta_data, source, work) = match (found.seed(report), kept) {
         (Ok(Some(seed)), _) => {
             let instance = Instance::new(seed.meta_data.instance_id.as_deref().unwrap_or(NO_ID));
             instance.enter(root)?;
-            keep_seed(&seed, &instance, root, report)?;
+            let work = keep_seed(&seed, system, &instance, root, report)?;
             report.info(&format!("instance {} from {}, {}", instance.id, seed.source, seed.place));
-            (instance, seed.meta_data, seed.source)
+            (instance, seed.meta_data, seed.source, work)
         }
         (Ok(None), Some(kept)) => {
             let source = root.read_text(&kept.path("datasource"))?.unwrap_or_default();
@@ -39,11 +45,11 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
                 source.trim(),
                 kept.id
             ));
-            (kept.clone(), kept_meta_data(&kept, root, report), KEPT.to_owned())
+            go_on(kept, system, root, report)?
         }
         (Err(error), Some(kept)) => {
             report.warn(format!("{error:#} (going on with instance {} as it was kept)", kept.id));
-            (kept.clone(), kept_meta_data(&kept, root, report), KEPT.to_owned())
+            go_on(kept, system, root, report)?
         }
         (Ok(None), None) => {
             report.info("there is no seed, and none was kept");
@@ -51,9 +57,12 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
         }
         (Err(error), None) => return Err(error),
     };
-    let config = kept_config(&instance, root, report);
     let boot = Boot::read(root)?;
     let context = super::Context { instance: &instance, boot: &boot, root };
+    work::run(work, &context, report)?;
+    let config = kept_config(&instance, root, report);
+    let combined = yaml::to_json(&config.clone().into()) + "\n";
+    report.take(root.write(layout::COMBINED_CONFIG, combined.as_bytes(), 0o600));
     run_handlers(Stage::Network, &config, &meta_data, &context, report);
     Ok(Some(source))
 }
@@ -61,34 +70,37 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
 /// The source's name where no source has answered.
 const KEPT: &str = "kept";
 
-fn keep_seed(seed: &Seed, instance: &Instance, root: &Root, report: &mut Report) -> Result<()> {
-    root.write(&instance.path("datasource"), format!("{}\n", seed.source).as_bytes(), 0o644)?;
-    root.write(&instance.path("meta-data.json"), meta_data::to_json(&seed.meta_data).as_bytes(), 0o600)?;
-    for (name, data) in [("vendor-data.txt", &seed.vendor_data), ("vendor-data2.txt", &seed.vendor_data2)] {
-        root.write(&instance.path(name), data, 0o600)?;
-        if !data.is_empty() {
-            report.warn(format!("{name} is kept and not acted on yet"));
-        }
-    }
-    let apart = user_data::take_apart(&seed.user_data);
-    keep(&seed.user_data, &apart, instance, root)?;
-    for problem in apart.problems {
-        report.warn(problem);
-    }
-    Ok(())
+/// Below the instance's directory: what `#include-once` fetched.
+const URL_CACHE: &str = "data/urlcache";
+
+/// The instance as it was kept.
+fn go_on(
+    kept: Instance,
+    system: &Mapping,
+    root: &Root,
+    report: &mut Report,
+) -> Result<(Instance, MetaData, String, Vec<Work>)> {
+    let meta_data = kept_meta_data(&kept, root, report);
+    let source = root.read_text(&kept.path("datasource"))?.unwrap_or_default();
+    let work = consume::kept(source.trim(), &meta_data, system, &kept, root)?;
+    Ok((kept, meta_data, KEPT.to_owned(), work))
 }
 
-/// Writes user-data and what it was taken apart into.
-fn keep(raw: &[u8], apart: &TakenApart, instance: &Instance, root: &Root) -> Result<()> {
-    root.write(layout::USER_DATA_RAW, raw, 0o600)?;
-    root.write(layout::USER_DATA, &apart.expanded, 0o600)?;
-    root.write(&instance.path("user-data.txt"), raw, 0o600)?;
-    for script in &apart.scripts {
-        root.write(&instance.path(&format!("scripts/{}", script.name)), &script.content, 0o700)?;
-    }
-    root.write(&instance.path("cloud-config.txt"), apart.config.text().as_bytes(), 0o600)?;
-    // Nothing is noted as done before what it is made from is on the disk.
-    root.sync(&instance.path("scripts"))
+fn keep_seed(
+    seed: &Seed,
+    system: &Mapping,
+    instance: &Instance,
+    root: &Root,
+    report: &mut Report,
+) -> Result<Vec<Work>> {
+    let given = Given {
+        source: &seed.source,
+        meta_data: &seed.meta_data,
+        data: [&seed.user_data, &seed.vendor_data, &seed.vendor_data2],
+        system,
+    };
+    let includes = Includes::new(root, Some((root, instance.path(URL_CACHE))), Reach::All);
+    consume(&given, instance, &includes, root, report).context("keep the data")
 }
 
 fn kept_meta_data(instance: &Instance, root: &Root, report: &mut Report) -> MetaData {
@@ -103,7 +115,7 @@ fn kept_meta_data(instance: &Instance, root: &Root, report: &mut Report) -> Meta
 }
 
 /// Takes the seed in a directory apart and writes it, as a person asks for it.
-pub(crate) fn process(seed: &std::path::Path, root: &Root, report: &mut Report) -> Result<()> {
+pub(crate) fn process(seed: &Path, root: &Root, report: &mut Report) -> Result<()> {
     let seed = Root::open(seed)?;
     let (user_data, meta_data) = (seed.read("user-data")?, seed.read("meta-data")?);
     if user_data.is_none() && meta_data.is_none() {
@@ -115,16 +127,21 @@ pub(crate) fn process(seed: &std::path::Path, root: &Root, report: &mut Report) 
     });
     let instance = Instance::new(meta_data.instance_id.as_deref().unwrap_or(NO_ID));
     instance.enter(root)?;
-    let vendor_data = seed.read("vendor-data")?.unwrap_or_default();
-    root.write(&instance.path("vendor-data.txt"), &vendor_data, 0o600)?;
-    if !vendor_data.is_empty() {
-        report.warn("vendor-data is kept and not acted on yet");
-    }
-    let user_data = user_data.unwrap_or_default();
-    let apart = user_data::take_apart(&user_data);
-    keep(&user_data, &apart, &instance, root).context("keep the user-data")?;
-    for problem in apart.problems {
-        report.warn(problem);
-    }
+    let [vendor_data, vendor_data2] = ["vendor-data", "vendor-data2"].map(|name| seed.read(name));
+    let given = Given {
+        source: "nocloud",
+        meta_data: &meta_data,
+        data: [
+            &user_data.unwrap_or_default(),
+            &vendor_data?.unwrap_or_default(),
+            &vendor_data2?.unwrap_or_default(),
+        ],
+        system: &Mapping::default(),
+    };
+    // What a seed names is where the person is who asks, and not below the root.
+    let here = Root::open(Path::new("/"))?;
+    let includes = Includes::new(&here, Some((root, instance.path(URL_CACHE))), Reach::All);
+    let work = consume(&given, &instance, &includes, root, report)?;
+    work::told(work, report);
     Ok(())
 }

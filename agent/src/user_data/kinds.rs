@@ -1,75 +1,51 @@
 //! The kinds of parts, told by how they begin.
 
-use super::{Part, Script, TakenApart};
+use super::python;
 
-/// A kind of part.
-pub(super) struct Kind {
-    /// How it begins, in lower case, after white space.
-    prefix: &'static str,
-    /// Takes the part.
-    pub(super) take: fn(&Part, &mut TakenApart),
-}
-
-/// The longest prefix that fits decides, so it stands first.
-const ALL: &[Kind] = &[
-    Kind { prefix: "#cloud-config-archive", take: not_yet },
-    Kind { prefix: "#cloud-config-jsonp", take: patch },
-    Kind { prefix: "## template: jinja", take: not_yet },
-    Kind { prefix: "#cloud-boothook", take: not_yet },
-    Kind { prefix: "#include-once", take: not_yet },
-    Kind { prefix: "#cloud-config", take: config },
-    Kind { prefix: "#part-handler", take: not_yet },
-    Kind { prefix: "#include", take: not_yet },
-    Kind { prefix: "#!", take: script },
+/// How parts begin, in lower case and after white space, and the type that it makes of them. The longest
+/// prefix that fits decides, so it stands first.
+const ALL: &[(&str, &str)] = &[
+    ("text/x-shellscript-per-instance", PER_INSTANCE),
+    ("text/x-shellscript-per-boot", PER_BOOT),
+    ("text/x-shellscript-per-once", PER_ONCE),
+    ("#cloud-config-archive", ARCHIVE),
+    ("#cloud-config-jsonp", JSONP),
+    ("## template: jinja", JINJA),
+    ("#cloud-boothook", BOOTHOOK),
+    ("#include-once", INCLUDE_ONCE),
+    ("#cloud-config", CLOUD_CONFIG),
+    ("#part-handler", PART_HANDLER),
+    ("#upstart-job", UPSTART),
+    ("#include", INCLUDE),
+    ("#!", SCRIPT),
 ];
 
-const UNKNOWN: &Kind = &Kind { prefix: "", take: unknown };
+pub(super) const ARCHIVE: &str = "text/cloud-config-archive";
+pub(super) const BOOTHOOK: &str = "text/cloud-boothook";
+pub(super) const CLOUD_CONFIG: &str = "text/cloud-config";
+pub(super) const INCLUDE: &str = "text/x-include-url";
+pub(super) const INCLUDE_ONCE: &str = "text/x-include-once-url";
+pub(super) const JINJA: &str = "text/jinja2";
+pub(super) const JSONP: &str = "text/cloud-config-jsonp";
+pub(super) const PART_HANDLER: &str = "text/part-handler";
+pub(super) const PER_BOOT: &str = "text/x-shellscript-per-boot";
+pub(super) const PER_INSTANCE: &str = "text/x-shellscript-per-instance";
+pub(super) const PER_ONCE: &str = "text/x-shellscript-per-once";
+pub(super) const SCRIPT: &str = "text/x-shellscript";
+/// The type of a whole that is no MIME.
+pub(super) const UNKNOWN: &str = "text/x-not-multipart";
+pub(super) const UPSTART: &str = "text/upstart-job";
+/// What the boothooks specification calls it.
+pub(super) const X_UPSTART: &str = "text/x-upstart";
 
-/// The kind of a part.
-pub(super) fn of(content: &[u8]) -> &'static Kind {
-    let start = String::from_utf8_lossy(content.get(..content.len().min(4096)).unwrap_or_default());
-    let start = start.trim_start().to_lowercase();
-    ALL.iter().find(|kind| start.starts_with(kind.prefix)).unwrap_or(UNKNOWN)
-}
+/// What the first line begins with, whatever else it says.
+const LONGEST: usize = 40;
 
-fn config(part: &Part, apart: &mut TakenApart) {
-    let taken = apart.config.add(part);
-    apart.problems.extend(taken.err().map(|rejected| format!("user-data {rejected}")));
-}
-
-fn patch(part: &Part, apart: &mut TakenApart) {
-    let taken = apart.config.patch(part);
-    apart.problems.extend(taken.err().map(|rejected| format!("user-data {rejected}")));
-}
-
-fn script(part: &Part, apart: &mut TakenApart) {
-    let mut content = part.payload.to_vec();
-    // A shebang with a carriage return names no interpreter.
-    if part.payload.split_inclusive(|byte| *byte == b'\n').next().is_some_and(|line| line.ends_with(b"\r\n"))
-    {
-        content = Vec::with_capacity(part.payload.len());
-        for line in part.payload.split_inclusive(|byte| *byte == b'\n') {
-            match line.strip_suffix(b"\r\n") {
-                Some(line) => content.extend([line, b"\n"].concat()),
-                None => content.extend(line),
-            }
-        }
-    }
-    apart.scripts.push(Script { name: part.name.clone(), content });
-}
-
-fn not_yet(part: &Part, apart: &mut TakenApart) {
-    tell(part, apart, "this kind is not supported yet: it is kept and not acted on");
-}
-
-fn unknown(part: &Part, apart: &mut TakenApart) {
-    tell(part, apart, "which is no known kind: it is kept and not acted on (a script begins with `#!`)");
-}
-
-fn tell(part: &Part, apart: &mut TakenApart, what: &str) {
-    let text = String::from_utf8_lossy(&part.payload);
-    let line: String = text.trim_start().lines().next().unwrap_or_default().chars().take(40).collect();
-    apart.problems.push(format!("user-data {} begins with `{}`; {what}", part.name, line.escape_debug()));
+/// The type that the beginning tells.
+pub(super) fn of(payload: &[u8]) -> Option<&'static str> {
+    let text = payload.utf8_chunks().next()?.valid().trim_start_matches(python::is_space);
+    let start: String = text.chars().take(LONGEST).flat_map(char::to_lowercase).collect();
+    ALL.iter().find(|(prefix, _)| start.starts_with(prefix)).map(|(_, content_type)| *content_type)
 }
 
 #[cfg(test)]
@@ -78,20 +54,25 @@ mod tests {
 
     #[test]
     fn no_prefix_hides_a_longer_one() {
-        for (index, kind) in ALL.iter().enumerate() {
-            for later in &ALL[index + 1..] {
-                assert!(!later.prefix.starts_with(kind.prefix), "{} hides {}", kind.prefix, later.prefix);
+        for (index, (prefix, _)) in ALL.iter().enumerate() {
+            for (later, _) in &ALL[index + 1..] {
+                assert!(!later.starts_with(prefix), "{prefix} hides {later}");
             }
+            assert!(prefix.len() <= LONGEST);
         }
     }
 
     #[test]
     fn blanks_and_capitals_do_not_matter() {
-        for start in ["\n\n  #cloud-config\n", "#Cloud-Config", "#cloud-configXYZ"] {
-            assert_eq!(of(start.as_bytes()).prefix, "#cloud-config", "{start:?}");
+        for start in
+            ["\n\n  #cloud-config\n", "#Cloud-Config", "#cloud-configXYZ", "\u{85}\u{1f}#cloud-config"]
+        {
+            assert_eq!(of(start.as_bytes()), Some(CLOUD_CONFIG), "{start:?}");
         }
-        for start in ["\u{feff}#cloud-config", "cloud-config", "##template: jinja", ""] {
-            assert_eq!(of(start.as_bytes()).prefix, "", "{start:?}");
+        for start in ["\u{feff}#cloud-config", "\u{200b}#!", "cloud-config", "##template: jinja", ""] {
+            assert_eq!(of(start.as_bytes()), None, "{start:?}");
         }
+        assert_eq!(of(b"#!/bin/sh\n\xff"), Some(SCRIPT));
+        assert_eq!(of(b"\xff#!/bin/sh\n"), None);
     }
 }

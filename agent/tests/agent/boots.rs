@@ -178,7 +178,7 @@ fn bad_user_data_costs_only_itself() {
     let (well, said) = machine.boot();
     assert!(well, "{said}");
     assert!(
-        said.contains("user-data part-001 is dropped: read the cloud-config: line 3, column 1"),
+        said.contains("user-data: part-001 is dropped: read the cloud-config: line 3, column 1"),
         "{said}"
     );
     assert_eq!(machine.read("etc/hostname"), "meta\n");

@@ -1,0 +1,136 @@
+//! Part handlers: a program that is called for each part, or a module of Python that stays for all of them.
+
+use crate::apply::{self, Conversation, Patience};
+use crate::codec;
+use crate::instance::Frequency;
+use crate::root::Root;
+use crate::user_data::{Handler, Language, Part};
+use crate::yaml::{self, Mapping, Value};
+use anyhow::{Context, Result, bail};
+
+/// Loads a module and answers a line for each line.
+const DRIVER: &str = include_str!("part_handler/driver.py");
+
+/// What a call without a part is for.
+const BEGIN: &str = "__begin__";
+const END: &str = "__end__";
+
+/// A handler that has begun.
+pub(crate) struct PartHandler {
+    /// Its file, below the root.
+    pub(crate) path: String,
+    /// What it handles.
+    pub(crate) types: Vec<String>,
+    frequency: &'static str,
+    how: How,
+}
+
+enum How {
+    /// A program, by its path.
+    Program(String),
+    /// A program that has had its parts on an earlier boot.
+    Done,
+    Module(Conversation),
+}
+
+impl PartHandler {
+    /// Asks for its types, and tells it that parts will come.
+    pub(crate) fn begin(handler: &Handler, frequency: Frequency, root: &Root) -> Result<Self> {
+        let path = root.show(&handler.path);
+        let (how, types) = match handler.language {
+            Language::Executable => {
+                let types = types_of_program(&path, root)?;
+                (if frequency == Frequency::Boot { How::Done } else { How::Program(path) }, types)
+            }
+            Language::Python => {
+                let argv = ["python3".to_owned(), "-c".to_owned(), DRIVER.to_owned(), path];
+                let mut module = Conversation::begin(&argv, root)
+                    .context("start python3 (a handler that begins with #! needs none)")?;
+                let types = types_of_module(&mut module)?;
+                (How::Module(module), types)
+            }
+        };
+        let frequency = if frequency == Frequency::Boot { "always" } else { "once-per-instance" };
+        let mut begun = Self { path: handler.path.clone(), types, frequency, how };
+        begun.call(BEGIN, None, root)?;
+        Ok(begun)
+    }
+
+    /// Gives it a part.
+    pub(crate) fn take(&mut self, part: &Part, root: &Root) -> Result<()> {
+        self.call(&part.content_type, Some(part), root)
+    }
+
+    /// Tells it that no part will come.
+    pub(crate) fn end(&mut self, root: &Root) -> Result<()> {
+        self.call(END, None, root)
+    }
+
+    fn call(&mut self, content_type: &str, part: Option<&Part>, root: &Root) -> Result<()> {
+        let name = part.map_or("", |part| &part.name);
+        match &mut self.how {
+            How::Done => Ok(()),
+            How::Program(path) => {
+                let environment =
+                    [("CTYPE", content_type), ("FILENAME", name), ("FREQUENCY", self.frequency)];
+                let payload = part.map_or(&b""[..], |part| &part.payload);
+                let argv = [path.clone(), "handle-part".to_owned()];
+                apply::run(&argv, Some(payload), &environment, Patience::Limited, root)
+            }
+            How::Module(module) => {
+                let mut question = Mapping::default();
+                question.set("do", "part");
+                question.set("ctype", content_type);
+                question.set("filename", part.map_or(Value::Null, |part| part.name.as_str().into()));
+                question.set("frequency", self.frequency);
+                question.set("headers", part.map(headers).unwrap_or_default());
+                let payload = part.map_or(Value::Null, |part| codec::to_base64(&part.payload).into());
+                question.set("payload", payload);
+                ask(module, question).map(drop)
+            }
+        }
+    }
+}
+
+fn types_of_program(path: &str, root: &Root) -> Result<Vec<String>> {
+    let mut program = Conversation::begin(&[path.to_owned(), "list-types".to_owned()], root)?;
+    let mut types = Vec::new();
+    while let Some(line) = program.line()? {
+        types.extend(line.split_whitespace().map(str::to_owned));
+    }
+    if types.is_empty() {
+        bail!("it has no types, asked with list-types");
+    }
+    Ok(types)
+}
+
+fn types_of_module(module: &mut Conversation) -> Result<Vec<String>> {
+    let mut question = Mapping::default();
+    question.set("do", "types");
+    let answer = ask(module, question)?;
+    let types = answer.get("types").and_then(Value::as_seq).unwrap_or_default();
+    Ok(types.iter().filter_map(Value::scalar_text).collect())
+}
+
+fn ask(module: &mut Conversation, question: Mapping) -> Result<Mapping> {
+    module.say(&yaml::to_json(&question.into()))?;
+    let answer =
+        module.line()?.context("it ended without an answer (what it said is in the log of outputs)")?;
+    let answer = yaml::load(&answer).context("read its answer")?;
+    let answer = answer.as_map().cloned().unwrap_or_default();
+    match answer.get("error").and_then(Value::scalar_text) {
+        Some(error) => bail!("{error}"),
+        None => Ok(answer),
+    }
+}
+
+fn headers(part: &Part) -> Mapping {
+    let mut headers = Mapping::default();
+    for (name, value) in part.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("content-type")) {
+        if headers.get(name).is_none() {
+            headers.set(name, value.as_str());
+        }
+    }
+    headers.set("Content-Type", part.content_type.as_str());
+    headers
+}

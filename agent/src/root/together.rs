@@ -1,0 +1,80 @@
+//! Many files at once.
+
+use super::{Root, split, temporary, write_temporary};
+use crate::plan::File;
+use anyhow::{Context, Result};
+use rustix::fs;
+use std::os::fd::OwnedFd;
+
+impl Root {
+    /// Writes files: all under temporary names, which are on the disk together before any of them gets its
+    /// own. A file that cannot be written costs only itself: the errors.
+    pub(crate) fn write_together(&self, files: &[File], below: &str) -> Result<Vec<anyhow::Error>> {
+        let mut errors = Vec::new();
+        let mut written = Vec::new();
+        let mut last: Option<(&str, OwnedFd)> = None;
+        for file in files {
+            match self.prepare(file, &mut last).with_context(|| format!("write {}", self.show(&file.path))) {
+                Ok(()) => written.push(file),
+                Err(error) => errors.push(error),
+            }
+        }
+        self.sync(below)?;
+        for file in written {
+            if let Err(error) =
+                self.rename(file, &mut last).with_context(|| format!("write {}", self.show(&file.path)))
+            {
+                errors.push(error);
+            }
+        }
+        Ok(errors)
+    }
+
+    fn prepare<'a>(&self, file: &'a File, last: &mut Option<(&'a str, OwnedFd)>) -> Result<()> {
+        let (fd, name) = self.opened(file, last)?;
+        write_temporary(fd, &temporary(name), &file.content, file.rights(None))
+    }
+
+    fn rename<'a>(&self, file: &'a File, last: &mut Option<(&'a str, OwnedFd)>) -> Result<()> {
+        let (fd, name) = self.opened(file, last)?;
+        Ok(fs::renameat(fd, temporary(name), fd, name)?)
+    }
+
+    /// The directory of a file, which is mostly that of the one before, and its name there.
+    fn opened<'a, 'l>(
+        &self,
+        file: &'a File,
+        last: &'l mut Option<(&'a str, OwnedFd)>,
+    ) -> Result<(&'l OwnedFd, &'a str)> {
+        let (directory, name) = split(&file.path)?;
+        let kept = last.take().filter(|(path, _)| *path == directory);
+        let opened = match kept {
+            Some(kept) => kept,
+            None => (directory, self.directory(directory)?),
+        };
+        Ok((&last.insert(opened).1, name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_written_costs_only_itself() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        root.write("in-the-way", b"", 0o600).unwrap();
+        root.make_directory("d/taken").unwrap();
+        let files: Vec<_> =
+            ["d/a", "in-the-way/b", "d/taken", "e/c", "d/d"].map(|path| File::new(path, path, 0o640)).into();
+        let errors = root.write_together(&files, "").unwrap();
+        let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            errors,
+            [format!("write {}", root.show("in-the-way/b")), format!("write {}", root.show("d/taken"))]
+        );
+        assert_eq!(root.files("d").unwrap(), [".taken.lifeboat-new", "a", "d"]);
+        assert_eq!(root.read("e/c").unwrap().unwrap(), b"e/c");
+    }
+}

@@ -1,0 +1,282 @@
+//! What a source gave: taken apart, written, and what is left to do with it.
+
+use crate::instance::Instance;
+use crate::instance_data;
+use crate::layout;
+use crate::meta_data::{self, MetaData};
+use crate::plan::File;
+use crate::report::Report;
+use crate::root::Root;
+use crate::user_data::{self, Circumstances, Includes, Names, Part, Sorted, Upstart, Work};
+use crate::yaml::{Mapping, Value};
+use anyhow::{Result, bail};
+
+/// Where data comes from, and where what it holds goes.
+struct Origin {
+    /// Its name, and its files' in the instance's directory.
+    name: &'static str,
+    config: &'static str,
+    scripts: &'static str,
+    whose: Whose,
+}
+
+enum Whose {
+    User,
+    /// Wanted as the configuration says under a key.
+    Vendor(&'static str),
+}
+
+/// In the order in which they are taken.
+const ORIGINS: [Origin; 3] = [
+    Origin { name: "user-data", config: "cloud-config.txt", scripts: "scripts", whose: Whose::User },
+    Origin {
+        name: "vendor-data",
+        config: "vendor-cloud-config.txt",
+        scripts: "scripts/vendor",
+        whose: Whose::Vendor("vendor_data"),
+    },
+    Origin {
+        name: "vendor-data2",
+        config: "vendor2-cloud-config.txt",
+        scripts: "scripts/vendor",
+        whose: Whose::Vendor("vendor_data2"),
+    },
+];
+
+/// What a source gave.
+pub(super) struct Given<'a> {
+    /// The kind of source.
+    pub(super) source: &'a str,
+    /// Who the machine is.
+    pub(super) meta_data: &'a MetaData,
+    /// User-data, vendor-data and vendor-data2.
+    pub(super) data: [&'a [u8]; 3],
+    /// The system's configuration, which may want no vendor's.
+    pub(super) system: &'a Mapping,
+}
+
+/// Takes it apart and writes it. What is left to do.
+pub(super) fn consume(
+    given: &Given<'_>,
+    instance: &Instance,
+    includes: &Includes<'_>,
+    root: &Root,
+    report: &mut Report,
+) -> Result<Vec<Work>> {
+    let mut all = Consumption::new(given.source, given.meta_data, given.system, instance, root)?;
+    all.describe(given);
+    for (origin, raw) in ORIGINS.iter().zip(given.data) {
+        let (text, stored) = (format!("{}.txt", origin.name), format!("{}.txt.i", origin.name));
+        let is_user = matches!(origin.whose, Whose::User);
+        if !raw.is_empty() || origin.name != "vendor-data2" {
+            all.file(&text, raw, 0o600);
+        }
+        if !is_user && (raw.is_empty() || !all.settings(origin).wanted) {
+            // What an earlier boot left would still count.
+            root.remove(&instance.path(origin.config))?;
+            root.remove(&instance.path(&stored))?;
+            continue;
+        }
+        let mut expanded = user_data::expand(raw, origin.name, includes);
+        all.lines.extend(expanded.dropped.iter().map(ToString::to_string));
+        if is_user {
+            all.files.push(File::new(layout::USER_DATA_RAW, raw, 0o600));
+            all.files.push(File::new(layout::USER_DATA, plain(&expanded.parts, origin.name), 0o600));
+            if let Some(index) = given.meta_data.all.get("launch-index").and_then(user_data::number) {
+                expanded.parts.retain(|part| user_data::is_for(part, index));
+            }
+        }
+        all.file(&stored, user_data::to_mime(&expanded.parts), 0o600);
+        let config = all.sort(origin, expanded.parts);
+        all.file(origin.config, config.as_str(), 0o600);
+        if is_user {
+            all.files.push(File::new(layout::USER_CONFIG, config, 0o600));
+        }
+    }
+    let errors = root.write_together(&all.files, &instance.path("scripts"))?;
+    root.link(layout::CLOUD_ID, &format!("/{}-{}", layout::CLOUD_ID, given.source))?;
+    for line in all.lines {
+        report.warn(line);
+    }
+    let none_is_written = errors.len() == all.files.len();
+    for error in errors {
+        report.error(format!("{error:#}"));
+    }
+    if none_is_written {
+        bail!("nothing of the data could be written");
+    }
+    Ok(all.work)
+}
+
+/// What is left to do with what an earlier boot kept.
+pub(super) fn kept(
+    source: &str,
+    meta_data: &MetaData,
+    system: &Mapping,
+    instance: &Instance,
+    root: &Root,
+) -> Result<Vec<Work>> {
+    let mut all = Consumption::new(source, meta_data, system, instance, root)?;
+    for origin in &ORIGINS {
+        if let Some(stored) = root.read(&instance.path(&format!("{}.txt.i", origin.name)))? {
+            all.sort(origin, user_data::from_mime(&stored, origin.name));
+        }
+    }
+    Ok(all.work)
+}
+
+struct Consumption<'a> {
+    instance: &'a Instance,
+    system: &'a Mapping,
+    data: Value,
+    variables: Value,
+    upstart: Upstart,
+    names: Names,
+    /// The user's configuration.
+    user: Mapping,
+    files: Vec<File>,
+    work: Vec<Work>,
+    lines: Vec<String>,
+}
+
+impl<'a> Consumption<'a> {
+    fn new(
+        source: &str,
+        meta_data: &MetaData,
+        system: &'a Mapping,
+        instance: &'a Instance,
+        root: &Root,
+    ) -> Result<Self> {
+        let data = instance_data::of(meta_data, source);
+        Ok(Self {
+            instance,
+            system,
+            variables: instance_data::variables(&data),
+            data,
+            upstart: upstart(root)?,
+            names: Names::default(),
+            user: Mapping::default(),
+            files: Vec::new(),
+            work: Vec::new(),
+            lines: Vec::new(),
+        })
+    }
+
+    fn file(&mut self, name: &str, content: impl Into<Vec<u8>>, mode: u32) {
+        self.files.push(File::new(&self.instance.path(name), content, mode));
+    }
+
+    /// The files that say what is known of the instance.
+    fn describe(&mut self, given: &Given<'_>) {
+        self.files.extend(instance_data::files(&self.data));
+        let meta_data = meta_data::to_json(given.meta_data);
+        self.file("meta-data.json", meta_data.as_str(), 0o600);
+        self.file("datasource", format!("{}\n", given.source), 0o644);
+        let own = format!("{}/{}/meta-data.json", layout::DATA, given.source);
+        self.files.push(File::new(&own, meta_data, 0o600));
+        let id = format!("{}-{}", layout::CLOUD_ID, given.source);
+        self.files.push(File::new(&id, format!("{}\n", given.source), 0o644));
+    }
+
+    /// The text of the parts' configuration.
+    fn sort(&mut self, origin: &Origin, parts: Vec<Part>) -> String {
+        let settings = self.settings(origin);
+        let circumstances = Circumstances {
+            instance: self.instance,
+            scripts: origin.scripts,
+            unwanted: &settings.unwanted,
+            variables: &self.variables,
+            upstart: self.upstart,
+        };
+        let Sorted { files, work, config, dropped } = user_data::sort(parts, &circumstances, &mut self.names);
+        self.lines.extend(dropped.iter().map(ToString::to_string));
+        self.files.extend(files);
+        self.work.extend(work);
+        let text = config.text();
+        if matches!(origin.whose, Whose::User) {
+            self.user = config.mapping();
+        }
+        text
+    }
+
+    fn settings(&self, origin: &Origin) -> Settings {
+        match origin.whose {
+            Whose::User => Settings { wanted: true, unwanted: Vec::new() },
+            Whose::Vendor(key) => settings(&[self.user.get(key), self.system.get(key)]),
+        }
+    }
+}
+
+/// The data with everything that it includes in it: as it is where it is one part, otherwise as MIME.
+fn plain(parts: &[Part], whole: &str) -> Vec<u8> {
+    match parts {
+        [part] if part.place == whole => part.payload.clone(),
+        parts => user_data::to_mime(parts),
+    }
+}
+
+/// What is wanted of a vendor's data.
+#[derive(PartialEq, Eq, Debug)]
+struct Settings {
+    wanted: bool,
+    unwanted: Vec<String>,
+}
+
+/// The first one counts that says something of it; nothing said is yes.
+fn settings(layers: &[Option<&Value>]) -> Settings {
+    let said: Vec<&Value> = layers.iter().flatten().copied().collect();
+    let mappings: Vec<_> = said.iter().map_while(|layer| layer.as_map()).collect();
+    let first = |key: &str| mappings.iter().find_map(|mapping| mapping.get(key));
+    let wanted = match first("enabled") {
+        Some(value) => value.is_on(),
+        // Something else in the place of the settings is no.
+        None => mappings.len() == said.len(),
+    };
+    let unwanted = first("disabled_handlers").and_then(Value::as_seq).unwrap_or_default();
+    Settings { wanted, unwanted: unwanted.iter().filter_map(Value::scalar_text).collect() }
+}
+
+fn upstart(root: &Root) -> Result<Upstart> {
+    let mut there = false;
+    for program in ["sbin/initctl", "usr/sbin/initctl", "bin/initctl", "usr/bin/initctl"] {
+        there |= root.holds(program)?;
+    }
+    Ok(if there && root.holds(layout::UPSTART)? { Upstart::There } else { Upstart::Missing })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml;
+
+    fn check(user: &str, system: &str, wanted: bool, unwanted: &[&str]) {
+        let layers = [user, system].map(|text| yaml::load(text).unwrap());
+        let layers: Vec<_> = layers.iter().map(|layer| layer.as_map().and_then(|map| map.get("v"))).collect();
+        let unwanted = unwanted.iter().map(|word| (*word).to_owned()).collect();
+        assert_eq!(settings(&layers), Settings { wanted, unwanted }, "{user} over {system}");
+    }
+
+    #[test]
+    fn the_users_word_on_vendors_counts_before_the_systems() {
+        check("", "", true, &[]);
+        check("v: {enabled: false}", "v: {enabled: true}", false, &[]);
+        check("v: {enabled: true}", "v: {enabled: false}", true, &[]);
+        check("v: {prefix: x}", "v: {enabled: 'no', disabled_handlers: [a]}", false, &["a"]);
+        check("v: {disabled_handlers: [b]}", "v: {disabled_handlers: [a]}", true, &["b"]);
+        check("v: {enabled: 'on'}", "", true, &[]);
+        for odd in ["v: null", "v: yes", "v: {enabled: 2}", "v: {enabled: maybe}", "v: {enabled: }"] {
+            check(odd, "v: {enabled: true}", false, &[]);
+        }
+    }
+
+    #[test]
+    fn one_part_is_expanded_to_itself() {
+        let root = Root::open(std::path::Path::new("/")).unwrap();
+        let expand = |text: &str| {
+            let includes = Includes::new(&root, None, user_data::Reach::Nothing);
+            plain(&user_data::expand(text.as_bytes(), "user-data", &includes).parts, "user-data")
+        };
+        assert_eq!(expand("#!/bin/sh\n"), b"#!/bin/sh\n");
+        assert!(expand("#cloud-config-archive\n- 'a: 1'\n").starts_with(b"Content-Type: multipart/mixed"));
+    }
+}

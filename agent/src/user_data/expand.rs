@@ -1,0 +1,212 @@
+//! A blob -> parts: unpacked, taken out of MIME and archives, with what it includes in its place.
+
+use super::include::{self, Includes};
+use super::limits::{Bytes, DEEPEST_INCLUDE, MOST_INCLUDES, MOST_PARTS};
+use super::mime::{self, Headers, Message};
+use super::part::{Dropped, Part};
+use super::{archive, compression, kinds, names};
+use crate::fetch;
+use anyhow::Result;
+
+/// The types of which the beginning of the content says more. What claims to be a script may be anything.
+const TOLD_BY_CONTENT: &[&str] = &[mime::PLAIN, kinds::UNKNOWN, kinds::SCRIPT];
+
+/// What a blob consists of.
+#[derive(Default, Debug)]
+pub(crate) struct Expanded {
+    /// The parts in their order.
+    pub(crate) parts: Vec<Part>,
+    /// What could not be had.
+    pub(crate) dropped: Vec<Dropped>,
+}
+
+/// Expands a blob. `what` is its name in messages.
+pub(crate) fn expand(data: &[u8], what: &str, includes: &Includes<'_>) -> Expanded {
+    let mut expander = Expander {
+        includes,
+        brought: Bytes::new("what is unpacked and included"),
+        kept: Bytes::new("what all parts hold"),
+        count: 0,
+        included: 0,
+        full: false,
+        found: Expanded::default(),
+    };
+    expander.blob(data, what, 0);
+    expander.found
+}
+
+struct Expander<'a, 'i> {
+    includes: &'a Includes<'i>,
+    brought: Bytes,
+    kept: Bytes,
+    count: usize,
+    included: usize,
+    full: bool,
+    found: Expanded,
+}
+
+impl Expander<'_, '_> {
+    fn blob(&mut self, data: &[u8], place: &str, depth: usize) {
+        match self.unpack(data) {
+            Err(error) => {
+                self.count += 1;
+                self.drop(names::default(self.count), place, &error);
+            }
+            Ok(unpacked) => self.message(unpacked.as_deref().unwrap_or(data), place, depth),
+        }
+    }
+
+    fn unpack(&mut self, data: &[u8]) -> Result<Option<Vec<u8>>> {
+        let unpacked = compression::unpack(data, self.brought.left())?;
+        self.brought.take(unpacked.as_ref().map_or(0, Vec::len))?;
+        Ok(unpacked)
+    }
+
+    fn message(&mut self, data: &[u8], place: &str, depth: usize) {
+        if !mime::is_mime(data) {
+            let whole = Message::plain(data, kinds::UNKNOWN);
+            return self.leaf(&whole, &whole, place.to_owned(), depth);
+        }
+        let (whole, left_out) = mime::parse(data);
+        for (index, leaf) in whole.leaves().into_iter().enumerate() {
+            if self.full {
+                return;
+            }
+            let place = if std::ptr::eq(leaf, &raw const whole) {
+                place.to_owned()
+            } else {
+                format!("{place}, MIME part {}", index + 1)
+            };
+            self.leaf(leaf, &whole, place, depth);
+        }
+        if let Some(limit) = left_out {
+            self.drop("the rest".into(), place, &anyhow::Error::msg(limit));
+        }
+    }
+
+    fn leaf(&mut self, leaf: &Message<'_>, whole: &Message<'_>, place: String, depth: usize) {
+        let mut headers = leaf.headers.clone();
+        let declared = leaf.content_type();
+        let mut content_type = declared.clone();
+        let mut payload = leaf.payload();
+        if compression::is_compressed(&content_type) {
+            match self.unpack(&payload) {
+                Ok(Some(unpacked)) => payload = unpacked,
+                Ok(None) if payload.is_empty() => {}
+                Ok(None) => {
+                    let error = anyhow::anyhow!("it is not compressed, and its type {declared} says so");
+                    return self.faulty(&headers, &place, &error);
+                }
+                Err(error) => return self.faulty(&headers, &place, &error),
+            }
+            headers = of_unpacked(&headers);
+            mime::PLAIN.clone_into(&mut content_type);
+        }
+        if TOLD_BY_CONTENT.contains(&content_type.as_str())
+            && let Some(kind) = kinds::of(&payload)
+        {
+            kind.clone_into(&mut content_type);
+        }
+        // Parameters, and a name among them, go with a type that is not kept.
+        if content_type != declared || std::ptr::eq(leaf, whole) {
+            headers.set("Content-Type", &content_type);
+        }
+        match content_type.as_str() {
+            kinds::INCLUDE | kinds::INCLUDE_ONCE => self.include(&payload, &place, depth),
+            kinds::ARCHIVE => self.archive(&payload, &place),
+            _ => self.attach(headers, content_type, payload, place),
+        }
+    }
+
+    fn include(&mut self, text: &[u8], place: &str, depth: usize) {
+        for line in include::lines(&String::from_utf8_lossy(text)) {
+            if self.full {
+                return;
+            }
+            let shown = fetch::shown(&line.url);
+            match self.included(&line, depth) {
+                Ok(content) => self.blob(&content, &format!("{place}, include {shown}"), depth + 1),
+                Err(error) => self.drop(format!("include {shown}"), place, &error),
+            }
+        }
+    }
+
+    fn included(&mut self, line: &include::Line, depth: usize) -> Result<Vec<u8>> {
+        if depth >= DEEPEST_INCLUDE {
+            anyhow::bail!("includes include each other more than {DEEPEST_INCLUDE} deep");
+        }
+        if self.included >= MOST_INCLUDES {
+            anyhow::bail!("there are more than {MOST_INCLUDES} includes");
+        }
+        self.included += 1;
+        let content = self.includes.get(line)?;
+        self.brought.take(content.len())?;
+        Ok(content)
+    }
+
+    fn archive(&mut self, text: &[u8], place: &str) {
+        let entries = match archive::entries(text) {
+            Ok(entries) => entries,
+            Err(error) => return self.drop("the archive".into(), place, &error),
+        };
+        for (index, entry) in entries.into_iter().enumerate() {
+            if self.full {
+                return;
+            }
+            let place = format!("{place}, entry {} of the archive", index + 1);
+            match entry {
+                None => {
+                    let error = anyhow::anyhow!("it is neither a text nor a mapping");
+                    self.drop("the entry".into(), &place, &error);
+                }
+                Some(Err(error)) => self.faulty(&Headers::default(), &place, &error),
+                Some(Ok(archive::Entry { headers, payload })) => {
+                    let content_type = headers.content_type(mime::PLAIN);
+                    self.attach(headers, content_type, payload, place);
+                }
+            }
+        }
+    }
+
+    fn attach(&mut self, mut headers: Headers, content_type: String, payload: Vec<u8>, place: String) {
+        if self.count >= MOST_PARTS {
+            self.full = true;
+            let error = anyhow::anyhow!("there are more than {MOST_PARTS} parts");
+            return self.drop("the rest".into(), &place, &error);
+        }
+        self.count += 1;
+        let name = named(&headers, self.count);
+        headers.set_file_name(&name);
+        let part = Part { name, number: self.count, content_type, headers, payload, place };
+        match self.kept.take(part.payload.len()) {
+            Ok(()) => self.found.parts.push(part),
+            Err(error) => self.found.dropped.push(part.dropped(error)),
+        }
+    }
+
+    /// A part that has its number and no content.
+    fn faulty(&mut self, headers: &Headers, place: &str, error: &anyhow::Error) {
+        self.count += 1;
+        self.drop(named(headers, self.count), place, error);
+    }
+
+    fn drop(&mut self, name: String, place: &str, error: &anyhow::Error) {
+        self.found.dropped.push(Dropped { name, place: place.to_owned(), reason: format!("{error:#}") });
+    }
+}
+
+fn named(headers: &Headers, number: usize) -> String {
+    headers.file_name().filter(|name| !name.is_empty()).unwrap_or_else(|| names::default(number))
+}
+
+/// What still holds when the content has been unpacked.
+fn of_unpacked(headers: &Headers) -> Headers {
+    let mut kept = Headers::default();
+    if let Some(name) = headers.file_name() {
+        kept.set_file_name(&name);
+    }
+    if let Some(index) = headers.get("Launch-Index") {
+        kept.add("Launch-Index", index);
+    }
+    kept
+}

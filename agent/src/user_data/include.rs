@@ -1,0 +1,255 @@
+//! `#include` and `#include-once`: parts that are somewhere else.
+
+use super::limits::MOST_BYTES;
+use super::python;
+use crate::fetch::{self, Client, Fetched, Over};
+use crate::root::Root;
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+/// What all includes together may take, and one of them.
+const ALL_TOGETHER: Duration = Duration::from_mins(1);
+const ONE: Duration = Duration::from_secs(10);
+
+const ONCE: &str = "#include-once";
+const EVERY_TIME: &str = "#include";
+
+/// A line that names a URL.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) struct Line {
+    /// The URL.
+    pub(super) url: String,
+    /// Whether what was fetched once is good for ever.
+    pub(super) keep: Keep,
+}
+
+/// How long what was fetched is good.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Keep {
+    /// Until the next boot, which fetches it again.
+    No,
+    /// For as long as the instance is.
+    Once,
+}
+
+/// The URLs of an include, in their order.
+pub(super) fn lines(text: &str) -> Vec<Line> {
+    let mut keep = Keep::No;
+    let mut found = Vec::new();
+    for line in python::lines(text) {
+        let rest = if let Some(rest) = without(line, ONCE) {
+            keep = Keep::Once;
+            rest
+        } else if let Some(rest) = without(line, EVERY_TIME) {
+            keep = Keep::No;
+            rest
+        } else {
+            line
+        };
+        let url = python::strip(rest);
+        if !rest.starts_with('#') && !url.is_empty() {
+            found.push(Line { url: url.to_owned(), keep });
+        }
+    }
+    found
+}
+
+/// What follows a marker, however it is written.
+fn without<'a>(line: &'a str, marker: &str) -> Option<&'a str> {
+    let (start, rest) = line.split_at_checked(marker.len())?;
+    start.eq_ignore_ascii_case(marker).then(|| rest.trim_start_matches(python::is_space))
+}
+
+/// Fetches what includes name.
+pub(crate) struct Includes<'a> {
+    /// Where files and the authorities of https are.
+    files: &'a Root,
+    /// Where what is fetched once is kept.
+    cache: Option<(&'a Root, String)>,
+    since: Instant,
+    reach: Reach,
+}
+
+/// What may be fetched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reach {
+    /// Whatever is named.
+    All,
+    /// Nothing: it is only told.
+    Nothing,
+}
+
+impl<'a> Includes<'a> {
+    /// Fetches, and keeps in a directory what is fetched once.
+    pub(crate) fn new(files: &'a Root, cache: Option<(&'a Root, String)>, reach: Reach) -> Self {
+        Self { files, cache, since: Instant::now(), reach }
+    }
+
+    pub(super) fn get(&self, line: &Line) -> Result<Vec<u8>> {
+        let (url, pin) = line.url.split_once('#').unwrap_or((&line.url, ""));
+        if self.reach == Reach::Nothing {
+            bail!("it is not fetched here");
+        }
+        let cache = match (&self.cache, line.keep) {
+            (Some((root, directory)), Keep::Once) => {
+                Some((*root, format!("{directory}/{}", sha256(line.url.as_bytes()))))
+            }
+            _ => None,
+        };
+        if let Some((root, path)) = &cache
+            && let Some(kept) = root.read(path)?
+        {
+            return Ok(kept);
+        }
+        let content = self.fetch(url)?;
+        check(&content, pin)?;
+        if let Some((root, path)) = &cache {
+            root.write(path, &content, 0o600)?;
+        }
+        Ok(content)
+    }
+
+    fn fetch(&self, url: &str) -> Result<Vec<u8>> {
+        if let Some(path) = file(url) {
+            let content = self.files.read_at_most(path, MOST_BYTES)?;
+            return content.with_context(|| format!("read {path}: there is no such file"));
+        }
+        let left = ALL_TOGETHER.saturating_sub(self.since.elapsed());
+        if left.is_zero() {
+            bail!("the {} seconds for all includes are over", ALL_TOGETHER.as_secs());
+        }
+        let client = Client::new(left.min(ONE), Over::Either, self.files)?;
+        match client.get(url, self.files)? {
+            Fetched::Body(body) => Ok(body),
+            Fetched::Absent => bail!("fetch {}: there is nothing under that name", fetch::shown(url)),
+        }
+    }
+}
+
+/// The path of a `file:` URL, or what is a path already.
+fn file(url: &str) -> Option<&str> {
+    let path = if url.starts_with('/') {
+        url
+    } else {
+        let (scheme, path) = url.split_once(':')?;
+        if !scheme.eq_ignore_ascii_case("file") {
+            return None;
+        }
+        path
+    };
+    let path = match path.strip_prefix("//") {
+        // A host has no meaning here.
+        Some(rest) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default(),
+        None => path,
+    };
+    Some(path.split_once('?').map_or(path, |(path, _)| path))
+}
+
+/// Compares with the digest that the URL's fragment gives.
+fn check(content: &[u8], fragment: &str) -> Result<()> {
+    let Some(expected) = fragment.strip_prefix("sha256=") else { return Ok(()) };
+    let found = sha256(content);
+    if !found.eq_ignore_ascii_case(expected) {
+        bail!("its SHA-256 is {found}, and the URL says {}", expected.escape_debug());
+    }
+    Ok(())
+}
+
+fn sha256(content: &[u8]) -> String {
+    Sha256::digest(content).iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        write!(text, "{byte:02x}").unwrap_or_default();
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_lines(text: &str, expected: &[(&str, Keep)]) {
+        let found = lines(text);
+        let found: Vec<_> = found.iter().map(|line| (line.url.as_str(), line.keep)).collect();
+        assert_eq!(found, expected, "{text:?}");
+    }
+
+    #[test]
+    fn urls_stand_on_the_first_line_and_below_it() {
+        check_lines(
+            "#include http://a\n# a comment\n\n  http://b \r\n#Include-Once\nhttp://c\n#includehttp://d",
+            &[
+                ("http://a", Keep::No),
+                ("http://b", Keep::No),
+                ("http://c", Keep::Once),
+                ("http://d", Keep::No),
+            ],
+        );
+        check_lines("#include # no\n #not\n", &[(" #not".trim(), Keep::No)]);
+        check_lines("#include\n", &[]);
+    }
+
+    #[test]
+    fn a_file_is_named_in_three_ways() {
+        for (url, path) in [
+            ("/a/b", Some("/a/b")),
+            ("file:/a", Some("/a")),
+            ("FILE://host/a?b", Some("/a")),
+            ("file:///a", Some("/a")),
+            ("http://x/a", None),
+            ("ftp://x/a", None),
+            ("a", None),
+        ] {
+            assert_eq!(file(url), path, "{url}");
+        }
+    }
+
+    fn include(url: &str, keep: Keep, root: &Root) -> Result<Vec<u8>> {
+        let includes = Includes::new(root, Some((root, "cache".into())), Reach::All);
+        includes.get(&Line { url: url.into(), keep })
+    }
+
+    #[test]
+    fn what_is_fetched_once_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        root.write("a", b"1", 0o600).unwrap();
+        for keep in [Keep::No, Keep::Once] {
+            assert_eq!(include("/a", keep, &root).unwrap(), b"1");
+        }
+        root.write("a", b"2", 0o600).unwrap();
+        assert_eq!(include("/a", Keep::Once, &root).unwrap(), b"1");
+        assert_eq!(include("/a", Keep::No, &root).unwrap(), b"2");
+        let error = include("/missing", Keep::Once, &root).unwrap_err().to_string();
+        assert!(error.contains("no such file"), "{error}");
+        let nothing = Includes::new(&root, None, Reach::Nothing);
+        let line = Line { url: "/a".into(), keep: Keep::No };
+        assert!(nothing.get(&line).unwrap_err().to_string().contains("not fetched"));
+    }
+
+    #[test]
+    fn a_pin_has_to_fit() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        root.write("a", b"1", 0o600).unwrap();
+        let good = format!("/a#sha256={}", sha256(b"1").to_uppercase());
+        assert_eq!(include(&good, Keep::No, &root).unwrap(), b"1");
+        assert_eq!(include("/a#top", Keep::No, &root).unwrap(), b"1");
+        let bad = format!("/a#sha256={}", sha256(b"2"));
+        let error = include(&bad, Keep::Once, &root).unwrap_err().to_string();
+        assert!(error.starts_with("its SHA-256 is 6b86"), "{error}");
+    }
+
+    #[test]
+    fn other_schemes_devices_and_directories_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        root.make_directory("d").unwrap();
+        for url in ["ftp://x/a", "gopher://x", "a", "/d", "file:a"] {
+            assert!(include(url, Keep::No, &root).is_err(), "{url}");
+        }
+        let host = Root::open(std::path::Path::new("/")).unwrap();
+        assert!(include("/dev/zero", Keep::No, &host).is_err());
+    }
+}

@@ -1,0 +1,246 @@
+//! Parts -> files, configuration and work, by their types.
+//!
+//! To add a type: a constant in `kinds`, a line in `ALL`, and a function that takes its parts.
+
+use super::cloud_config::CloudConfig;
+use super::kinds;
+use super::names::{self, Names};
+use super::part::{Dropped, Part};
+use super::{python, text};
+use crate::instance::Instance;
+use crate::jinja;
+use crate::layout;
+use crate::plan::File;
+use crate::yaml::Value;
+
+/// What is done with the parts of a type.
+struct Kind {
+    content_type: &'static str,
+    take: fn(&mut Sorter<'_>, &Part),
+    /// Whether a template may be one.
+    template: Option<fn(&mut Sorter<'_>, &Part)>,
+}
+
+const fn kind(content_type: &'static str, take: fn(&mut Sorter<'_>, &Part)) -> Kind {
+    Kind { content_type, take, template: None }
+}
+
+const ALL: &[Kind] = &[
+    Kind { content_type: kinds::CLOUD_CONFIG, take: config, template: Some(config) },
+    // As a template it is read as a configuration, which a list is not.
+    Kind { content_type: kinds::JSONP, take: patch, template: Some(config) },
+    Kind { content_type: kinds::SCRIPT, take: script, template: Some(script) },
+    Kind { content_type: kinds::BOOTHOOK, take: boothook, template: Some(boothook) },
+    kind(kinds::PER_BOOT, |sorter, part| sorter.per("per-boot", part)),
+    kind(kinds::PER_INSTANCE, |sorter, part| sorter.per("per-instance", part)),
+    kind(kinds::PER_ONCE, |sorter, part| sorter.per("per-once", part)),
+    kind(kinds::JINJA, template),
+    kind(kinds::PART_HANDLER, part_handler),
+    kind(kinds::UPSTART, upstart),
+    kind(kinds::X_UPSTART, upstart),
+    kind(kinds::INCLUDE, not_here),
+    kind(kinds::INCLUDE_ONCE, not_here),
+    kind(kinds::ARCHIVE, not_here),
+];
+
+/// What the parts come to.
+#[derive(Default, Debug)]
+pub(crate) struct Sorted {
+    /// Files to write.
+    pub(crate) files: Vec<File>,
+    /// What is done in the order of the parts.
+    pub(crate) work: Vec<Work>,
+    /// The configuration.
+    pub(crate) config: CloudConfig,
+    /// What nothing is done with.
+    pub(crate) dropped: Vec<Dropped>,
+}
+
+/// What is done while the parts are gone through.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Work {
+    /// Runs the boothook in a file.
+    Boothook(String),
+    /// Has a handler for the parts that follow.
+    Handler(Handler),
+    /// Gives a part of a type that is not ours to the handler of it.
+    Offer(Part),
+}
+
+/// A handler for parts of types that are not ours.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Handler {
+    /// Its file.
+    pub(crate) path: String,
+    /// What it is written in.
+    pub(crate) language: Language,
+}
+
+/// How a handler is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Language {
+    /// A module with `list_types` and `handle_part`.
+    Python,
+    /// A program that is called with `list-types` and `handle-part`.
+    Executable,
+}
+
+/// What sorting may know.
+pub(crate) struct Circumstances<'a> {
+    /// Whose parts they are.
+    pub(crate) instance: &'a Instance,
+    /// The directory for scripts, below the instance's.
+    pub(crate) scripts: &'static str,
+    /// Types of which nothing is wanted.
+    pub(crate) unwanted: &'a [String],
+    /// What templates may name.
+    pub(crate) variables: &'a Value,
+    /// Whether there is anybody for upstart's jobs.
+    pub(crate) upstart: Upstart,
+}
+
+/// Whether the system has upstart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Upstart {
+    /// It has.
+    There,
+    /// It has not.
+    Missing,
+}
+
+/// Sorts the parts.
+pub(crate) fn sort(parts: Vec<Part>, circumstances: &Circumstances<'_>, names: &mut Names) -> Sorted {
+    let mut sorter = Sorter { around: circumstances, names, handlers: 0, sorted: Sorted::default() };
+    for part in parts {
+        if circumstances.unwanted.contains(&part.content_type) {
+            continue;
+        }
+        match ALL.iter().find(|kind| kind.content_type == part.content_type) {
+            Some(kind) => (kind.take)(&mut sorter, &part),
+            None if part.payload.is_empty() => {}
+            None => sorter.sorted.work.push(Work::Offer(part)),
+        }
+    }
+    sorter.sorted
+}
+
+struct Sorter<'a> {
+    around: &'a Circumstances<'a>,
+    names: &'a mut Names,
+    handlers: usize,
+    sorted: Sorted,
+}
+
+impl Sorter<'_> {
+    fn write(&mut self, directory: &str, part: &Part, name: &str, content: Vec<u8>) -> String {
+        let path = self.names.take(directory, name, part.number);
+        self.sorted.files.push(File::new(&path, content, 0o700));
+        path
+    }
+
+    fn per(&mut self, frequency: &str, part: &Part) {
+        let directory = format!("{}/{frequency}", layout::SCRIPTS);
+        self.write(&directory, part, names::base(&part.name), text::with_unix_lines(&part.payload));
+    }
+
+    fn drop(&mut self, part: &Part, reason: impl std::fmt::Display) {
+        self.sorted.dropped.push(part.dropped(reason));
+    }
+}
+
+fn config(sorter: &mut Sorter<'_>, part: &Part) {
+    if let Err(rejected) = sorter.sorted.config.add(part) {
+        sorter.drop(part, rejected.reason);
+    }
+}
+
+fn patch(sorter: &mut Sorter<'_>, part: &Part) {
+    if let Err(rejected) = sorter.sorted.config.patch(part) {
+        sorter.drop(part, rejected.reason);
+    }
+}
+
+fn script(sorter: &mut Sorter<'_>, part: &Part) {
+    let directory = sorter.around.instance.path(sorter.around.scripts);
+    sorter.write(&directory, part, &part.name, text::with_unix_lines(&part.payload));
+}
+
+fn boothook(sorter: &mut Sorter<'_>, part: &Part) {
+    let content = text::with_unix_lines(&part.payload);
+    let content = content.strip_prefix(b"#cloud-boothook").unwrap_or(&content);
+    let content = text::trim_start(content).to_vec();
+    let path = sorter.write(&sorter.around.instance.path("boothooks"), part, &part.name, content);
+    sorter.sorted.work.push(Work::Boothook(path));
+}
+
+fn template(sorter: &mut Sorter<'_>, part: &Part) {
+    let Ok(source) = std::str::from_utf8(&part.payload) else {
+        return sorter.drop(part, "the template is no UTF-8");
+    };
+    let rendered = match jinja::render(source, sorter.around.variables) {
+        Ok(rendered) => rendered,
+        Err(failure) => return sorter.drop(part, failure),
+    };
+    if rendered.is_empty() {
+        return;
+    }
+    let kind = kinds::of(rendered.as_bytes());
+    let kind = kind.and_then(|kind| ALL.iter().find(|known| known.content_type == kind)?.template);
+    match kind {
+        Some(take) => take(sorter, &Part { payload: rendered.into_bytes(), ..part.clone() }),
+        None => sorter.drop(part, "the template makes no cloud-config, script or boothook"),
+    }
+}
+
+fn part_handler(sorter: &mut Sorter<'_>, part: &Part) {
+    let name = format!("part-handler-{:03}", sorter.handlers);
+    sorter.handlers += 1;
+    let directory = sorter.around.instance.path("handlers");
+    let path = sorter.names.take(&directory, &name, part.number);
+    let (language, file) = if let Some(program) = executable(&part.payload) {
+        (Language::Executable, File::new(&path, program, 0o700))
+    } else {
+        (Language::Python, File::new(&format!("{path}.py"), part.payload.clone(), 0o600))
+    };
+    sorter.sorted.work.push(Work::Handler(Handler { path: file.path.clone(), language }));
+    sorter.sorted.files.push(file);
+}
+
+/// The program in a handler: what follows the marker when that begins with `#!`. A module of Python may begin
+/// so too.
+fn executable(payload: &[u8]) -> Option<&[u8]> {
+    let trimmed = text::trim_start(payload);
+    let program = text::trim_start(trimmed.strip_prefix(b"#part-handler").unwrap_or(trimmed));
+    let is_module = || String::from_utf8_lossy(payload).contains("def handle_part");
+    (program.starts_with(b"#!") && !is_module()).then_some(program)
+}
+
+fn upstart(sorter: &mut Sorter<'_>, part: &Part) {
+    if sorter.around.upstart == Upstart::Missing {
+        return sorter.drop(part, "an upstart job, and this system has no upstart (/etc/init and initctl)");
+    }
+    let name = format!("{}.conf", part.name.trim_end_matches(".conf"));
+    let path = sorter.names.take(layout::UPSTART, &name, part.number);
+    sorter.sorted.files.push(File::new(&path, part.payload.clone(), 0o644));
+}
+
+fn not_here(sorter: &mut Sorter<'_>, part: &Part) {
+    sorter.drop(part, format!("{} is not expanded inside an archive", part.content_type));
+}
+
+/// The reason for a part that nobody wants.
+pub(crate) fn unknown(part: &Part) -> Dropped {
+    let text = part.text();
+    let line = text.trim_start_matches(python::is_space).lines().next().unwrap_or_default();
+    let line: String = line.chars().take(40).collect();
+    let line = line.escape_debug();
+    let content_type = part.content_type.escape_debug();
+    if part.content_type == kinds::UNKNOWN || part.content_type == super::mime::PLAIN {
+        part.dropped(format!("it begins with `{line}`, which is no known kind (a script begins with `#!`)"))
+    } else {
+        part.dropped(format!("nothing handles the type {content_type} (it begins with `{line}`)"))
+    }
+}
+
+#[cfg(test)]
+mod tests;
