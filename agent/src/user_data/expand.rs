@@ -123,7 +123,7 @@ impl Expander<'_, '_> {
             if self.full {
                 return;
             }
-            let shown = fetch::shown(&line.url);
+            let shown = fetch::shown(line.url.split('#').next().unwrap_or_default());
             match self.included(&line, depth) {
                 Ok(content) => self.blob(&content, &format!("{place}, include {shown}"), depth + 1),
                 Err(error) => self.drop(format!("include {shown}"), place, &error),

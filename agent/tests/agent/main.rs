@@ -5,6 +5,7 @@
 
 mod boots;
 mod commands;
+mod conformance;
 mod fetching;
 mod machine;
 mod modules;
@@ -12,9 +13,11 @@ mod modules_proof;
 mod modules_url;
 #[path = "../../../tests/boot/namespace.rs"]
 mod namespace;
+mod parts;
 mod rescue;
 mod server;
 mod sources;
 mod system_config;
 mod tarball;
 mod volumes;
+mod work;

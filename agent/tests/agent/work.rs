@@ -1,0 +1,182 @@
+//! Boothooks and part handlers at work, in a mount namespace in which a scratch root is `/`.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A root with the host's programs, on which the agent is at home.
+struct Live {
+    root: tempfile::TempDir,
+}
+
+impl Live {
+    fn new(user_data: &str) -> Self {
+        let live = Self { root: tempfile::tempdir().unwrap() };
+        for directory in ["proc", "dev", "usr", "tmp", "etc", "seed", "run/lifeboat"] {
+            fs::create_dir_all(live.path(directory)).unwrap();
+        }
+        for link in ["lib64", "bin", "sbin", "lib"] {
+            symlink(format!("/usr/{link}"), live.path(link)).unwrap();
+        }
+        live.write("etc/passwd", "root:x:0:0::/root:/bin/sh\n");
+        live.write("etc/group", "root:x:0:\n");
+        live.write("agent", "");
+        live.write("seed/meta-data", "instance-id: i-1\n");
+        live.write("seed/user-data", user_data);
+        live.write("run/lifeboat/seed", "SOURCE=nocloud\nSEED_FROM=/seed\n");
+        live
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.root.path().join(path)
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        fs::write(self.path(path), text).unwrap();
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path(path)).unwrap_or_default()
+    }
+
+    /// The stage with the network; what it said.
+    fn boot(&self) -> String {
+        let script = "set -e; mount --rbind /proc \"$1/proc\"; mount --bind /usr \"$1/usr\"
+             mount --bind /dev \"$1/dev\"; mount --bind \"$2\" \"$1/agent\"
+             exec chroot \"$1\" /agent network --budget 2";
+        let namespace = if rustix::process::geteuid().is_root() { "-mu" } else { "-Urmu" };
+        let output = Command::new("unshare")
+            .args([namespace, "sh", "-c", script, "sh"])
+            .args([self.root.path().as_os_str(), env!("CARGO_BIN_EXE_lifeboat-agent").as_ref()])
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env_remove("JOURNAL_STREAM")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{}: {said}", output.status);
+        said
+    }
+}
+
+fn archive(parts: &[(&str, &str)]) -> String {
+    let mut text = String::from("#cloud-config-archive\n");
+    for (content_type, content) in parts {
+        let lines: String = content.lines().flat_map(|line| ["    ", line, "\n"]).collect();
+        text.extend(["- type: ", content_type, "\n  content: |\n", &lines]);
+    }
+    text
+}
+
+#[test]
+fn boothooks_run_on_each_boot_in_their_order() {
+    let live = Live::new(&archive(&[
+        ("text/cloud-boothook", "#!/bin/sh\necho one $INSTANCE_ID >>/ran"),
+        ("text/cloud-boothook", "no program"),
+        ("text/cloud-boothook", "#!/bin/sh\necho three >>/ran; exit 3"),
+        ("text/x-shellscript", "#!/bin/sh\necho script >>/ran"),
+    ]));
+    let said = live.boot();
+    assert_eq!(live.read("ran"), "one i-1\nthree\n");
+    assert!(
+        said.contains("warning: run /var/lib/cloud/instances/i-1/boothooks/part-002: start it: "),
+        "{said}"
+    );
+    assert!(said.contains("boothooks/part-003: it ended with exit status: 3"), "{said}");
+    // The source is silent: what was kept is run.
+    live.write("run/lifeboat/seed", "SOURCE=nocloud\nSEED_FROM=/nowhere\n");
+    live.boot();
+    assert_eq!(live.read("ran"), "one i-1\nthree\none i-1\nthree\n");
+    // In a rescue boot nothing is.
+    live.write("run/lifeboat/rescue", "BOOTED=rescue\nDEVICE=/dev/vdb\nTYPE=ext4\n");
+    let said = live.boot();
+    assert!(
+        said.contains("left out in a rescue boot: run /var/lib/cloud/instances/i-1/boothooks/part-001"),
+        "{said}"
+    );
+    assert_eq!(live.read("ran").lines().count(), 4);
+}
+
+const PROGRAM: &str = "#part-handler
+#!/bin/sh
+case $1 in
+list-types) echo package/x text/y ;;
+handle-part) echo \"$CTYPE $FILENAME $FREQUENCY $(cat)\" >>/ran ;;
+esac";
+
+const MODULE: &str = "#part-handler
+seen = []
+handler_version = 2
+def list_types():
+    print('not an answer')
+    return ['text/z', 'text/bad']
+def handle_part(data, ctype, filename, payload, frequency):
+    if ctype == 'text/bad':
+        raise ValueError('it is bad')
+    seen.append(filename)
+    open('/ran', 'a').write('%s %s %s %r %d\\n' % (ctype, filename, frequency, payload, len(seen)))
+";
+
+#[test]
+fn handlers_get_the_parts_of_their_types() {
+    let live = Live::new(&archive(&[
+        ("text/y", "too early"),
+        ("text/part-handler", PROGRAM),
+        ("package/x", "for x"),
+        ("text/y", "for y"),
+        ("text/nobody", "for nobody"),
+    ]));
+    let said = live.boot();
+    assert_eq!(
+        live.read("ran"),
+        "__begin__  once-per-instance \npackage/x part-003 once-per-instance for x\n\
+         text/y part-004 once-per-instance for y\n__end__  once-per-instance \n"
+    );
+    assert!(said.contains("part-001 is dropped: nothing handles the type text/y"), "{said}");
+    assert!(said.contains("part-005 is dropped: nothing handles the type text/nobody"), "{said}");
+    // Once per instance.
+    live.boot();
+    assert_eq!(live.read("ran").lines().count(), 4);
+}
+
+#[test]
+fn a_module_of_python_stays_for_all_its_parts() {
+    if !std::path::Path::new("/usr/bin/python3").try_exists().unwrap() {
+        println!("left out: there is no /usr/bin/python3");
+        return;
+    }
+    let live = Live::new(&archive(&[
+        ("text/part-handler", MODULE),
+        ("text/z", "for z"),
+        ("text/bad", "x"),
+        ("text/z", "more"),
+        ("text/part-handler", "#part-handler\nthis is no python"),
+    ]));
+    let said = live.boot();
+    assert_eq!(
+        live.read("ran"),
+        "__begin__ None once-per-instance None 1\ntext/z part-002 once-per-instance 'for z\\n' 2\n\
+         text/z part-004 once-per-instance 'more\\n' 3\n__end__ None once-per-instance None 4\n"
+    );
+    assert!(said.contains("part-handler-000.py: ValueError: it is bad"), "{said}");
+    assert!(said.contains("handlers/part-handler-001.py: it ended without an answer"), "{said}");
+    assert!(live.read("var/log/cloud-init-output.log").contains("not an answer"));
+    live.boot();
+    assert_eq!(live.read("ran").lines().count(), 4);
+}
+
+#[test]
+fn a_handler_without_an_interpreter_costs_only_itself() {
+    let live = Live::new(&archive(&[
+        ("text/part-handler", "#part-handler\n#!/nowhere/sh\n"),
+        ("text/part-handler", "#part-handler\n#!/bin/true\n"),
+        ("text/cloud-config", "hostname: still"),
+    ]));
+    let said = live.boot();
+    assert!(
+        said.contains("warning: part handler /var/lib/cloud/instances/i-1/handlers/part-handler-000: start "),
+        "{said}"
+    );
+    assert!(said.contains("part-handler-001: it has no types"), "{said}");
+    assert_eq!(live.read("etc/hostname"), "still\n");
+}
