@@ -32,7 +32,8 @@ pub(crate) fn plan(file: Option<&Path>, root: &Root) -> Result<String> {
     };
     let sorted = user_data::sort(expanded.parts, &around, &mut Names::default());
     let dropped = expanded.dropped.iter().chain(&sorted.dropped);
-    let mut lines: Vec<String> = dropped.map(|dropped| format!("problem: {dropped}")).collect();
+    let problems = dropped.map(ToString::to_string).chain(sorted.told.iter().cloned());
+    let mut lines: Vec<String> = problems.map(|problem| format!("problem: {problem}")).collect();
     for work in &sorted.work {
         lines.push(match work {
             Work::Boothook(path) => format!("boothook: run /{path} (on each boot)"),

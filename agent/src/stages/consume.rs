@@ -188,8 +188,9 @@ impl<'a> Consumption<'a> {
             variables: &self.variables,
             upstart: self.upstart,
         };
-        let Sorted { files, work, config, dropped } = user_data::sort(parts, &circumstances, &mut self.names);
-        self.lines.extend(dropped.iter().map(ToString::to_string));
+        let Sorted { files, work, config, dropped, told } =
+            user_data::sort(parts, &circumstances, &mut self.names);
+        self.lines.extend(dropped.iter().map(ToString::to_string).chain(told));
         self.files.extend(files);
         self.work.extend(work);
         let text = config.text();

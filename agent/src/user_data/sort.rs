@@ -54,6 +54,8 @@ pub(crate) struct Sorted {
     pub(crate) config: CloudConfig,
     /// What nothing is done with.
     pub(crate) dropped: Vec<Dropped>,
+    /// What is to be told of the others.
+    pub(crate) told: Vec<String>,
 }
 
 /// What is done while the parts are gone through.
@@ -183,6 +185,14 @@ fn template(sorter: &mut Sorter<'_>, part: &Part) {
     };
     if rendered.is_empty() {
         return;
+    }
+    let missing = jinja::missing(&rendered);
+    if !missing.is_empty() {
+        let names = missing.join(", ");
+        sorter
+            .sorted
+            .told
+            .push(format!("{}: the template names variables that are not there: {names}", part.place));
     }
     let kind = kinds::of(rendered.as_bytes());
     let kind = kind.and_then(|kind| ALL.iter().find(|known| known.content_type == kind)?.template);

@@ -40,7 +40,7 @@ pub(super) fn compose(text: &str) -> Result<Option<Rc<Node>>, Error> {
     let mut parser = Parser::new();
     parser.set_encoding(Encoding::Utf8);
     parser.set_input_string(&mut input);
-    let mut composer = Composer { parser, anchors: HashMap::new(), nodes: 0 };
+    let mut composer = Composer { parser, anchors: HashMap::new(), nodes: 0, texts: Vec::new() };
     composer.next()?;
     let start = composer.next()?;
     if start.data == EventData::StreamEnd {
@@ -53,7 +53,35 @@ pub(super) fn compose(text: &str) -> Result<Option<Rc<Node>>, Error> {
     if after.data != EventData::StreamEnd {
         return Err(Error::new(after.start_mark.into(), "a second document begins (one is allowed)"));
     }
-    Ok(Some(node))
+    match tab_between(text, &composer.texts) {
+        Some(place) => Err(Error::new(place, "a tab where only blanks may be (it may be in quotes)")),
+        None => Ok(Some(node)),
+    }
+}
+
+/// The first tab that is neither in quotes nor in a block nor in a comment.
+fn tab_between(text: &str, texts: &[(u64, u64)]) -> Option<Place> {
+    if !text.contains('\t') {
+        return None;
+    }
+    let mut texts = texts.iter().copied().peekable();
+    let (mut line, mut column) = (0, 0);
+    let mut comment = false;
+    let mut before = '\n';
+    for (index, character) in (0_u64..).zip(text.chars()) {
+        while texts.next_if(|(_, end)| *end <= index).is_some() {}
+        let inside = texts.peek().is_some_and(|(start, _)| *start <= index);
+        match character {
+            '\n' => comment = false,
+            '%' if column == 0 && !inside => comment = true,
+            '#' if !inside && before.is_whitespace() => comment = true,
+            '\t' if !inside && !comment => return Some(Place { line, column }),
+            _ => {}
+        }
+        (line, column) = if character == '\n' { (line + 1, 0) } else { (line, column + 1) };
+        before = character;
+    }
+    None
 }
 
 struct Composer<'input, 'text> {
@@ -61,6 +89,8 @@ struct Composer<'input, 'text> {
     /// `None`: the anchored node is not finished, so an alias to it would enclose itself.
     anchors: HashMap<String, Option<Rc<Node>>>,
     nodes: usize,
+    /// Where texts in quotes and in blocks begin and end, in characters.
+    texts: Vec<(u64, u64)>,
 }
 
 impl Composer<'_, '_> {
@@ -92,6 +122,9 @@ impl Composer<'_, '_> {
         let content = match event.data {
             EventData::Scalar { value, style, .. } => {
                 let style = if style == ScalarStyle::Plain { Style::Plain } else { Style::Quoted };
+                if style == Style::Quoted {
+                    self.texts.push((event.start_mark.index, event.end_mark.index));
+                }
                 Content::Scalar { text: value, style }
             }
             EventData::SequenceStart { .. } => self.sequence(depth)?,

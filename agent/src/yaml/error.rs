@@ -37,6 +37,14 @@ impl Error {
         self.place.map(|place| (place.line + 1, place.column + 1))
     }
 
+    pub(super) fn at(&self) -> Option<Place> {
+        self.place
+    }
+
+    pub(super) fn is_about(&self, words: &str) -> bool {
+        self.problem.starts_with(words)
+    }
+
     /// Adds the line that the error is about.
     pub(super) fn showing(mut self, text: &str) -> Self {
         if let Some(place) = self.place {

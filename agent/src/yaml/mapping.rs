@@ -104,18 +104,6 @@ impl<V> Table<V> {
     }
 }
 
-impl Mapping {
-    /// This mapping, with the keys that only `below` has added to it.
-    pub(crate) fn over(mut self, below: &Self) -> Self {
-        for (key, value) in below.iter() {
-            if self.get_key(key).is_none() {
-                self.insert(key.clone(), value.clone());
-            }
-        }
-        self
-    }
-}
-
 impl<V: PartialEq> PartialEq for Table<V> {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().all(|(key, value)| other.get_key(key) == Some(value))

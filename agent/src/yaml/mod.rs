@@ -5,6 +5,7 @@ mod compose;
 mod construct;
 mod emit;
 mod error;
+mod lenient;
 mod mapping;
 mod resolve;
 mod scalar;
@@ -29,7 +30,7 @@ const DEEPEST: usize = 100;
 
 /// Reads a text of one document; an empty one is `Null`.
 pub(crate) fn load(text: &str) -> Result<Value, Error> {
-    let document = compose::compose(text).map_err(|error| error.showing(text))?;
+    let document = lenient::reading(text, compose::compose).map_err(|error| error.showing(text))?;
     match document {
         Some(node) => construct::construct(&node).map_err(|error| error.showing(text)),
         None => Ok(Value::Null),
@@ -102,10 +103,22 @@ mod tests {
             ("d: 2001-13-45\n", "date"),
             ("<<: 1\n", "merge"),
             ("- \u{1}\n", "control"),
+            ("a: b\tc\n", "tab"),
+            ("a:\tb\n", "tab"),
+            ("a: b\t# c\n", "tab"),
+            ("a: 'b'\n\t\nc: d\n", "tab"),
         ] {
             let message = load(text).unwrap_err().to_string();
             assert!(message.contains(problem), "{text:?}: {message}");
         }
+    }
+
+    #[test]
+    fn tabs_may_be_in_quotes_blocks_and_comments() {
+        check(
+            "a: \"b\tc\" #\td\nb: |\n  c\td\n\n#\t\nc: 'x\n\ty'\n",
+            expect![[r#"{"a":"b\tc","b":"c\td\n","c":"x y"}"#]],
+        );
     }
 
     #[test]

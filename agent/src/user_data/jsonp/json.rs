@@ -8,6 +8,15 @@ use anyhow::{Result, bail};
 /// How deep lists and objects may be nested.
 const DEEPEST: usize = 100;
 
+const WORDS: [(&str, Value); 6] = [
+    ("null", Value::Null),
+    ("true", Value::Bool(true)),
+    ("false", Value::Bool(false)),
+    ("NaN", Value::Float(f64::NAN)),
+    ("Infinity", Value::Float(f64::INFINITY)),
+    ("-Infinity", Value::Float(f64::NEG_INFINITY)),
+];
+
 /// Reads one value; `before` is what stands in the file before it, for the place of an error.
 pub(super) fn parse(text: &str, before: &str) -> Result<Value> {
     let mut reader = Reader { rest: text };
@@ -38,14 +47,6 @@ impl Reader<'_> {
             return Err("nested deeper than 100");
         }
         self.skip_blanks();
-        const WORDS: [(&str, Value); 6] = [
-            ("null", Value::Null),
-            ("true", Value::Bool(true)),
-            ("false", Value::Bool(false)),
-            ("NaN", Value::Float(f64::NAN)),
-            ("Infinity", Value::Float(f64::INFINITY)),
-            ("-Infinity", Value::Float(f64::NEG_INFINITY)),
-        ];
         for (word, value) in WORDS {
             if self.take(word) {
                 return Ok(value);

@@ -80,12 +80,12 @@ impl Mergers {
                 }
                 Value::Seq(below)
             }
-            (Some(Merger::List { method: Method::Replace, .. }), Value::Seq(_), above) => above,
             (Some(Merger::Str { append: true }), Value::Str(mut below), Value::Str(above)) => {
                 below.push_str(&above);
                 Value::Str(below)
             }
-            (Some(Merger::Str { append: false }), Value::Str(_), above) => above,
+            (Some(Merger::List { method: Method::Replace, .. }), Value::Seq(_), above)
+            | (Some(Merger::Str { append: false }), Value::Str(_), above) => above,
             // There is no merger for the type, or what comes is no mapping.
             (_, below, _) => below,
         }

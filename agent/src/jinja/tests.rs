@@ -1,0 +1,186 @@
+use super::*;
+use expect_test::{Expect, expect};
+
+/// Templates and what the original made of them.
+const RECORDED: &str = include_str!("recorded.txt");
+
+const META_DATA: &str = r#"
+instance-id: i-0jinja
+local-hostname: web-7.example.org
+role: database
+count: 3
+ratio: 1.5
+enabled: true
+off_flag: false
+nothing: null
+my-dashed-key: dashed
+my.dotted.key: dotted
+tags: [red, green, blue]
+nested: {a: {b: deep}, list: [{n: x, v: 1}, {n: y, v: 2}]}
+empty_list: []
+quoted: "say \"hi\" & <bye>"
+multi: "one\ntwo"
+uni: "Grüße"
+"#;
+
+fn known(meta_data: &str) -> yaml::Value {
+    let meta_data = format!("public-keys: [ssh-rsa AAAA one, ssh-ed25519 BBBB two]\n{meta_data}");
+    let meta_data = crate::meta_data::parse(meta_data.as_bytes()).unwrap();
+    crate::instance_data::variables(&crate::instance_data::of(&meta_data, "nocloud"))
+}
+
+fn rendered(body: &str) -> Result<String, Failure> {
+    render(&format!("## template: jinja\n{body}"), &known(META_DATA))
+}
+
+fn check(body: &str, expected: Expect) {
+    expected.assert_eq(&match rendered(body) {
+        Ok(text) => text,
+        Err(failure) => failure.to_string(),
+    });
+}
+
+#[test]
+fn templates_become_what_the_original_makes_of_them() {
+    let known = known(&META_DATA.replace(".example.org", ""));
+    let mut wrong = Vec::new();
+    for case in RECORDED.split("\n%% template\n") {
+        let (template, expected) = match case.split_once("\n%% text\n") {
+            Some((template, text)) => (template, Some(text)),
+            None => (case.strip_suffix("\n%% refused\n").unwrap(), None),
+        };
+        let made = render(&format!("## template: jinja\n{template}"), &known).ok();
+        if made.as_deref() != expected {
+            wrong.push(format!("{template}\n  expected {expected:?}\n  made {made:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn line_ends_of_other_systems_are_those_of_this_one() {
+    assert_eq!(rendered("a\r\n{% if true %}\r\nb\r\n{% endif %}\r\n").unwrap(), "a\nb\n\n");
+    assert_eq!(rendered("a\n{{ 1 }}").unwrap(), "a\n1");
+}
+
+#[test]
+fn the_first_line_says_what_kind_of_template_it_is() {
+    let known = known(META_DATA);
+    for (text, expected) in [
+        ("## template: jinja\r\n{{ v1.platform }}", Some("nocloud")),
+        ("##TEMPLATE:Jinja \n{{ v1.platform }}", Some("nocloud")),
+        ("#cloud-config\na: 1", None),
+        ("\n## template: jinja\na: 1", None),
+        ("## template: basic\na: 1", None),
+        ("## template: jinja2\n{{ v1.platform }}", None),
+        ("## template: jinja", Some("")),
+    ] {
+        assert_eq!(render(text, &known).ok().as_deref(), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_line() {
+    check(
+        "#cloud-config\na: {{ v1.instance-id }}\n",
+        expect![[r"
+            line 3: undefined variable `instance-id`: a `-` subtracts (perhaps you mean `instance_id`)
+              3 | a: {{ v1.instance-id }}"]],
+    );
+    check(
+        "#cloud-config\n{% if true %}\na: 1\n",
+        expect![[r"
+            line 4: the end is missing (`{% endif %}`)
+              4 | a: 1"]],
+    );
+    check(
+        "#cloud-config\n{% frobnicate %}\n",
+        expect![[r"
+            line 3: there is no statement `frobnicate` here
+              3 | {% frobnicate %}"]],
+    );
+    check(
+        "a: {{ 'x' | nosuch }}",
+        expect![[r"
+            line 2: there is no filter `nosuch`
+              2 | a: {{ 'x' | nosuch }}"]],
+    );
+    check(
+        "{{ ds.meta_data.a.b }}",
+        expect![[r"
+            line 2: `dict` has no `a`
+              2 | {{ ds.meta_data.a.b }}"]],
+    );
+    check(
+        "a: {{ v1.instance_id }}\n",
+        expect![[r"
+        a: i-0jinja
+    "]],
+    );
+}
+
+#[test]
+fn missing_variables_are_named() {
+    let text = rendered("a: {{ nope }} {{ ds.meta_data.neither }} {{ v1.platform }}\n").unwrap();
+    assert_eq!(missing(&text), ["nope", "neither"]);
+    assert!(missing("a: b").is_empty());
+}
+
+#[test]
+fn no_template_takes_long_or_takes_much_memory() {
+    let nested = |begin: &str, end: &str| format!("{}1{}", begin.repeat(100_000), end.repeat(100_000));
+    for (body, limit) in [
+        (
+            "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}".to_owned(),
+            "4000000 steps",
+        ),
+        (
+            "{% set ns = namespace(x='x') %}{% for i in range(40) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}"
+                .into(),
+            "10 MiB",
+        ),
+        ("{{ 'x' * 99999999999 }}".into(), "10 MiB"),
+        ("{{ '%99999999999d' % 1 }}".into(), "10 MiB"),
+        ("{{ 'x'.ljust(99999999999) }}{{ 'x'.center(99999999999) }}".into(), "10 MiB"),
+        ("{{ 'x' | center(99999999999) }}".into(), "10 MiB"),
+        ("{{ 'a\\na' | indent(99999999999) }}".into(), "10 MiB"),
+        ("{{ ('x' * 9999999) | replace('x', 'yyyyyyyyyy') }}".into(), "10 MiB"),
+        ("{{ 'x' * 9999999 }}{{ 'x' * 9999999 }}".into(), "writes more than 10 MiB"),
+        (
+            "{% set ns = namespace(x=[1]) %}{% for i in range(40) %}{% set ns.x = ns.x + ns.x %}{% endfor %}"
+                .into(),
+            "steps",
+        ),
+        ("{{ [0] * 99999999999 }}".into(), "steps"),
+        ("{{ range(99999999) | list }}".into(), "100000 numbers"),
+        (
+            "{% set ns = namespace(x=1) %}{% for i in range(999) %}{% set ns.x = [ns.x] %}{% endfor %}"
+                .into(),
+            "deeper than 100",
+        ),
+        ("{% set x = [] %}{% for i in range(999) %}{% do x.append(x) %}{% endfor %}".into(), "steps"),
+        (
+            "{% set x = {} %}{% for i in range(999) %}{% do x.update(a=x) %}{% endfor %}".into(),
+            "deeper than 100",
+        ),
+        ("{% set x = namespace() %}{% set x.x = x %}{{ x }}".into(), "too deep"),
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}".into(), "deeper than 200"),
+        (format!("{{{{ {} }}}}", nested("(", ")")), "deeper than 50"),
+        (format!("{{{{ {} }}}}", nested("[", "]")), "deeper than 50"),
+        (format!("{{{{ {}1 }}}}", "-".repeat(100_000)), "deeper than 50"),
+        (format!("{{{{ {}1 }}}}", "not ".repeat(100_000)), "deeper than 50"),
+        (format!("{{{{ 1{} }}}}", " + 1".repeat(100_000)), "100 operators"),
+        (format!("{{{{ a{} }}}}", ".a".repeat(100_000)), "100 operators"),
+        (format!("{{{{ 1{} }}}}", "|abs".repeat(100_000)), "100 operators"),
+        (nested("{% if 1 %}", "{% endif %}"), "deeper than 50"),
+        (format!("{{% for {}a{} in b %}}", "(".repeat(100_000), ")".repeat(100_000)), "deeper than 50"),
+    ] {
+        let message = rendered(&body).unwrap_err().to_string();
+        let shown: String = body.chars().take(80).collect();
+        assert!(message.contains(limit), "{shown}: {message}");
+    }
+    let long = format!("{{{{ [{}] | length }}}}", "1,".repeat(100_000));
+    assert_eq!(rendered(&long).unwrap(), "100000");
+    let many = format!("{{% set x = 'y' %}}{}", "{{ x }}".repeat(100_000));
+    assert_eq!(rendered(&many).unwrap().len(), 100_000);
+}
