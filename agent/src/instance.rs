@@ -49,11 +49,16 @@ impl Instance {
         format!("{}/{directory}/{name}", layout::INSTANCES)
     }
 
-    /// Makes this the current instance.
-    pub(crate) fn enter(&self, root: &Root) -> Result<()> {
+    /// Makes its directories.
+    pub(crate) fn prepare(&self, root: &Root) -> Result<()> {
         for directory in ["handlers", "scripts", "sem"] {
             root.make_directory(&self.path(directory))?;
         }
+        Ok(())
+    }
+
+    /// Makes this the current instance; what it is made from is on the disk before that.
+    pub(crate) fn enter(&self, root: &Root) -> Result<()> {
         let previous = Self::current(root)?.map_or_else(|| "NO_PREVIOUS_INSTANCE_ID".to_owned(), |it| it.id);
         root.write(layout::PREVIOUS_INSTANCE_ID, format!("{previous}\n").as_bytes(), 0o644)?;
         let directory = self.path("");

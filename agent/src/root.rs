@@ -12,6 +12,9 @@ use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+/// How the name of a file ends that is not whole yet.
+const TEMPORARY: &str = ".lifeboat-new";
+
 /// Links that may follow each other, as in the kernel.
 const MOST_LINKS: usize = 40;
 
@@ -107,7 +110,7 @@ impl Root {
         Ok(self.locate(path)?.is_some())
     }
 
-    /// The names of the regular files in a directory, sorted by byte; none when it is not there.
+    /// The names of the regular files in a directory that are whole, sorted by byte; none when it is not there.
     pub(crate) fn files(&self, path: &str) -> Result<Vec<String>> {
         let list = || -> rustix::io::Result<Vec<String>> {
             let Some(fd) = none_if_missing(self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY))? else {
@@ -117,8 +120,9 @@ impl Root {
             for entry in Dir::read_from(&fd)? {
                 let entry = entry?;
                 let kind = fs::statat(&fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?.st_mode;
-                if FileType::from_raw_mode(kind) == FileType::RegularFile {
-                    names.push(entry.file_name().to_string_lossy().into_owned());
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if FileType::from_raw_mode(kind) == FileType::RegularFile && !name.ends_with(TEMPORARY) {
+                    names.push(name);
                 }
             }
             names.sort();
@@ -352,9 +356,7 @@ pub(crate) fn give(fd: impl std::os::fd::AsFd, rights: Rights) -> rustix::io::Re
 }
 
 fn temporary(name: &str) -> String {
-    // The end tells names apart that begin alike.
-    let end: String = name.chars().skip(name.chars().count().saturating_sub(200)).collect();
-    format!(".{end}.lifeboat-new")
+    format!(".{}{TEMPORARY}", name.chars().take(60).collect::<String>())
 }
 
 fn split(path: &str) -> Result<(&str, &str)> {

@@ -1,6 +1,6 @@
 //! Many files at once.
 
-use super::{Root, split, temporary, write_temporary};
+use super::{Root, TEMPORARY, split, write_temporary};
 use crate::plan::File;
 use anyhow::{Context, Result};
 use rustix::fs;
@@ -13,31 +13,47 @@ impl Root {
         let mut errors = Vec::new();
         let mut written = Vec::new();
         let mut last: Option<(&str, OwnedFd)> = None;
-        for file in files {
-            match self.prepare(file, &mut last).with_context(|| format!("write {}", self.show(&file.path))) {
-                Ok(()) => written.push(file),
+        for (number, file) in files.iter().enumerate() {
+            // No name is long enough to tell all others apart.
+            let temporary = format!(".{number}{TEMPORARY}");
+            let prepared = self.prepare(file, &temporary, &mut last);
+            match prepared.with_context(|| format!("write {}", self.show(&file.path))) {
+                Ok(()) => written.push((file, temporary)),
                 Err(error) => errors.push(error),
             }
         }
         self.sync(below)?;
-        for file in written {
-            if let Err(error) =
-                self.rename(file, &mut last).with_context(|| format!("write {}", self.show(&file.path)))
-            {
+        for (file, temporary) in written {
+            let renamed = self.rename(file, &temporary, &mut last);
+            if let Err(error) = renamed.with_context(|| format!("write {}", self.show(&file.path))) {
                 errors.push(error);
             }
         }
         Ok(errors)
     }
 
-    fn prepare<'a>(&self, file: &'a File, last: &mut Option<(&'a str, OwnedFd)>) -> Result<()> {
-        let (fd, name) = self.opened(file, last)?;
-        write_temporary(fd, &temporary(name), &file.content, file.rights(None))
+    fn prepare<'a>(
+        &self,
+        file: &'a File,
+        temporary: &str,
+        last: &mut Option<(&'a str, OwnedFd)>,
+    ) -> Result<()> {
+        let (fd, _) = self.opened(file, last)?;
+        write_temporary(fd, temporary, &file.content, file.rights(None))
     }
 
-    fn rename<'a>(&self, file: &'a File, last: &mut Option<(&'a str, OwnedFd)>) -> Result<()> {
+    fn rename<'a>(
+        &self,
+        file: &'a File,
+        temporary: &str,
+        last: &mut Option<(&'a str, OwnedFd)>,
+    ) -> Result<()> {
         let (fd, name) = self.opened(file, last)?;
-        Ok(fs::renameat(fd, temporary(name), fd, name)?)
+        let renamed = fs::renameat(fd, temporary, fd, name);
+        if renamed.is_err() {
+            fs::unlinkat(fd, temporary, fs::AtFlags::empty())?;
+        }
+        Ok(renamed?)
     }
 
     /// The directory of a file, which is mostly that of the one before, and its name there.
@@ -74,7 +90,7 @@ mod tests {
             errors,
             [format!("write {}", root.show("in-the-way/b")), format!("write {}", root.show("d/taken"))]
         );
-        assert_eq!(root.files("d").unwrap(), [".taken.lifeboat-new", "a", "d"]);
+        assert_eq!(root.files("d").unwrap(), ["a", "d"]);
         assert_eq!(root.read("e/c").unwrap().unwrap(), b"e/c");
     }
 }

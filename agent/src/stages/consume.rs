@@ -64,6 +64,7 @@ pub(super) fn consume(
     report: &mut Report,
 ) -> Result<Vec<Work>> {
     let mut all = Consumption::new(given.source, given.meta_data, given.system, instance, root)?;
+    instance.prepare(root)?;
     all.describe(given);
     for (origin, raw) in ORIGINS.iter().zip(given.data) {
         let (text, stored) = (format!("{}.txt", origin.name), format!("{}.txt.i", origin.name));
@@ -94,7 +95,7 @@ pub(super) fn consume(
         }
     }
     let errors = root.write_together(&all.files, &instance.path("scripts"))?;
-    root.link(layout::CLOUD_ID, &format!("/{}-{}", layout::CLOUD_ID, given.source))?;
+    name_source(given.source, root)?;
     for line in all.lines {
         report.warn(line);
     }
@@ -117,6 +118,11 @@ pub(super) fn kept(
     root: &Root,
 ) -> Result<Vec<Work>> {
     let mut all = Consumption::new(source, meta_data, system, instance, root)?;
+    // What is below /run does not outlive a boot.
+    for file in instance_data::files(&all.data) {
+        root.write(&file.path, &file.content, file.mode)?;
+    }
+    name_source(source, root)?;
     for origin in &ORIGINS {
         if let Some(stored) = root.read(&instance.path(&format!("{}.txt.i", origin.name)))? {
             all.sort(origin, user_data::from_mime(&stored, origin.name));
@@ -174,8 +180,6 @@ impl<'a> Consumption<'a> {
         self.file("datasource", format!("{}\n", given.source), 0o644);
         let own = format!("{}/{}/meta-data.json", layout::DATA, given.source);
         self.files.push(File::new(&own, meta_data, 0o600));
-        let id = format!("{}-{}", layout::CLOUD_ID, given.source);
-        self.files.push(File::new(&id, format!("{}\n", given.source), 0o644));
     }
 
     /// The text of the parts' configuration.
@@ -208,6 +212,13 @@ impl<'a> Consumption<'a> {
     }
 }
 
+/// A file with the name of the source in its own, and a link to it.
+fn name_source(source: &str, root: &Root) -> Result<()> {
+    let path = format!("{}-{source}", layout::CLOUD_ID);
+    root.write(&path, format!("{source}\n").as_bytes(), 0o644)?;
+    root.link(layout::CLOUD_ID, &format!("/{path}"))
+}
+
 /// The data with everything that it includes in it: as it is where it is one part, otherwise as MIME.
 fn plain(parts: &[Part], whole: &str) -> Vec<u8> {
     match parts {
@@ -233,8 +244,15 @@ fn settings(layers: &[Option<&Value>]) -> Settings {
         // Something else in the place of the settings is no.
         None => mappings.len() == said.len(),
     };
-    let unwanted = first("disabled_handlers").and_then(Value::as_seq).unwrap_or_default();
-    Settings { wanted, unwanted: unwanted.iter().filter_map(Value::scalar_text).collect() }
+    let unwanted = match first("disabled_handlers") {
+        Some(Value::Seq(types)) => types.iter().filter_map(Value::scalar_text).collect(),
+        // In Python what is in a text is a part of it.
+        Some(Value::Str(text)) => {
+            user_data::types().filter(|name| text.contains(name)).map(str::to_owned).collect()
+        }
+        _ => Vec::new(),
+    };
+    Settings { wanted, unwanted }
 }
 
 fn upstart(root: &Root) -> Result<Upstart> {
@@ -265,6 +283,7 @@ mod tests {
         check("v: {prefix: x}", "v: {enabled: 'no', disabled_handlers: [a]}", false, &["a"]);
         check("v: {disabled_handlers: [b]}", "v: {disabled_handlers: [a]}", true, &["b"]);
         check("v: {enabled: 'on'}", "", true, &[]);
+        check("v: {disabled_handlers: text/jinja2}", "", true, &["text/jinja2"]);
         for odd in ["v: null", "v: yes", "v: {enabled: 2}", "v: {enabled: maybe}", "v: {enabled: }"] {
             check(odd, "v: {enabled: true}", false, &[]);
         }

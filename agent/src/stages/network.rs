@@ -33,8 +33,8 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
     let (instance, meta_data, source, work) = match (found.seed(report), kept) {
         (Ok(Some(seed)), _) => {
             let instance = Instance::new(seed.meta_data.instance_id.as_deref().unwrap_or(NO_ID));
-            instance.enter(root)?;
             let work = keep_seed(&seed, system, &instance, root, report)?;
+            instance.enter(root)?;
             report.info(&format!("instance {} from {}, {}", instance.id, seed.source, seed.place));
             (instance, seed.meta_data, seed.source, work)
         }
@@ -126,7 +126,6 @@ pub(crate) fn process(seed: &Path, root: &Root, report: &mut Report) -> Result<(
         MetaData::default()
     });
     let instance = Instance::new(meta_data.instance_id.as_deref().unwrap_or(NO_ID));
-    instance.enter(root)?;
     let [vendor_data, vendor_data2] = ["vendor-data", "vendor-data2"].map(|name| seed.read(name));
     let given = Given {
         source: "nocloud",
@@ -142,6 +141,7 @@ pub(crate) fn process(seed: &Path, root: &Root, report: &mut Report) -> Result<(
     let here = Root::open(Path::new("/"))?;
     let includes = Includes::new(&here, Some((root, instance.path(URL_CACHE))), Reach::All);
     let work = consume(&given, &instance, &includes, root, report)?;
+    instance.enter(root)?;
     work::told(work, report);
     Ok(())
 }

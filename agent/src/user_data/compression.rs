@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use bzip2::bufread::MultiBzDecoder;
-use flate2::bufread::GzDecoder;
+use flate2::Crc;
+use flate2::bufread::DeflateDecoder;
 use lzma_rust2::XzReader;
 use ruzstd::decoding::StreamingDecoder;
 use std::io::Read;
@@ -69,13 +70,40 @@ fn take(reader: impl Read, limit: u64, unpacked: &mut Vec<u8>) -> Result<()> {
 fn gzip(data: &[u8], limit: u64, unpacked: &mut Vec<u8>) -> Result<()> {
     let mut rest = data;
     while !rest.is_empty() {
-        let mut decoder = GzDecoder::new(rest);
+        let body = after_header(rest).context("its header is damaged")?;
+        let before = unpacked.len();
+        let mut decoder = DeflateDecoder::new(body);
         take(&mut decoder, limit, unpacked)?;
-        rest = decoder.into_inner();
-        let padding = rest.iter().position(|byte| *byte != 0).unwrap_or(rest.len());
-        rest = rest.get(padding..).unwrap_or_default();
+        let (trailer, after) = decoder.into_inner().split_at_checked(8).context("its end is missing")?;
+        let mut check = Crc::new();
+        check.update(unpacked.get(before..).unwrap_or_default());
+        if *trailer != [check.sum().to_le_bytes(), check.amount().to_le_bytes()].concat() {
+            bail!("it is damaged: its checksum is another");
+        }
+        let padding = after.iter().position(|byte| *byte != 0).unwrap_or(after.len());
+        rest = after.get(padding..).unwrap_or_default();
     }
     Ok(())
+}
+
+/// What follows a header, whose own checksum is not looked at.
+fn after_header(data: &[u8]) -> Option<&[u8]> {
+    let (header, mut rest) = data.split_at_checked(10)?;
+    let flags = match header {
+        [0x1f, 0x8b, 8, flags, ..] => *flags,
+        _ => return None,
+    };
+    if flags & 4 != 0 {
+        let (length, after) = rest.split_first_chunk::<2>()?;
+        rest = after.get(usize::from(u16::from_le_bytes(*length))..)?;
+    }
+    for text in [8, 16] {
+        if flags & text != 0 {
+            let end = rest.iter().position(|byte| *byte == 0)?;
+            rest = rest.get(end + 1..)?;
+        }
+    }
+    if flags & 2 == 0 { Some(rest) } else { rest.get(2..) }
 }
 
 fn bzip2(data: &[u8], limit: u64, unpacked: &mut Vec<u8>) -> Result<()> {
@@ -144,6 +172,29 @@ mod tests {
         assert_eq!(unpack(&two, 10).unwrap().unwrap(), b"ab");
         assert!(unpack(&[gzip(b"a"), b"junk".to_vec()].concat(), 10).is_err());
         assert!(unpack(&two, 1).is_err());
+    }
+
+    #[test]
+    fn a_header_may_hold_names_and_comments() {
+        let plain = gzip(b"a");
+        for (flags, fields) in [
+            (1, &b""[..]),
+            (4, b"\x02\0xy"),
+            (8, b"name\0"),
+            (16, b"a comment\0"),
+            (2, b"no"),
+            (30, b"\x01\0xn\0c\0no"),
+        ] {
+            let mut packed = plain[..10].to_vec();
+            packed[3] = flags;
+            packed.extend(fields);
+            packed.extend(&plain[10..]);
+            assert_eq!(unpack(&packed, 10).unwrap().unwrap(), b"a", "{flags}");
+            assert!(unpack(&packed[..13], 10).is_err());
+        }
+        let mut damaged = plain;
+        *damaged.last_mut().unwrap() ^= 1;
+        assert!(format!("{:#}", unpack(&damaged, 10).unwrap_err()).contains("checksum"));
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(crate) use include::{Includes, Reach};
 pub(crate) use launch_index::{is_for, number};
 pub(crate) use names::Names;
 pub(crate) use part::Part;
-pub(crate) use sort::{Circumstances, Handler, Language, Sorted, Upstart, Work, sort, unknown};
+pub(crate) use sort::{Circumstances, Handler, Language, Sorted, Upstart, Work, sort, types, unknown};
 pub(crate) use stored::{from_mime, to_mime};
 
 /// A part as tests have it.

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-/// The longest name, so that `-2` and a temporary name's ending still fit.
-const LONGEST: usize = 200;
+/// The longest name that a file can have.
+const LONGEST: usize = 255;
 
 /// The names that are taken, each with its directory.
 #[derive(Default, Debug)]
@@ -19,7 +19,9 @@ impl Names {
         let mut count = 1;
         while !self.0.insert(path.clone()) {
             count += 1;
-            path = format!("{directory}/{name}-{count}");
+            let end = format!("-{count}");
+            let start: String = name.chars().take(LONGEST.saturating_sub(end.len())).collect();
+            path = format!("{directory}/{start}{end}");
         }
         path
     }
@@ -60,7 +62,10 @@ mod tests {
         ] {
             assert_eq!(Names::default().take("d", name, 7), path, "{name:?}");
         }
-        assert_eq!(Names::default().take("d", &"x".repeat(5000), 1).len(), LONGEST + 2);
+        let mut names = Names::default();
+        for _ in 0..2 {
+            assert_eq!(names.take("d", &"x".repeat(5000), 1).len(), LONGEST + 2);
+        }
     }
 
     #[test]

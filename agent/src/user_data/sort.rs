@@ -110,6 +110,11 @@ pub(crate) enum Upstart {
     Missing,
 }
 
+/// The types that are ours.
+pub(crate) fn types() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|kind| kind.content_type)
+}
+
 /// Sorts the parts.
 pub(crate) fn sort(parts: Vec<Part>, circumstances: &Circumstances<'_>, names: &mut Names) -> Sorted {
     let mut sorter = Sorter { around: circumstances, names, handlers: 0, sorted: Sorted::default() };
