@@ -58,8 +58,8 @@ impl Headers {
 
     /// Gives a file name.
     pub(crate) fn set_file_name(&mut self, name: &str) {
-        let quoted = super::parameters::quote(name);
-        self.set("Content-Disposition", &format!("attachment; filename=\"{quoted}\""));
+        let parameter = super::parameters::written("filename", name);
+        self.set("Content-Disposition", &format!("attachment; {parameter}"));
     }
 
     /// How the body is encoded.
@@ -103,9 +103,12 @@ mod tests {
         assert_eq!(both.file_name().unwrap(), "d");
         assert_eq!(headers(&[("Content-Type", "a/b; name=t")]).file_name().unwrap(), "t");
         assert_eq!(headers(&[("Content-Type", "a/b")]).file_name(), None);
-        let mut given = headers(&[]);
-        given.set_file_name("a\"; b\\");
-        assert_eq!(given.file_name().unwrap(), "a\"; b\\");
+        for name in ["a\"; b\\", "caf\u{e9} 100%'s", ""] {
+            let mut given = headers(&[]);
+            given.set_file_name(name);
+            assert_eq!(given.file_name().unwrap(), name);
+            assert!(given.get("content-disposition").unwrap().is_ascii());
+        }
     }
 
     #[test]

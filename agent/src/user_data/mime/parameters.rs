@@ -1,6 +1,7 @@
 //! Parameters of a header, with the continuations and character sets of RFC 2231.
 
 use super::super::python::strip;
+use std::fmt::Write as _;
 
 /// A parameter's value; the first one counts.
 pub(super) fn parameter(header: &str, name: &str) -> Option<String> {
@@ -31,9 +32,21 @@ pub(super) fn parameter(header: &str, name: &str) -> Option<String> {
     continued.into_iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, pieces)| joined(pieces))
 }
 
-/// For a place between quotation marks.
-pub(super) fn quote(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"")
+/// A parameter as it is written: between quotation marks, or encoded where it is not ASCII.
+pub(super) fn written(name: &str, value: &str) -> String {
+    if value.is_ascii() {
+        return format!("{name}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
+    }
+    let mut text = format!("{name}*=utf-8''");
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            write!(text, "%{byte:02X}").unwrap_or_default();
+        }
+    }
+    text
 }
 
 /// A numbered piece of a value.
