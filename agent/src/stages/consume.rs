@@ -101,7 +101,7 @@ pub(super) fn consume(
     }
     let none_is_written = errors.len() == all.files.len();
     for error in errors {
-        report.error(format!("{error:#}"));
+        report.warn(format!("{error:#}"));
     }
     if none_is_written {
         bail!("nothing of the data could be written");

@@ -59,7 +59,8 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
     };
     let boot = Boot::read(root)?;
     let context = super::Context { instance: &instance, boot: &boot, root };
-    work::run(work, &context, report)?;
+    let done = work::run(work, &context, report);
+    report.take(done);
     let config = kept_config(&instance, root, report);
     let combined = yaml::to_json(&config.clone().into()) + "\n";
     report.take(root.write(layout::COMBINED_CONFIG, combined.as_bytes(), 0o600));

@@ -1,13 +1,13 @@
 //! File names for parts: none leads out of its directory, and none is given twice.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 /// The longest name that a file can have.
 const LONGEST: usize = 255;
 
-/// The names that are taken, each with its directory.
+/// The names that are taken, each with its directory, and how often they were wanted.
 #[derive(Default, Debug)]
-pub(crate) struct Names(HashSet<String>);
+pub(crate) struct Names(HashMap<String, usize>);
 
 impl Names {
     /// A path in the directory: the name with what is odd in it removed, and a number behind it when it is
@@ -15,15 +15,23 @@ impl Names {
     pub(super) fn take(&mut self, directory: &str, name: &str, number: usize) -> String {
         let cleaned = clean(name);
         let name = if cleaned.chars().all(|character| character == '.') { default(number) } else { cleaned };
-        let mut path = format!("{directory}/{name}");
-        let mut count = 1;
-        while !self.0.insert(path.clone()) {
+        let wanted = format!("{directory}/{name}");
+        let mut count = self.0.get(&wanted).copied().unwrap_or_default();
+        loop {
             count += 1;
+            if count == 1 {
+                self.0.insert(wanted.clone(), 1);
+                return wanted;
+            }
             let end = format!("-{count}");
             let start: String = name.chars().take(LONGEST.saturating_sub(end.len())).collect();
-            path = format!("{directory}/{start}{end}");
+            let path = format!("{directory}/{start}{end}");
+            if !self.0.contains_key(&path) {
+                self.0.insert(wanted, count);
+                self.0.insert(path.clone(), 1);
+                return path;
+            }
         }
-        path
     }
 }
 

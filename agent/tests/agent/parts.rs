@@ -212,6 +212,14 @@ fn a_hundred_thousand_parts_come_to_an_end() {
     assert_eq!(said.lines().count(), 1, "{said}");
     let written = machine.list(&format!("{INSTANCE}/scripts")).len();
     assert!((9_990..=10_000).contains(&written), "{written}");
+    // All of one name.
+    machine.write("in/meta-data", "instance-id: i-3\n");
+    let part = "--B\nContent-Type: text/x-shellscript; name=a\n\n#!/bin/sh\n";
+    let data =
+        format!("MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n{}", part.repeat(9_000));
+    machine.write("in/user-data", data);
+    assert_eq!(within_memory(&machine), "");
+    assert_eq!(machine.list("var/lib/cloud/instances/i-3/scripts").len(), 9_000);
     machine.write("in/meta-data", "instance-id: i-2\n");
     machine.write("in/user-data", format!("#cloud-config-archive\n{}", "- '#!/bin/sh'\n".repeat(100_000)));
     let said = within_memory(&machine);

@@ -13,23 +13,21 @@ pub(super) fn parameter(header: &str, name: &str) -> Option<String> {
     {
         return Some(unquoted(&unquoted(strip(value))));
     }
-    let mut continued: Vec<(String, Vec<Piece>)> = Vec::new();
+    let mut continued = Vec::new();
     for piece in pieces {
         let (own, value) = piece.split_once('=').unwrap_or((&piece, ""));
         let (own, value) = (strip(own), unquoted(strip(value)));
         match continuation(own) {
             Some((own, number)) => {
-                let piece = Piece { number, value, encoded: own_is_encoded(&piece) };
-                match continued.iter_mut().find(|(known, _)| *known == own) {
-                    Some((_, pieces)) => pieces.push(piece),
-                    None => continued.push((own, vec![piece])),
+                if own.eq_ignore_ascii_case(name) {
+                    continued.push(Piece { number, value, encoded: own_is_encoded(&piece) });
                 }
             }
             None if own.eq_ignore_ascii_case(name) => return Some(unquoted(&value)),
             None => {}
         }
     }
-    continued.into_iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, pieces)| joined(pieces))
+    if continued.is_empty() { None } else { Some(joined(continued)) }
 }
 
 /// A parameter as it is written: between quotation marks, or encoded where it is not ASCII.
@@ -81,20 +79,20 @@ fn own_is_encoded(piece: &str) -> bool {
 }
 
 /// `name*`, `name*0` or `name*0*` -> the name and the number.
-fn continuation(name: &str) -> Option<(String, Option<u64>)> {
+fn continuation(name: &str) -> Option<(&str, Option<u64>)> {
     let (own, number) = name.split_once('*')?;
     let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
     if own.is_empty() || !own.chars().all(is_word) {
         return None;
     }
     if number.is_empty() {
-        return Some((own.to_lowercase(), None));
+        return Some((own, None));
     }
     let digits = number.strip_suffix('*').unwrap_or(number);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    Some((own.to_lowercase(), digits.parse().ok()))
+    Some((own, digits.parse().ok()))
 }
 
 fn joined(mut pieces: Vec<Piece>) -> String {
