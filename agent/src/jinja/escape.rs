@@ -67,6 +67,9 @@ fn write_json(out: &mut String, value: &Value, indent: Option<usize>, depth: usi
             "nan" => "NaN".to_owned(),
             finite => finite.to_owned(),
         }),
+        Value::Str(text) if text.len() > super::MOST_BYTES / 6 => {
+            return Err("a text that may come to more than 10 MiB with its escapes".into());
+        }
         Value::Str(text) => quote(out, text),
         Value::List(items) | Value::Tuple(items) => {
             let items = items.items.borrow();

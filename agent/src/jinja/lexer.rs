@@ -24,6 +24,9 @@ const MARKS: [&str; 25] = [
     ")", "[", "]", "{", "}",
 ];
 
+/// How many tokens a template may have.
+const MOST_TOKENS: usize = 500_000;
+
 /// A token and the line it stands on.
 pub(super) type Placed = (usize, Token);
 
@@ -31,6 +34,7 @@ pub(super) fn lex(source: &str) -> Result<Vec<Placed>, Failure> {
     let mut lexer = Lexer { rest: source, line: 1, tokens: Vec::new() };
     while !lexer.rest.is_empty() {
         lexer.text()?;
+        lexer.check()?;
     }
     Ok(lexer.tokens)
 }
@@ -166,7 +170,15 @@ impl Lexer<'_> {
                 _ => {}
             }
             self.push(token);
+            self.check()?;
         }
+    }
+
+    fn check(&self) -> Result<(), Failure> {
+        if self.tokens.len() > MOST_TOKENS {
+            return Err(Failure::new(format!("the template has more than {MOST_TOKENS} words and signs")));
+        }
+        Ok(())
     }
 
     fn token(&mut self) -> Result<Token, Failure> {

@@ -84,7 +84,10 @@ fn loop_attribute(state: &Loop, name: &str, value: &Value) -> Option<Value> {
 pub(super) fn call(machine: &Machine, value: &Value, name: &str, given: &Given) -> Result<Value, Failure> {
     machine.pay(1)?;
     let called = match value {
-        Value::Str(text) => text::find(name).map(|method| method(machine, text, given)),
+        Value::Str(text) => {
+            machine.pay_bytes(text.len())?;
+            text::find(name).map(|method| method(machine, text, given))
+        }
         Value::List(items) => list::of_list(name).map(|method| method(machine, items, given)),
         Value::Tuple(items) => list::of_list(name).map(|method| method(machine, items, given)),
         Value::Dict(dict) => list::of_dict(name).map(|method| method(machine, dict, given)),

@@ -32,7 +32,7 @@ use value::Value;
 const MISSING: &str = "CI_MISSING_JINJA_VAR/";
 
 /// Steps that a template may take. A value made is two, and each 16 bytes of text are one.
-const FUEL: usize = 4_000_000;
+const FUEL: usize = 2_000_000;
 
 /// What may come out of a template.
 const MOST_BYTES: usize = 10 * 1024 * 1024;

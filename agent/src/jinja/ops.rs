@@ -51,7 +51,8 @@ impl Machine {
     }
 
     pub(super) fn compare(&self, how: Comparison, left: &Value, right: &Value) -> Result<bool, Failure> {
-        self.pay(1)?;
+        self.pay_shown(left, 0)?;
+        self.pay_shown(right, 0)?;
         let order = || -> Result<Option<Ordering>, Failure> { self.order(left, right) };
         Ok(match how {
             Comparison::Equal => left.is_equal(right),
@@ -68,6 +69,9 @@ impl Machine {
     /// Which comes first; `None` where a number is none.
     pub(super) fn order(&self, left: &Value, right: &Value) -> Result<Option<Ordering>, Failure> {
         self.pay(1)?;
+        if let Value::Str(text) = left {
+            self.pay_bytes(text.len())?;
+        }
         match (left, right) {
             (Value::Undefined(undefined), _) | (_, Value::Undefined(undefined)) => {
                 Err(Failure::new(undefined.problem.clone()))

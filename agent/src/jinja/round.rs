@@ -95,34 +95,36 @@ pub(super) fn wrap(line: &str, width: usize, breaks: bool, hyphens: bool) -> Vec
     lines
 }
 
-/// Words and the blanks between them.
+/// Words, or their parts up to a hyphen, and the blanks between them.
 fn chunks(line: &str, hyphens: bool) -> Vec<&str> {
     let mut chunks = Vec::new();
     let mut rest = line;
     while let Some(first) = rest.chars().next() {
         let blank = first.is_whitespace();
-        let mut end = rest.find(|character: char| character.is_whitespace() != blank).unwrap_or(rest.len());
-        if !blank && hyphens {
-            let letters = |text: Option<&str>, wanted: usize| {
-                text.is_some_and(|text| {
-                    text.chars().take(wanted).filter(|character| character.is_alphabetic()).count() == wanted
-                })
-            };
-            let mut from = 1;
-            while let Some(place) =
-                rest.get(from..end).and_then(|word| word.find('-')).map(|place| place + from)
-            {
-                let before: String = rest.get(..place).unwrap_or_default().chars().rev().take(2).collect();
-                if letters(Some(&before), 2) && letters(rest.get(place + 1..end), 2) {
-                    end = place + 1;
-                    break;
-                }
-                from = place + 1;
-            }
-        }
+        let end = rest.find(|character: char| character.is_whitespace() != blank).unwrap_or(rest.len());
         let (chunk, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        chunks.push(chunk);
+        if hyphens && !blank {
+            parts(chunk, &mut chunks);
+        } else {
+            chunks.push(chunk);
+        }
         rest = after;
     }
     chunks
+}
+
+/// A word's parts: it may be broken behind a hyphen that has two letters on either side.
+fn parts<'a>(word: &'a str, chunks: &mut Vec<&'a str>) {
+    let mut start = 0;
+    for (place, _) in word.match_indices('-') {
+        let before = word.get(start..place).unwrap_or_default().chars().rev().take(2);
+        let before = before.filter(|character| character.is_alphabetic()).count() == 2;
+        let after = word.get(place + 1..).unwrap_or_default().chars().take(2);
+        let after = after.filter(|character| character.is_alphabetic()).count() == 2;
+        if before && after {
+            chunks.extend(word.get(start..=place));
+            start = place + 1;
+        }
+    }
+    chunks.extend(word.get(start..));
 }

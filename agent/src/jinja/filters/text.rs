@@ -77,10 +77,10 @@ fn indent(machine: &Machine, value: &Value, given: &Given) -> Filtered {
         _ => " ".repeat(given.length(machine, 0, "width", 4)?),
     };
     let (first, blank) = (given.is_on(1, "first"), given.is_on(2, "blank"));
-    let lines: Vec<&str> = text.split('\n').collect();
-    machine.pay_bytes(margin.len().saturating_mul(lines.len()).saturating_add(text.len()))?;
+    let lines = text.matches('\n').count() + 1;
+    machine.pay_bytes(margin.len().saturating_mul(lines).saturating_add(text.len()))?;
     let mut out = String::new();
-    for (index, line) in lines.into_iter().enumerate() {
+    for (index, line) in text.split('\n').enumerate() {
         if index > 0 {
             out.push('\n');
         }
@@ -115,6 +115,8 @@ fn wordwrap(machine: &Machine, value: &Value, given: &Given) -> Filtered {
     let width = given.length(machine, 0, "width", 79)?.max(1);
     let breaks = given.get(1, "break_long_words").is_none_or(Value::is_true);
     let between = given.text(machine, 2, "wrapstring")?.unwrap_or_else(|| "\n".into());
+    // Each word may become a line of its own.
+    machine.pay_items(text.len() / 2)?;
     let hyphens = given.get(3, "break_on_hyphens").is_none_or(Value::is_true);
     let mut out: Vec<String> = Vec::new();
     for line in text.lines() {
