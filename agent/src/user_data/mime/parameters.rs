@@ -18,13 +18,11 @@ pub(super) fn parameter(header: &str, name: &str) -> Option<String> {
         let (own, value) = piece.split_once('=').unwrap_or((&piece, ""));
         let (own, value) = (strip(own), unquoted(strip(value)));
         match continuation(own) {
-            Some((own, number)) => {
-                if own.eq_ignore_ascii_case(name) {
-                    continued.push(Piece { number, value, encoded: own_is_encoded(&piece) });
-                }
+            Some((own, number)) if own.eq_ignore_ascii_case(name) => {
+                continued.push(Piece { number, value, encoded: own_is_encoded(&piece) });
             }
             None if own.eq_ignore_ascii_case(name) => return Some(unquoted(&value)),
-            None => {}
+            Some(_) | None => {}
         }
     }
     if continued.is_empty() { None } else { Some(joined(continued)) }

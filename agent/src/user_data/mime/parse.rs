@@ -46,10 +46,13 @@ impl<'a> Parser<'a> {
 
     fn peek(&self) -> Option<&'a [u8]> {
         let line = line_at(self.data, self.at)?;
-        let ended = self.ends.iter().any(|end| match end {
-            End::Boundary(boundary) => separator(line, boundary).is_some(),
-            End::EmptyLine => matches!(line.first(), Some(b'\r' | b'\n')),
-        });
+        // Most lines are neither, and there may be many ends to look for.
+        let may_end = matches!(line.first(), Some(b'-' | b'\r' | b'\n'));
+        let ended = may_end
+            && self.ends.iter().any(|end| match end {
+                End::Boundary(boundary) => separator(line, boundary).is_some(),
+                End::EmptyLine => !line.starts_with(b"-"),
+            });
         if ended { None } else { Some(line) }
     }
 
