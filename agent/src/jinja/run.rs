@@ -22,15 +22,16 @@ impl Machine {
     pub(super) fn captured(&self, nodes: &[Node], scope: &Rc<Scope>) -> Result<String, Failure> {
         let mut out = String::new();
         self.run(nodes, scope, &mut out)?;
+        self.pay_bytes(out.len())?;
         Ok(out)
     }
 
     fn node(&self, kind: &Kind, scope: &Rc<Scope>, out: &mut String) -> Result<(), Failure> {
         match kind {
-            Kind::Text(text) => self.write(out, text),
+            Kind::Text(text) => write(out, text),
             Kind::Print(expr) => {
                 let value = self.eval(expr, scope)?;
-                self.write(out, &self.text(&value)?)
+                write(out, &self.text(&value)?)
             }
             Kind::If(conditions, otherwise) => {
                 for (condition, nodes) in conditions {
@@ -65,12 +66,12 @@ impl Machine {
                 let mut given = self.arguments(arguments, scope)?;
                 given.named.push(("caller".into(), macro_value(body, scope)));
                 let value = self.call(&called, given)?;
-                self.write(out, &self.text(&value)?)
+                write(out, &self.text(&value)?)
             }
             Kind::Filter(filters, nodes) => {
                 let text = self.captured(nodes, &Scope::inside(scope))?;
                 let value = self.filtered(filters, Value::str(text), scope)?;
-                self.write(out, &self.text(&value)?)
+                write(out, &self.text(&value)?)
             }
             Kind::With(values, nodes) => {
                 let inner = Scope::inside(scope);
@@ -172,15 +173,14 @@ impl Machine {
         }
         Ok(())
     }
+}
 
-    fn write(&self, out: &mut String, text: &str) -> Result<(), Failure> {
-        self.pay_bytes(text.len())?;
-        if out.len() + text.len() > MOST_BYTES {
-            return Err(Failure::new("the template writes more than 10 MiB"));
-        }
-        out.push_str(text);
-        Ok(())
+fn write(out: &mut String, text: &str) -> Result<(), Failure> {
+    if out.len() + text.len() > MOST_BYTES {
+        return Err(Failure::new("the template writes more than 10 MiB"));
     }
+    out.push_str(text);
+    Ok(())
 }
 
 fn macro_value(called: &Rc<Macro>, scope: &Rc<Scope>) -> Value {

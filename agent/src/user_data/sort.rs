@@ -202,7 +202,11 @@ fn template(sorter: &mut Sorter<'_>, part: &Part) {
     let kind = kinds::of(rendered.as_bytes());
     let kind = kind.and_then(|kind| ALL.iter().find(|known| known.content_type == kind)?.template);
     match kind {
-        Some(take) => take(sorter, &Part { payload: rendered.into_bytes(), ..part.clone() }),
+        Some(take) => {
+            // Lines are those of what came out.
+            let place = format!("{}, rendered", part.place);
+            take(sorter, &Part { payload: rendered.into_bytes(), place, ..part.clone() });
+        }
         None => sorter.drop(part, "the template makes no cloud-config, script or boothook"),
     }
 }

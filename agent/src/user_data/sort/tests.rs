@@ -36,6 +36,9 @@ fn check_on(upstart: Upstart, data: &str, expected: Expect) {
     for dropped in expanded.dropped.iter().chain(&sorted.dropped) {
         writeln!(text, "{dropped}").unwrap();
     }
+    for told in &sorted.told {
+        writeln!(text, "{told}").unwrap();
+    }
     expected.assert_eq(&text);
 }
 
@@ -148,4 +151,24 @@ fn what_is_no_kind_is_told_with_its_beginning() {
     "]],
     );
     check("", expect![[""]]);
+}
+
+#[test]
+fn a_template_is_what_it_makes_and_names_what_is_missing() {
+    check(
+        "#cloud-config-archive\n- {type: text/jinja2, content: \"## template: jinja\\n#!/bin/sh\\necho {{ nope }}\\n\"}\n\
+         - {type: text/jinja2, content: \"## template: jinja\\n#cloud-config\\na: {{ '[' }}\\n\"}\n\
+         - {type: text/jinja2, content: \"## template: jinja\\n#include\\n\"}\n\
+         - {type: text/jinja2, content: \"## template: jinja\\n{{ a-b }}\"}\n\
+         - {type: text/jinja2, content: \"#!/bin/sh\"}\n",
+        expect![[r##"
+            instances/i/scripts/part-001 0700 "#!/bin/sh\necho CI_MISSING_JINJA_VAR/nope\n"
+            user-data, entry 2 of the archive, rendered: part-002 is dropped: read the cloud-config: line 3, column 1: did not find expected node content (while parsing a flow node)
+            user-data, entry 3 of the archive: part-003 is dropped: the template makes no cloud-config, script or boothook
+            user-data, entry 4 of the archive: part-004 is dropped: line 2: undefined variable `a-b`: a `-` subtracts (perhaps you mean `a_b`)
+              2 | {{ a-b }}
+            user-data, entry 5 of the archive: part-005 is dropped: the first line is not `## template: jinja`
+            user-data, entry 1 of the archive: the template names variables that are not there: nope
+        "##]],
+    );
 }
