@@ -100,7 +100,7 @@ fn with_seed(report: &mut Report, machine: Machine, guests: &Guests) -> Result<(
         vm.read(&format!("modprobe {MODULE} && grep ^{MODULE} /proc/modules | cut -d' ' -f1,2,5"))
     })?;
     report.see("seed: host name", || said(&mut vm, "hostname", "seeded"))?;
-    report.see("seed: key", || vm.read("grep -ho 'you@home' /root/.ssh/authorized_keys"))?;
+    report.see("seed: key", || vm.read("grep -ho 'you@home' /home/debian/.ssh/authorized_keys"))?;
     report.see("seed: file", || said(&mut vm, "cat /etc/demo.conf", "from the seed"))?;
     report.see("seed: script", || {
         vm.run("systemctl is-system-running --wait")?;
