@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -109,6 +109,25 @@ pub(crate) fn ask(argv: &[String], input: Option<std::fs::File>, package: &str) 
         bail!("{program} ended with {}: {}", output.status, said.escape_debug());
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs a program for the person who asked for it, with their terminal; its exit status, 128 and more when a
+/// signal ended it.
+pub(crate) fn attended(argv: &[String]) -> Result<u8> {
+    let (program, arguments) = argv.split_first().context("nothing to run")?;
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    let status =
+        Command::new(program).args(arguments).status().with_context(|| format!("start {program}"))?;
+    let code = status.code().or_else(|| status.signal().map(|signal| signal + 128));
+    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
+}
+
+/// An exit status that says so.
+pub(crate) fn succeeded(code: u8) -> Result<()> {
+    if code != 0 {
+        bail!("it ended with {code}");
+    }
+    Ok(())
 }
 
 /// Becomes a program, with the terminal that we have; comes back only when it cannot be started.

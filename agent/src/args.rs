@@ -2,9 +2,19 @@
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// Bad usage; `status` has another meaning for 2.
 pub(crate) const BAD_USAGE: u8 = 64;
+
+/// The arguments that the program was called with. What is asked for is printed, as is what is wrong with them.
+pub(crate) fn parse<P: Parser>(bad_usage: u8) -> Result<P, ExitCode> {
+    P::try_parse().map_err(|error| {
+        let asked_for = !error.use_stderr();
+        let printed = error.print().is_ok();
+        if asked_for && printed { ExitCode::SUCCESS } else { ExitCode::from(bad_usage) }
+    })
+}
 
 /// Finds a cloud guest's user-data and carries it out
 ///
@@ -32,7 +42,26 @@ pub(crate) enum Command {
     /// With the system up: run the scripts
     Final(Place),
     /// Say what was done, from which source, and what went wrong (exit status 0, 1 error, 2 warnings)
-    Status(Place),
+    Status {
+        #[command(flatten)]
+        options: StatusOptions,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Print what is known of the instance
+    Query {
+        #[command(flatten)]
+        options: QueryOptions,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Remove what was kept, so that the next boot is the first one of this image
+    Clean {
+        #[command(flatten)]
+        options: CleanOptions,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Say which sources were looked for, what each said and how long it took; nothing is kept
     Sources {
         #[command(flatten)]
@@ -143,6 +172,67 @@ impl RescueCommand {
     }
 }
 
+/// What `status` says.
+#[derive(Args, Debug)]
+pub(crate) struct StatusOptions {
+    /// Wait until the last stage has ended
+    #[arg(short, long)]
+    pub(crate) wait: bool,
+    /// Say when each stage began and ended, and what switched the agent on
+    #[arg(short, long, conflicts_with = "json")]
+    pub(crate) long: bool,
+    /// Print it for programs, with the keys of `cloud-init status --format json`
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `query` prints.
+#[derive(Args, Debug)]
+pub(crate) struct QueryOptions {
+    /// Names with dots between, such as `v1.local_hostname`
+    #[arg(required_unless_present_any = ["all", "format", "list_keys"])]
+    pub(crate) name: Option<String>,
+    /// Print everything
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// Render a template, such as `'{{ v1.instance_id }}'`
+    #[arg(short, long, value_name = "TEMPLATE")]
+    pub(crate) format: Option<String>,
+    /// Print the names alone
+    #[arg(short, long)]
+    pub(crate) list_keys: bool,
+    /// Another file in the place of what is known
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) instance_data: Option<PathBuf>,
+    /// Another file in the place of the instance's user-data
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) user_data: Option<PathBuf>,
+    /// Another file in the place of the instance's vendor-data
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) vendor_data: Option<PathBuf>,
+}
+
+/// What `clean` removes besides.
+#[derive(Args, Default, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word on the command line")]
+pub(crate) struct CleanOptions {
+    /// The logs
+    #[arg(short, long)]
+    pub(crate) logs: bool,
+    /// The seed below /var/lib/cloud/seed
+    #[arg(short, long)]
+    pub(crate) seed: bool,
+    /// The machine-id, so that each machine of this image gets its own
+    #[arg(long)]
+    pub(crate) machine_id: bool,
+    /// Configuration that was made from user-data
+    #[arg(short, long, value_name = "KIND", num_args = 1..)]
+    pub(crate) configs: Vec<crate::clean::Kind>,
+    /// Reboot when it is done
+    #[arg(short, long)]
+    pub(crate) reboot: bool,
+}
+
 /// Where the files are.
 #[derive(Args, Debug)]
 pub(crate) struct Place {
@@ -168,6 +258,11 @@ mod tests {
             "network",
             "final",
             "status",
+            "status --wait --long",
+            "status --json",
+            "query v1.region",
+            "query --all",
+            "clean --logs --seed --configs network ssh_config --machine-id --reboot",
             "sources --budget 3",
             "plan",
             "process --seed /s",
@@ -206,6 +301,9 @@ mod tests {
             "local --force",
             "process",
             "network --budget long",
+            "query",
+            "clean --configs some",
+            "status --json --long",
             "plan a b",
             "rescue",
             "modules",

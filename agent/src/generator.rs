@@ -5,6 +5,7 @@ use crate::layout;
 use crate::modules::fetch;
 use crate::root::Root;
 use crate::sources::{self, Facts, Reach};
+use crate::switch::{Position, Switch};
 use anyhow::{Context, Result};
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -29,9 +30,15 @@ pub(crate) fn generate(directory: &Path, root: &Root) -> Result<()> {
         link(directory, "multi-user.target.wants", FETCHING)?;
         link(directory, &format!("{FETCHING}.wants"), "network-online.target")?;
     }
-    let signals = sources::signals(&Facts::read(root, None, Duration::ZERO)?);
-    if signals.is_empty() && !root.holds(layout::INSTANCE)? {
-        return Ok(());
+    let signals = match Switch::person(root)? {
+        Some(_) => return Ok(()),
+        None => sources::signals(&Facts::read(root, None, Duration::ZERO)?),
+    };
+    let is_wanted = !signals.is_empty() || root.holds(layout::INSTANCE)?;
+    // Without the word of it there are still the units.
+    let noted = Switch::note(if is_wanted { Position::On } else { Position::Off }, root);
+    if !is_wanted {
+        return noted;
     }
     for unit in UNITS {
         link(directory, "multi-user.target.wants", unit)?;
@@ -40,7 +47,7 @@ pub(crate) fn generate(directory: &Path, root: &Root) -> Result<()> {
         // Only a seed has to be fetched: a kept instance goes on without a network.
         link(directory, "lifeboat-agent.service.wants", "network-online.target")?;
     }
-    Ok(())
+    noted
 }
 
 fn link(directory: &Path, wants: &str, unit: &str) -> Result<()> {
@@ -117,6 +124,26 @@ mod tests {
     #[test]
     fn without_either_nothing_is_started() {
         assert_eq!(links(&["run/lifeboat/rescue"]), [""; 0]);
+    }
+
+    #[test]
+    fn switched_off_nothing_but_modules_is_seen_to() {
+        let all = ["run/lifeboat/seed", "var/lib/cloud/instance/sem/x", "run/lifeboat/modules"];
+        let off = [&all[..], &["etc/cloud/cloud-init.disabled"]].concat();
+        assert_eq!(links(&off), [MODULES_UNIT]);
+        assert_eq!(links_with(&all, "ro cloud-init=disabled"), [MODULES_UNIT]);
+        assert_eq!(links_with(&off, "ro cloud-init=enabled"), links(&all));
+    }
+
+    #[test]
+    fn what_was_found_is_noted_for_whoever_asks() {
+        let (root_directory, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let root = Root::open(root_directory.path()).unwrap();
+        generate(out.path(), &root).unwrap();
+        assert_eq!(Switch::read(&root).unwrap().code, "disabled-by-generator");
+        root.write("run/lifeboat/seed", b"", 0o600).unwrap();
+        generate(out.path(), &root).unwrap();
+        assert_eq!(Switch::read(&root).unwrap().code, "enabled-by-generator");
     }
 
     #[test]

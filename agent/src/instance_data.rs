@@ -126,6 +126,25 @@ pub(crate) fn files(data: &Value) -> Vec<File> {
     ]
 }
 
+/// What is known with the standard variables at the top too, under their own names alone.
+pub(crate) fn promoted(data: &Mapping) -> Mapping {
+    let mut result = data.clone();
+    for (name, value) in data.get("v1").and_then(Value::as_map).into_iter().flat_map(Mapping::iter) {
+        result.set(name.as_str().unwrap_or_default(), value.clone());
+    }
+    result
+}
+
+/// The value of a key, or of the one that this is the second name of.
+pub(crate) fn get<'a>(mapping: &'a Mapping, name: &str) -> Option<&'a Value> {
+    let is_second = |key: &Value| key.scalar_text().is_some_and(|key| second_name(&key) == name);
+    mapping.get(name).or_else(|| mapping.iter().find(|(key, _)| is_second(key)).map(|(_, value)| value))
+}
+
+fn second_name(key: &str) -> String {
+    OPERATORS.iter().fold(key.to_owned(), |key, operator| key.replace(operator, "_"))
+}
+
 fn with_aliases(mapping: &Mapping) -> Mapping {
     let mut result = Mapping::default();
     let mut sorted: Vec<_> =
@@ -136,7 +155,7 @@ fn with_aliases(mapping: &Mapping) -> Mapping {
             Value::Map(inner) => Value::Map(with_aliases(inner)),
             other => other.clone(),
         };
-        let alias = OPERATORS.iter().fold(key.clone(), |key, operator| key.replace(operator, "_"));
+        let alias = second_name(&key);
         result.set(&key, value.clone());
         if key == "v1"
             && let Value::Map(standard) = &value

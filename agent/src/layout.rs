@@ -32,3 +32,10 @@ pub(crate) const COMBINED_CONFIG: &str = "run/cloud-init/combined-cloud-config.j
 /// Where upstart's jobs are.
 pub(crate) const UPSTART: &str = "etc/init";
 pub(crate) const BOOTCMD: &str = "run/cloud-init/bootcmd";
+/// Which process is at work on a stage of this boot.
+pub(crate) const RUN_STAGE: &str = "run/cloud-init/.stage";
+/// What switches the agent off for good.
+pub(crate) const SWITCHED_OFF: &str = "etc/cloud/cloud-init.disabled";
+/// What the generator found for this boot.
+pub(crate) const ENABLED: &str = "run/cloud-init/enabled";
+pub(crate) const DISABLED: &str = "run/cloud-init/disabled";

@@ -3,8 +3,11 @@
 mod accounts;
 mod apply;
 mod args;
+mod clean;
+mod cloud_init;
 mod codec;
 mod command_line;
+mod date;
 mod dmi;
 mod dry_run;
 mod fetch;
@@ -13,12 +16,14 @@ mod handlers;
 mod instance;
 mod instance_data;
 mod jinja;
+mod json;
 mod layout;
 mod meta_data;
 mod modules;
 mod ovf_environment;
 mod part_handler;
 mod plan;
+mod query;
 mod record;
 mod report;
 mod rescue;
@@ -27,6 +32,8 @@ mod search;
 mod seed;
 mod sources;
 mod stages;
+mod status;
+mod switch;
 mod system_config;
 #[cfg(test)]
 mod table;
@@ -36,24 +43,21 @@ mod yaml;
 
 use anyhow::Result;
 use args::{Arguments, BAD_USAGE, Command};
-use clap::Parser;
 use report::Report;
 use root::Root;
 use std::process::ExitCode;
 use std::time::Duration;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            let asked_for = !error.use_stderr();
-            let printed = error.print().is_ok();
-            return if asked_for && printed { ExitCode::SUCCESS } else { ExitCode::from(BAD_USAGE) };
-        }
-    };
     let mut report = Report::default();
-    let code = run(arguments.command, &mut report);
-    match report.take(code) {
+    let ran = match cloud_init::Name::called() {
+        Some(name) => cloud_init::run(name, &mut report),
+        None => match args::parse::<Arguments>(BAD_USAGE) {
+            Ok(arguments) => run(arguments.command, &mut report),
+            Err(code) => return code,
+        },
+    };
+    match report.take(ran) {
         Some(code) if report.errors.is_empty() => code,
         _ => ExitCode::FAILURE,
     }
@@ -76,11 +80,11 @@ fn run(command: Command, report: &mut Report) -> Result<ExitCode> {
                 stages::last(root, report).map(|()| None)
             })?;
         }
-        Command::Status(place) => {
-            let (text, code) = record::status(&Root::open(&place.root)?)?;
-            report::print(&text);
-            return Ok(ExitCode::from(code));
+        Command::Status { options, place } => {
+            return Ok(ExitCode::from(status::run(&options, &Root::open(&place.root)?)?));
         }
+        Command::Query { options, place } => query::run(&options, &Root::open(&place.root)?)?,
+        Command::Clean { options, place } => clean::run(&options, &Root::open(&place.root)?, report)?,
         Command::Sources { place, budget } => {
             let root = Root::open(&place.root)?;
             report::print(&search::describe(&root, Duration::from_secs(budget), report)?);
@@ -107,6 +111,10 @@ fn stage(
     report: &mut Report,
     work: impl FnOnce(&Root, &mut Report) -> Result<Option<String>>,
 ) -> Result<()> {
+    if let Some(reason) = switch::Switch::person(root)? {
+        report.info(&format!("switched off: {reason}"));
+        return Ok(());
+    }
     // A disk that cannot take the record may still take the user's keys.
     report.take(record::start(name, root));
     let worked = work(root, report);

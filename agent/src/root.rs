@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 mod together;
+mod tree;
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{self, AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags};

@@ -296,6 +296,11 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// cloud-init's name of what a source calls itself.
+pub(crate) fn cloud(source: &str) -> &str {
+    ALL.iter().find(|one| one.cloud.eq_ignore_ascii_case(source)).map_or(source, |one| one.cloud)
+}
+
 /// What one attempt to ask a metadata service may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 

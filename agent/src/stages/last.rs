@@ -2,6 +2,7 @@
 
 use super::{Context, kept_config, run_handlers};
 use crate::apply::{self, Patience};
+use crate::date::rfc2822;
 use crate::handlers::Stage;
 use crate::instance::{Frequency, Instance, now};
 use crate::layout::SCRIPTS;
@@ -22,6 +23,27 @@ const PLACES: &[(&str, Frequency, &str)] = &[
 /// What says that the user's scripts were run.
 const USERS: &str = "config_scripts_user";
 
+fn module(semaphore: &str) -> &str {
+    semaphore.strip_prefix("config_").unwrap_or(semaphore)
+}
+
+/// Runs the scripts that a module of that name runs; whether there is one.
+pub(super) fn scripts(
+    name: &str,
+    often: Option<Frequency>,
+    context: &Context<'_>,
+    report: &mut Report,
+) -> bool {
+    let places = PLACES
+        .iter()
+        .map(|(directory, often, semaphore)| (format!("{SCRIPTS}/{directory}"), *often, *semaphore));
+    let users = (context.instance.path("scripts"), Frequency::Instance, USERS);
+    let place = places.chain([users]).find(|(.., semaphore)| module(semaphore) == name);
+    let Some((directory, frequency, semaphore)) = place else { return false };
+    run_scripts(&directory, often.unwrap_or(frequency), semaphore, context, report);
+    true
+}
+
 /// Runs what is to run late.
 pub(crate) fn last(root: &Root, report: &mut Report) -> Result<()> {
     let Some(instance) = Instance::current(root)? else {
@@ -32,10 +54,7 @@ pub(crate) fn last(root: &Root, report: &mut Report) -> Result<()> {
     let context = Context { instance: &instance, boot: &boot, root };
     let config = kept_config(&instance, root, report);
     run_handlers(Stage::Final, &config, &MetaData::default(), &context, report);
-    let is_wanted = |semaphore: &str| {
-        let module = semaphore.strip_prefix("config_").unwrap_or(semaphore);
-        modules::wanted(module, &config) != Wanted::No
-    };
+    let is_wanted = |semaphore: &str| modules::wanted(module(semaphore), &config) != Wanted::No;
     for (directory, frequency, semaphore) in PLACES.iter().filter(|(.., semaphore)| is_wanted(semaphore)) {
         run_scripts(&format!("{SCRIPTS}/{directory}"), *frequency, semaphore, &context, report);
     }
@@ -44,7 +63,7 @@ pub(crate) fn last(root: &Root, report: &mut Report) -> Result<()> {
     }
     let uptime = root.read_text("proc/uptime")?.unwrap_or_default();
     let uptime = uptime.split(' ').next().unwrap_or_default();
-    let text = format!("{uptime} - {} - v. {}\n", now(), env!("CARGO_PKG_VERSION"));
+    let text = format!("{uptime} - {} - v. {}\n", rfc2822(now()), env!("CARGO_PKG_VERSION"));
     root.write(&instance.path("boot-finished"), text.as_bytes(), 0o644)
 }
 

@@ -4,16 +4,18 @@ mod consume;
 mod last;
 mod local;
 mod network;
+mod single;
 mod work;
 
 pub(crate) use last::last;
 pub(crate) use local::local;
 pub(crate) use network::{network, process};
+pub(crate) use single::single;
 
 use crate::accounts::Accounts;
 use crate::apply::apply;
 use crate::handlers::{self, Facts, Handler, InRescue, Stage};
-use crate::instance::Instance;
+use crate::instance::{Frequency, Instance};
 use crate::meta_data::MetaData;
 use crate::report::Report;
 use crate::rescue::record::Boot;
@@ -40,7 +42,13 @@ fn run_handlers(
     report: &mut Report,
 ) {
     for handler in handlers::ALL.iter().filter(|handler| handler.stage == stage) {
-        if let Err(error) = run_handler(handler, config, meta_data, context, report) {
+        let frequency = match modules::wanted(handler.module(), config) {
+            // An image may have been made without the modules that let its people in.
+            Wanted::No if !context.boot.is_rescue() || handler.in_rescue == InRescue::LeftOut => continue,
+            Wanted::AsOften(frequency) => frequency,
+            Wanted::Yes | Wanted::No => handler.frequency,
+        };
+        if let Err(error) = run_handler(handler, frequency, config, meta_data, context, report) {
             report.error(format!("{}: {error:#}", handler.name));
         }
     }
@@ -48,6 +56,7 @@ fn run_handlers(
 
 fn run_handler(
     handler: &Handler,
+    frequency: Frequency,
     config: &Mapping,
     meta_data: &MetaData,
     context: &Context<'_>,
@@ -55,12 +64,6 @@ fn run_handler(
 ) -> Result<()> {
     let Context { instance, boot, root } = context;
     let rescue = boot.is_rescue();
-    let frequency = match modules::wanted(handler.module(), config) {
-        // An image may have been made without the modules that let its people in.
-        Wanted::No if !rescue || handler.in_rescue == InRescue::LeftOut => return Ok(()),
-        Wanted::AsOften(frequency) => frequency,
-        Wanted::Yes | Wanted::No => handler.frequency,
-    };
     if !rescue && instance.is_done(root, handler.semaphore, frequency)? {
         return Ok(());
     }

@@ -104,7 +104,7 @@ fn keep_seed(
     consume(&given, instance, &includes, root, report).context("keep the data")
 }
 
-fn kept_meta_data(instance: &Instance, root: &Root, report: &mut Report) -> MetaData {
+pub(super) fn kept_meta_data(instance: &Instance, root: &Root, report: &mut Report) -> MetaData {
     let read = || match root.read(&instance.path("meta-data.json"))? {
         Some(data) => meta_data::parse(&data),
         None => Ok(MetaData::default()),

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -70,19 +71,35 @@ impl Machine {
 
     /// Calls the agent: exit status and everything that it said.
     pub(crate) fn agent(&self, words: &[&str]) -> (i32, String) {
-        let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_lifeboat-agent"))
+        let Output { status, stdout, stderr } = self.command("lifeboat-agent", words).output().unwrap();
+        let said = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+        (status.code().unwrap_or(-1), said)
+    }
+
+    /// Calls the agent under another name: exit status, and what went to standard output and error.
+    pub(crate) fn called(&self, name: &str, words: &[&str]) -> (i32, String, String) {
+        let Output { status, stdout, stderr } = self.command(name, words).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (status.code().unwrap_or(-1), text(&stdout), text(&stderr))
+    }
+
+    /// The agent, ready to be started under a name.
+    pub(crate) fn command(&self, name: &str, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lifeboat-agent"));
+        let root = [std::ffi::OsStr::new("--root"), self.root.path().as_os_str()];
+        // What follows is a command with words of its own.
+        let (before, after) = if name == "cloud-init-per" { (Some(root), None) } else { (None, Some(root)) };
+        command
+            .arg0(name)
+            .args(before.into_iter().flatten())
             .args(words)
-            .arg("--root")
-            .arg(self.root.path())
+            .args(after.into_iter().flatten())
             // No request may go to a proxy, whatever the environment says.
             .env("http_proxy", "http://127.0.0.1:9")
             .env("HTTP_PROXY", "http://127.0.0.1:9")
             .env("ALL_PROXY", "http://127.0.0.1:9")
-            .env_remove("JOURNAL_STREAM")
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
-        (status.code().unwrap_or(-1), said)
+            .env_remove("JOURNAL_STREAM");
+        command
     }
 
     /// The three stages of a boot; whether all went well, and what they said.

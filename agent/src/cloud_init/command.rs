@@ -1,0 +1,160 @@
+//! `cloud-init` and its subcommands.
+
+use super::{BAD_USAGE, schema, status};
+use crate::args::{self, CleanOptions, Place, QueryOptions};
+use crate::instance::Frequency;
+use crate::report::{self, Report};
+use crate::root::Root;
+use crate::{clean, query, stages};
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum};
+use std::process::ExitCode;
+
+/// The version whose behaviour this is.
+const VERSION: &str = "26.2";
+
+/// Carries out a cloud guest's user-data; lifeboat-agent under the name of what it stands in for
+#[derive(Parser, Debug)]
+#[command(name = "cloud-init", arg_required_else_help = true)]
+struct Arguments {
+    /// Say which version's behaviour this is
+    #[arg(short, long)]
+    version: bool,
+    /// Taken, and of no effect
+    #[arg(short, long, global = true)]
+    debug: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Say how far it is, and what went wrong (exit status 0, 1 error, 2 warnings)
+    Status {
+        #[command(flatten)]
+        options: status::Options,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Print what is known of the instance
+    Query {
+        #[command(flatten)]
+        options: QueryOptions,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Say what is wrong with a cloud-config
+    Schema {
+        #[command(flatten)]
+        options: schema::Options,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Remove what was kept, so that the next boot is the first one of this image
+    Clean {
+        #[command(flatten)]
+        options: CleanOptions,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Carry out one module
+    Single {
+        /// The module, such as `cc_runcmd` or `scripts_user`
+        #[arg(short, long)]
+        name: String,
+        /// As if it were done so often
+        #[arg(long)]
+        frequency: Option<Often>,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Often {
+    Once,
+    Instance,
+    Always,
+}
+
+impl From<Often> for Frequency {
+    fn from(often: Often) -> Self {
+        match often {
+            Often::Once => Self::Once,
+            Often::Instance => Self::Instance,
+            Often::Always => Self::Boot,
+        }
+    }
+}
+
+/// Does what the command line says.
+pub(super) fn run(report: &mut Report) -> Result<ExitCode> {
+    let arguments = match args::parse::<Arguments>(BAD_USAGE) {
+        Ok(arguments) => arguments,
+        Err(code) => return Ok(code),
+    };
+    match arguments.command {
+        _ if arguments.version => report::print(&version()),
+        None => return Ok(ExitCode::from(BAD_USAGE)),
+        Some(Command::Status { options, place }) => return status::run(&options, &Root::open(&place.root)?),
+        Some(Command::Query { options, place }) => query::run(&options, &Root::open(&place.root)?)?,
+        Some(Command::Schema { options, place }) => {
+            return schema::run(&options, &Root::open(&place.root)?);
+        }
+        Some(Command::Clean { options, place }) => clean::run(&options, &Root::open(&place.root)?, report)?,
+        Some(Command::Single { name, frequency, place }) => {
+            stages::single(&name, frequency.map(Frequency::from), &Root::open(&place.root)?, report)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn version() -> String {
+    format!("/usr/bin/cloud-init {VERSION} (lifeboat-agent {})\n", env!("CARGO_PKG_VERSION"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_tools_call_is_understood() {
+        for words in [
+            "status --wait",
+            "status --wait --long",
+            "status --format json",
+            "status --format=json --wait",
+            "-d status -w -l",
+            "query ds.meta_data.instance_id",
+            "query -f {{v1.region}}",
+            "query --list-keys v1",
+            "schema --system --annotate",
+            "schema -c user-data",
+            "clean --logs --seed --machine-id",
+            "clean -l -s -r -c all",
+            "single --name cc_ntp --frequency always",
+            "single -n runcmd",
+            "--version",
+            "-v",
+        ] {
+            let line = format!("cloud-init {words}");
+            assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+        for words in ["status --format xml", "query", "schema", "schema --system -c x", "single", "nonsense"]
+        {
+            let line = format!("cloud-init {words}");
+            assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_version_is_the_second_word() {
+        assert_eq!(version().split(' ').nth(1), Some(VERSION));
+    }
+}

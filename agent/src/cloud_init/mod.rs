@@ -1,0 +1,62 @@
+//! The names under which tools and documents call cloud-init: each is a link to the agent, which answers in
+//! cloud-init's formats.
+
+mod cloud_id;
+mod command;
+mod per;
+mod schema;
+mod status;
+
+use crate::report::Report;
+use anyhow::Result;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Bad usage, as cloud-init has it.
+const BAD_USAGE: u8 = 2;
+
+/// A name that is not the agent's own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Name {
+    name: &'static str,
+    run: fn(&mut Report) -> Result<ExitCode>,
+}
+
+const ALL: &[Name] = &[
+    Name { name: "cloud-init", run: command::run },
+    Name { name: "cloud-id", run: cloud_id::run },
+    Name { name: "cloud-init-per", run: per::run },
+];
+
+impl Name {
+    /// The name that the agent was called by; `None` when it is the agent's own.
+    pub(crate) fn called() -> Option<Self> {
+        let called = std::env::args_os().next()?;
+        let called = Path::new(&called).file_name()?;
+        ALL.iter().find(|name| called == name.name).copied()
+    }
+}
+
+/// Does what a name is called for.
+pub(crate) fn run(name: Name, report: &mut Report) -> Result<ExitCode> {
+    (name.run)(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_is_a_link_to_the_agent() {
+        let links = Path::new(env!("CARGO_MANIFEST_DIR")).join("links");
+        let mut found: Vec<_> =
+            std::fs::read_dir(&links).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        found.sort();
+        let mut names: Vec<_> = ALL.iter().map(|name| name.name).collect();
+        names.sort_unstable();
+        assert_eq!(found, names);
+        for name in names {
+            assert_eq!(std::fs::read_link(links.join(name)).unwrap(), Path::new("lifeboat-agent"));
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! `cloud-init-per`: a command that is run once, once per instance, or always. Boothooks and bootcmd call it.
+
+use crate::apply;
+use crate::instance::{Instance, now};
+use crate::layout;
+use crate::report::{self, Report};
+use crate::root::Root;
+use anyhow::{Context, Result, bail};
+use std::path::Path;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cloud-init-per [--root DIR] FREQUENCY NAME COMMAND [ARGUMENT]...
+Runs a command, and notes under the name that it was run.
+
+FREQUENCY:
+  once      never again on this machine, whatever its instance-id becomes
+  instance  once for each instance-id
+  always    each time
+";
+
+/// What is asked for.
+#[derive(PartialEq, Eq, Debug)]
+struct Call {
+    root: String,
+    frequency: Frequency,
+    name: String,
+    command: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Frequency {
+    Once,
+    Instance,
+    Always,
+}
+
+const FREQUENCIES: [(&str, Frequency); 3] =
+    [("once", Frequency::Once), ("instance", Frequency::Instance), ("always", Frequency::Always)];
+
+/// Runs the command where it is to be run; its exit status.
+pub(super) fn run(report: &mut Report) -> Result<ExitCode> {
+    let words: Vec<String> =
+        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    if matches!(words.first().map(String::as_str), Some("-h" | "--help")) {
+        report::print(USAGE);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let call = parse(words)?;
+    let root = Root::open(Path::new(&call.root))?;
+    let path = semaphore(&call, &root)?;
+    if call.frequency != Frequency::Always && root.holds(&path)? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !root.is_live() {
+        report.info(&format!("not on this root: run {}", call.command.join(" ")));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let code = apply::attended(&call.command)?;
+    root.write(&path, format!("{code}\t{}\n", now()).as_bytes(), 0o644)?;
+    Ok(ExitCode::from(code))
+}
+
+fn parse(words: Vec<String>) -> Result<Call> {
+    let mut words = words.into_iter().peekable();
+    let mut root = "/".to_owned();
+    if words.next_if(|word| word == "--root").is_some() {
+        root = words.next().context("--root needs a directory")?;
+    }
+    let (Some(frequency), Some(name)) = (words.next(), words.next()) else { bail!("{USAGE}") };
+    let command: Vec<_> = words.collect();
+    if command.is_empty() {
+        bail!("{USAGE}");
+    }
+    let known = FREQUENCIES.iter().find(|(word, _)| *word == frequency);
+    let (_, frequency) =
+        known.with_context(|| format!("`{frequency}` is no frequency: once, instance or always"))?;
+    if name.contains('/') {
+        bail!("a name cannot have a / in it: {name}");
+    }
+    Ok(Call { root, frequency: *frequency, name: name.replace('-', "_"), command })
+}
+
+/// The file that says that it was run.
+fn semaphore(call: &Call, root: &Root) -> Result<String> {
+    let name = &call.name;
+    Ok(match call.frequency {
+        Frequency::Once => format!("{}/bootper.{name}.once", layout::SEMAPHORES),
+        Frequency::Always => format!("{}/bootper.{name}.always", layout::SEMAPHORES),
+        Frequency::Instance => {
+            let instance = Instance::current(root)?.context("there is no instance yet")?;
+            instance.path(&format!("sem/bootper.{name}.instance"))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Call> {
+        parse(line.split_whitespace().map(str::to_owned).collect())
+    }
+
+    #[test]
+    fn what_follows_the_name_is_the_command() {
+        let call = parsed("instance my-name sh -c --root").unwrap();
+        assert_eq!(call.command, ["sh", "-c", "--root"]);
+        assert_eq!(
+            (call.frequency, call.name.as_str(), call.root.as_str()),
+            (Frequency::Instance, "my_name", "/")
+        );
+        assert_eq!(parsed("--root /r once x true").unwrap().root, "/r");
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for line in ["", "once", "once name", "often name true", "once ../name true", "--root"] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_instance_has_its_own_semaphores() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        let path = |line: &str| semaphore(&parsed(line).unwrap(), &root);
+        assert!(path("instance a true").is_err());
+        Instance::new("i-1").enter(&root).unwrap();
+        assert_eq!(path("instance a true").unwrap(), "var/lib/cloud/instances/i-1/sem/bootper.a.instance");
+        assert_eq!(path("once a true").unwrap(), "var/lib/cloud/sem/bootper.a.once");
+    }
+}

@@ -1,0 +1,37 @@
+//! One module alone, as a person asks for it.
+
+use super::{Context, kept_config, last, network, run_handler};
+use crate::handlers;
+use crate::instance::{Frequency, Instance};
+use crate::report::Report;
+use crate::rescue::record::Boot;
+use crate::root::Root;
+use anyhow::{Context as _, Result, bail};
+
+/// Carries out the handlers or runs the scripts that a module of cloud-init's is for. Without a frequency it is
+/// done as often as at boot, and so perhaps not at all.
+pub(crate) fn single(
+    module: &str,
+    frequency: Option<Frequency>,
+    root: &Root,
+    report: &mut Report,
+) -> Result<()> {
+    let name = module.strip_prefix("cc_").unwrap_or(module).replace('-', "_");
+    let instance = Instance::current(root)?.context("there is no instance: nothing was kept by a boot")?;
+    let boot = Boot::read(root)?;
+    let context = Context { instance: &instance, boot: &boot, root };
+    let mut handlers = handlers::ALL.iter().filter(|handler| handler.module() == name).peekable();
+    if handlers.peek().is_none() {
+        if !last::scripts(&name, frequency, &context, report) {
+            bail!("there is no module {module}");
+        }
+        return Ok(());
+    }
+    let config = kept_config(&instance, root, report);
+    let meta_data = network::kept_meta_data(&instance, root, report);
+    for handler in handlers {
+        let frequency = frequency.unwrap_or(handler.frequency);
+        run_handler(handler, frequency, &config, &meta_data, &context, report)?;
+    }
+    Ok(())
+}
