@@ -55,6 +55,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Say what has changed in the user-data since the instance was new, and what became of it
+    Diff(Place),
     /// Remove what was kept, so that the next boot is the first one of this image
     Clean {
         #[command(flatten)]
@@ -70,12 +72,24 @@ pub(crate) enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         budget: u64,
     },
-    /// Say what a user-data file, or the kept one, would do; nothing is changed
+    /// Say everything that is wrong with user-data, and where (exit status 1); nothing is fetched or changed
+    Validate {
+        /// The user-data
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Print it for programs
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Say what user-data files, or the kept ones, would do together; nothing is fetched or changed
     Plan {
         #[command(flatten)]
         place: Place,
         /// The user-data; without it that of the current instance
-        file: Option<PathBuf>,
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
     },
     /// Take a seed apart and write its parts below a root; nothing is run
     Process {
@@ -260,11 +274,14 @@ mod tests {
             "status",
             "status --wait --long",
             "status --json",
+            "diff",
             "query v1.region",
             "query --all",
             "clean --logs --seed --configs network ssh_config --machine-id --reboot",
             "sources --budget 3",
             "plan",
+            "plan a b",
+            "validate a b --json",
             "process --seed /s",
             "generator /n /e /l",
             "modules settle",
@@ -304,7 +321,7 @@ mod tests {
             "query",
             "clean --configs some",
             "status --json --long",
-            "plan a b",
+            "validate",
             "rescue",
             "modules",
             "modules aside",

@@ -5,29 +5,47 @@ use crate::handlers::{self, Facts, Stage};
 use crate::instance::{Instance, NO_ID};
 use crate::instance_data;
 use crate::layout;
-use crate::meta_data::MetaData;
+use crate::meta_data::{self, MetaData};
 use crate::root::Root;
-use crate::user_data::{self, Circumstances, Includes, Names, Reach, Upstart, Work};
+use crate::system_config::modules::{self, Wanted};
+use crate::system_config::{self, SystemConfig};
+use crate::user_data::{self, Circumstances, Expanded, Includes, Names, Reach, Upstart, Work};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::PathBuf;
 
-/// The plan's text.
-pub(crate) fn plan(file: Option<&Path>, root: &Root) -> Result<String> {
-    let data = match file {
-        Some(file) => std::fs::read(file).with_context(|| format!("read {}", file.display()))?,
-        None => root
-            .read(&format!("{}/user-data.txt", layout::INSTANCE))?
-            .context("there is no instance yet: name a file")?,
-    };
+/// Where scripts are, in the order in which the places are run; the instance's own come after them.
+const PLACES: [&str; 3] = ["per-once", "per-boot", "per-instance"];
+
+/// The plan's text. Several files are like the parts of one.
+pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
+    let mut given = Vec::new();
+    for file in files {
+        let data = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
+        let name = if files.len() == 1 { "user-data".to_owned() } else { file.display().to_string() };
+        given.push((name, data));
+    }
+    if given.is_empty() {
+        let kept = root.read(&format!("{}/user-data.txt", layout::INSTANCE))?;
+        given.push(("user-data".to_owned(), kept.context("there is no instance yet: name a file")?));
+    }
     let instance = Instance::current(root)?.unwrap_or_else(|| Instance::new(NO_ID));
     let includes = Includes::new(root, None, Reach::Nothing);
-    let expanded = user_data::expand(&data, "user-data", &includes);
+    let mut expanded = Expanded::default();
+    for (name, data) in &given {
+        let Expanded { parts, dropped } = user_data::expand(data, name, &includes);
+        expanded.parts.extend(parts);
+        expanded.dropped.extend(dropped);
+    }
+    let meta_data = match root.read(&instance.path("meta-data.json"))? {
+        Some(kept) => meta_data::parse(&kept)?,
+        None => MetaData::default(),
+    };
     let around = Circumstances {
         instance: &instance,
         scripts: "scripts",
         unwanted: &[],
-        variables: &instance_data::variables(&instance_data::of(&MetaData::default(), "nocloud")),
+        variables: &instance_data::variables(&instance_data::of(&meta_data, "nocloud")),
         upstart: Upstart::Missing,
     };
     let sorted = user_data::sort(expanded.parts, &around, &mut Names::default());
@@ -43,17 +61,16 @@ pub(crate) fn plan(file: Option<&Path>, root: &Root) -> Result<String> {
     }
     let accounts = Accounts::read(root)?;
     let scripts = instance.path("scripts");
-    let facts = Facts {
-        config: &sorted.config.mapping(),
-        meta_data: &MetaData::default(),
-        accounts: &accounts,
-        scripts: &scripts,
-    };
+    let config = system_config::over(&sorted.config.mapping(), SystemConfig::read(root).mapping());
+    let facts = Facts { config: &config, meta_data: &meta_data, accounts: &accounts, scripts: &scripts };
     let is_script = |path: &&str| path.starts_with(&scripts) || path.starts_with(layout::SCRIPTS);
     let paths = sorted.files.iter().map(|file| file.path.as_str());
     let mut late: Vec<String> = paths.filter(is_script).map(str::to_owned).collect();
     for stage in [Stage::Network, Stage::Final] {
         for handler in handlers::ALL.iter().filter(|handler| handler.stage == stage) {
+            if modules::wanted(handler.module(), &config) == Wanted::No {
+                continue;
+            }
             match (handler.plan)(&facts) {
                 Ok(plan) => {
                     lines.extend(plan.steps.iter().map(|step| format!("{}: {step}", handler.name)));
@@ -67,7 +84,11 @@ pub(crate) fn plan(file: Option<&Path>, root: &Root) -> Result<String> {
             }
         }
     }
-    late.sort();
+    late.sort_by_key(|path| {
+        let place =
+            PLACES.iter().position(|place| path.starts_with(&format!("{}/{place}/", layout::SCRIPTS)));
+        (place.unwrap_or(PLACES.len()), path.clone())
+    });
     lines.extend(late.iter().map(|path| format!("late: run /{path}")));
     if lines.is_empty() {
         lines.push("nothing is to be done".into());

@@ -3,6 +3,7 @@
 mod accounts;
 mod apply;
 mod args;
+mod changes;
 mod clean;
 mod cloud_init;
 mod codec;
@@ -38,6 +39,7 @@ mod system_config;
 #[cfg(test)]
 mod table;
 mod user_data;
+mod validate;
 mod volume;
 mod yaml;
 
@@ -84,13 +86,19 @@ fn run(command: Command, report: &mut Report) -> Result<ExitCode> {
             return Ok(ExitCode::from(status::run(&options, &Root::open(&place.root)?)?));
         }
         Command::Query { options, place } => query::run(&options, &Root::open(&place.root)?)?,
+        Command::Diff(place) => report::print(&changes::diff(&Root::open(&place.root)?)?),
         Command::Clean { options, place } => clean::run(&options, &Root::open(&place.root)?, report)?,
         Command::Sources { place, budget } => {
             let root = Root::open(&place.root)?;
             report::print(&search::describe(&root, Duration::from_secs(budget), report)?);
         }
-        Command::Plan { place, file } => {
-            report::print(&dry_run::plan(file.as_deref(), &Root::open(&place.root)?)?);
+        Command::Plan { place, files } => {
+            report::print(&dry_run::plan(&files, &Root::open(&place.root)?)?);
+        }
+        Command::Validate { files, json, place } => {
+            let reader = if json { validate::For::Programs } else { validate::For::People };
+            let is_valid = validate::run(&files, reader, &Root::open(&place.root)?)?;
+            return Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Process { seed, place } => stages::process(&seed, &Root::open(&place.root)?, report)?,
         Command::Modules(command) => modules::run(&command, report)?,

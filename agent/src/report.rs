@@ -59,6 +59,11 @@ fn line(priority: u8, text: &str) {
     }
 }
 
+/// Prints to standard error, as it stands.
+pub(crate) fn complain(text: &str) {
+    std::io::stderr().lock().write_all(text.as_bytes()).unwrap_or_default();
+}
+
 /// Prints to standard output; a reader that has gone away is no error of ours.
 pub(crate) fn print(text: &str) {
     let mut out = std::io::stdout().lock();

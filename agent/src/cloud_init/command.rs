@@ -16,7 +16,7 @@ const VERSION: &str = "26.2";
 /// Carries out a cloud guest's user-data; lifeboat-agent under the name of what it stands in for
 #[derive(Parser, Debug)]
 #[command(name = "cloud-init", arg_required_else_help = true)]
-struct Arguments {
+pub(crate) struct Arguments {
     /// Say which version's behaviour this is
     #[arg(short, long)]
     version: bool,

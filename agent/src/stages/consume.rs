@@ -1,5 +1,6 @@
 //! What a source gave: taken apart, written, and what is left to do with it.
 
+use crate::changes::{self, record::Known};
 use crate::instance::Instance;
 use crate::instance_data;
 use crate::layout;
@@ -49,15 +50,41 @@ pub(super) struct Given<'a> {
     pub(super) source: &'a str,
     /// Who the machine is.
     pub(super) meta_data: &'a MetaData,
-    /// User-data, vendor-data and vendor-data2.
-    pub(super) data: [&'a [u8]; 3],
+    /// User-data, taken apart.
+    pub(super) user: User<'a>,
+    /// Vendor-data and vendor-data2.
+    pub(super) vendors: [&'a [u8]; 2],
     /// The system's configuration, which may want no vendor's.
     pub(super) system: &'a Mapping,
 }
 
+/// User-data, taken apart.
+pub(super) struct User<'a> {
+    raw: &'a [u8],
+    plain: Vec<u8>,
+    /// The parts that are for this machine.
+    pub(super) parts: Vec<Part>,
+    /// What is to be told of the others.
+    pub(super) dropped: Vec<String>,
+}
+
+impl<'a> User<'a> {
+    /// Takes it apart.
+    pub(super) fn expand(raw: &'a [u8], meta_data: &MetaData, includes: &Includes<'_>) -> Self {
+        let name = ORIGINS[0].name;
+        let mut expanded = user_data::expand(raw, name, includes);
+        let plain = plain(&expanded.parts, name);
+        if let Some(index) = meta_data.all.get("launch-index").and_then(user_data::number) {
+            expanded.parts.retain(|part| user_data::is_for(part, index));
+        }
+        let dropped = expanded.dropped.iter().map(ToString::to_string).collect();
+        Self { raw, plain, parts: expanded.parts, dropped }
+    }
+}
+
 /// Takes it apart and writes it. What is left to do.
 pub(super) fn consume(
-    given: &Given<'_>,
+    given: Given<'_>,
     instance: &Instance,
     includes: &Includes<'_>,
     root: &Root,
@@ -65,34 +92,29 @@ pub(super) fn consume(
 ) -> Result<Vec<Work>> {
     let mut all = Consumption::new(given.source, given.meta_data, given.system, instance, root)?;
     instance.prepare(root)?;
-    all.describe(given);
-    for (origin, raw) in ORIGINS.iter().zip(given.data) {
-        let (text, stored) = (format!("{}.txt", origin.name), format!("{}.txt.i", origin.name));
-        let is_user = matches!(origin.whose, Whose::User);
+    all.describe(&given);
+    let [users, vendors @ ..] = &ORIGINS;
+    let User { raw, plain, parts, dropped } = given.user;
+    let known = parts.iter().map(Known::of).collect();
+    all.lines.extend(dropped);
+    all.file("user-data.txt", raw, 0o600);
+    all.files.push(File::new(layout::USER_DATA_RAW, raw, 0o600));
+    all.files.push(File::new(layout::USER_DATA, plain, 0o600));
+    let config = all.store(users, parts);
+    all.files.push(File::new(layout::USER_CONFIG, config, 0o600));
+    for (origin, raw) in vendors.iter().zip(given.vendors) {
         if !raw.is_empty() || origin.name != "vendor-data2" {
-            all.file(&text, raw, 0o600);
+            all.file(&format!("{}.txt", origin.name), raw, 0o600);
         }
-        if !is_user && (raw.is_empty() || !all.settings(origin).wanted) {
+        if raw.is_empty() || !all.settings(origin).wanted {
             // What an earlier boot left would still count.
             root.remove(&instance.path(origin.config))?;
-            root.remove(&instance.path(&stored))?;
+            root.remove(&instance.path(&format!("{}.txt.i", origin.name)))?;
             continue;
         }
-        let mut expanded = user_data::expand(raw, origin.name, includes);
+        let expanded = user_data::expand(raw, origin.name, includes);
         all.lines.extend(expanded.dropped.iter().map(ToString::to_string));
-        if is_user {
-            all.files.push(File::new(layout::USER_DATA_RAW, raw, 0o600));
-            all.files.push(File::new(layout::USER_DATA, plain(&expanded.parts, origin.name), 0o600));
-            if let Some(index) = given.meta_data.all.get("launch-index").and_then(user_data::number) {
-                expanded.parts.retain(|part| user_data::is_for(part, index));
-            }
-        }
-        all.file(&stored, user_data::to_mime(&expanded.parts), 0o600);
-        let config = all.sort(origin, expanded.parts);
-        all.file(origin.config, config.as_str(), 0o600);
-        if is_user {
-            all.files.push(File::new(layout::USER_CONFIG, config, 0o600));
-        }
+        all.store(origin, expanded.parts);
     }
     let errors = root.write_together(&all.files, &instance.path("scripts"))?;
     name_source(given.source, root)?;
@@ -106,6 +128,7 @@ pub(super) fn consume(
     if none_is_written {
         bail!("nothing of the data could be written");
     }
+    changes::taken(known, all.made, instance, root)?;
     Ok(all.work)
 }
 
@@ -141,6 +164,8 @@ struct Consumption<'a> {
     /// The user's configuration.
     user: Mapping,
     files: Vec<File>,
+    /// The paths of those that came of parts.
+    made: Vec<String>,
     work: Vec<Work>,
     lines: Vec<String>,
 }
@@ -163,6 +188,7 @@ impl<'a> Consumption<'a> {
             names: Names::default(),
             user: Mapping::default(),
             files: Vec::new(),
+            made: Vec::new(),
             work: Vec::new(),
             lines: Vec::new(),
         })
@@ -182,6 +208,14 @@ impl<'a> Consumption<'a> {
         self.files.push(File::new(&own, meta_data, 0o600));
     }
 
+    /// The parts as they are, and what comes of them; the text of their configuration.
+    fn store(&mut self, origin: &Origin, parts: Vec<Part>) -> String {
+        self.file(&format!("{}.txt.i", origin.name), user_data::to_mime(&parts), 0o600);
+        let config = self.sort(origin, parts);
+        self.file(origin.config, config.as_str(), 0o600);
+        config
+    }
+
     /// The text of the parts' configuration.
     fn sort(&mut self, origin: &Origin, parts: Vec<Part>) -> String {
         let settings = self.settings(origin);
@@ -195,6 +229,7 @@ impl<'a> Consumption<'a> {
         let Sorted { files, work, config, dropped, told } =
             user_data::sort(parts, &circumstances, &mut self.names);
         self.lines.extend(dropped.iter().map(ToString::to_string).chain(told));
+        self.made.extend(files.iter().map(|file| file.path.clone()));
         self.files.extend(files);
         self.work.extend(work);
         let text = config.text();

@@ -1,7 +1,8 @@
 //! With the network: the seed is fetched and kept, and what must be there before logins is done.
 
-use super::consume::{self, Given, consume};
+use super::consume::{self, Given, User, consume};
 use super::{kept_config, run_handlers, work};
+use crate::changes::{self, Lacking, Treatment};
 use crate::handlers::Stage;
 use crate::instance::{Instance, NO_ID};
 use crate::layout;
@@ -33,10 +34,13 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
     let (instance, meta_data, source, work) = match (found.seed(report), kept) {
         (Ok(Some(seed)), _) => {
             let instance = Instance::new(seed.meta_data.instance_id.as_deref().unwrap_or(NO_ID));
-            let work = keep_seed(&seed, system, &instance, root, report)?;
+            let id = &instance.id;
+            let told = format!("instance {id} from {}, {}", seed.source, seed.place);
+            let kept = keep_seed(seed, system, &instance, root, report)?;
             instance.enter(root)?;
-            report.info(&format!("instance {} from {}, {}", instance.id, seed.source, seed.place));
-            (instance, seed.meta_data, seed.source, work)
+            report.info(&told);
+            let (meta_data, source, work) = kept;
+            (instance, meta_data, source, work)
         }
         (Ok(None), Some(kept)) => {
             let source = root.read_text(&kept.path("datasource"))?.unwrap_or_default();
@@ -87,21 +91,34 @@ fn go_on(
     Ok((kept, meta_data, KEPT.to_owned(), work))
 }
 
+/// Keeps what a source gave, or goes on with what the same instance kept before.
 fn keep_seed(
-    seed: &Seed,
+    seed: Seed,
     system: &Mapping,
     instance: &Instance,
     root: &Root,
     report: &mut Report,
-) -> Result<Vec<Work>> {
+) -> Result<(MetaData, String, Vec<Work>)> {
+    let includes = Includes::new(root, Some((root, instance.path(URL_CACHE))), Reach::All);
+    let user = User::expand(&seed.user_data, &seed.meta_data, &includes);
+    let lacking = if user.dropped.is_empty() { Lacking::Nothing } else { Lacking::Something };
+    match changes::treat(&user.parts, lacking, instance, system, root, report)? {
+        Treatment::Take | Treatment::Refresh | Treatment::Reapply => {}
+        Treatment::Incomplete | Treatment::Keep(_) => {
+            user.dropped.into_iter().for_each(|line| report.warn(line));
+            let (_, meta_data, _, work) = go_on(instance.clone(), system, root, report)?;
+            return Ok((meta_data, seed.source, work));
+        }
+    }
     let given = Given {
         source: &seed.source,
         meta_data: &seed.meta_data,
-        data: [&seed.user_data, &seed.vendor_data, &seed.vendor_data2],
+        user,
+        vendors: [&seed.vendor_data, &seed.vendor_data2],
         system,
     };
-    let includes = Includes::new(root, Some((root, instance.path(URL_CACHE))), Reach::All);
-    consume(&given, instance, &includes, root, report).context("keep the data")
+    let work = consume(given, instance, &includes, root, report).context("keep the data")?;
+    Ok((seed.meta_data, seed.source, work))
 }
 
 pub(super) fn kept_meta_data(instance: &Instance, root: &Root, report: &mut Report) -> MetaData {
@@ -128,20 +145,19 @@ pub(crate) fn process(seed: &Path, root: &Root, report: &mut Report) -> Result<(
     });
     let instance = Instance::new(meta_data.instance_id.as_deref().unwrap_or(NO_ID));
     let [vendor_data, vendor_data2] = ["vendor-data", "vendor-data2"].map(|name| seed.read(name));
-    let given = Given {
-        source: "nocloud",
-        meta_data: &meta_data,
-        data: [
-            &user_data.unwrap_or_default(),
-            &vendor_data?.unwrap_or_default(),
-            &vendor_data2?.unwrap_or_default(),
-        ],
-        system: &Mapping::default(),
-    };
     // What a seed names is where the person is who asks, and not below the root.
     let here = Root::open(Path::new("/"))?;
     let includes = Includes::new(&here, Some((root, instance.path(URL_CACHE))), Reach::All);
-    let work = consume(&given, &instance, &includes, root, report)?;
+    let (user_data, vendor_data, vendor_data2) =
+        (user_data.unwrap_or_default(), vendor_data?.unwrap_or_default(), vendor_data2?.unwrap_or_default());
+    let given = Given {
+        source: "nocloud",
+        meta_data: &meta_data,
+        user: User::expand(&user_data, &meta_data, &includes),
+        vendors: [&vendor_data, &vendor_data2],
+        system: &Mapping::default(),
+    };
+    let work = consume(given, &instance, &includes, root, report)?;
     instance.enter(root)?;
     work::told(work, report);
     Ok(())

@@ -72,6 +72,9 @@ pub(crate) struct Includes<'a> {
     reach: Reach,
 }
 
+/// The reason for an include that is only told.
+pub(crate) const NOT_FETCHED: &str = "it is not fetched here";
+
 /// What may be fetched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reach {
@@ -90,7 +93,7 @@ impl<'a> Includes<'a> {
     pub(super) fn get(&self, line: &Line) -> Result<Vec<u8>> {
         let (url, pin) = line.url.split_once('#').unwrap_or((&line.url, ""));
         if self.reach == Reach::Nothing {
-            bail!("it is not fetched here");
+            bail!(NOT_FETCHED);
         }
         let cache = match (&self.cache, line.keep) {
             (Some((root, directory)), Keep::Once) => {

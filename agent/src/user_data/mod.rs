@@ -6,6 +6,8 @@
 mod archive;
 mod cloud_config;
 mod compression;
+mod digest;
+mod effect;
 mod expand;
 mod include;
 mod jsonp;
@@ -22,8 +24,10 @@ mod stored;
 mod text;
 
 pub(crate) use cloud_config::parse as parse_config;
-pub(crate) use expand::expand;
-pub(crate) use include::{Includes, Reach};
+pub(crate) use digest::digest;
+pub(crate) use effect::{Effect, effect};
+pub(crate) use expand::{Expanded, expand};
+pub(crate) use include::{Includes, NOT_FETCHED, Reach};
 pub(crate) use launch_index::{is_for, number};
 pub(crate) use names::Names;
 pub(crate) use part::Part;

@@ -7,6 +7,7 @@ mod emit;
 mod error;
 mod lenient;
 mod mapping;
+mod places;
 mod resolve;
 mod scalar;
 mod size;
@@ -16,6 +17,7 @@ mod value;
 pub(crate) use emit::{to_json, to_yaml};
 pub(crate) use error::Error;
 pub(crate) use mapping::{Mapping, Table};
+pub(crate) use places::{Places, Step};
 pub(crate) use size::Allowance;
 pub(crate) use value::Value;
 

@@ -222,7 +222,7 @@ fn query_says_when_there_is_nothing_to_know() {
 fn cloud_id_names_the_cloud() {
     let machine = booted(GOOD);
     assert_eq!(machine.called("cloud-id", &[]), (0, "nocloud\n".into(), String::new()));
-    assert_eq!(machine.called("cloud-id", &["--long"]).1, "nocloud\tunknown\n");
+    assert_eq!(machine.called("cloud-id", &["--long"]).1, "nocloud\tr-1\n");
     assert!(machine.called("cloud-id", &["--json"]).1.contains("\n \"cloud_id\": \"nocloud\",\n"));
     let (code, out, _) = Machine::new().called("cloud-id", &[]);
     assert_eq!((code, out.as_str()), (3, "not started\n"));
@@ -279,7 +279,38 @@ fn per_tells_on_another_root_and_notes_nothing() {
     assert!(code == 0 && said.contains("not on this root: run echo x"), "{said}");
     assert_eq!(machine.mode("var/lib/cloud/sem/bootper.my_name.once"), 0);
     machine.write("var/lib/cloud/sem/bootper.my_name.once", "0\t1\n");
-    assert_eq!(machine.called("cloud-init-per", &["once", "my-name", "echo"]), (0, "".into(), "".into()));
+    assert_eq!(
+        machine.called("cloud-init-per", &["once", "my-name", "echo"]),
+        (0, String::new(), String::new())
+    );
     let (code, _, said) = machine.called("cloud-init-per", &["often", "name", "echo"]);
     assert!(code == 1 && said.contains("no frequency"), "{said}");
+}
+
+#[test]
+fn schema_says_what_is_wrong_in_cloud_inits_words() {
+    let machine = booted("#cloud-config\nhostname: a\nruncmd: ls\n");
+    machine.write("good", GOOD);
+    let good = machine.path("good").to_str().unwrap().to_owned();
+    let (code, out, err) = machine.called("cloud-init", &["schema", "--config-file", &good]);
+    assert_eq!((code, out, err), (0, format!("Valid schema {good}\n"), String::new()));
+    let (code, out, err) = machine.called("cloud-init", &["schema", "--system"]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    let expected = "Invalid user-data user-data\nError: Cloud config schema errors: runcmd: it is a text and not a list\n";
+    assert_eq!(err, expected);
+    let (code, out, _) = machine.called("cloud-init", &["schema", "--system", "--annotate"]);
+    assert_eq!(code, 1);
+    expect![[r"
+        #cloud-config
+        hostname: a
+        runcmd: ls		# E1
+
+        # Errors: -------------
+        # E1: it is a text and not a list
+    "]]
+    .assert_eq(&out);
+    machine.write("bad", BAD);
+    let bad = machine.path("bad").to_str().unwrap().to_owned();
+    let (code, _, err) = machine.called("cloud-init", &["schema", "-c", &bad]);
+    assert!(code == 1 && err.contains("errors: format-l3.c1: "), "{err}");
 }

@@ -77,3 +77,78 @@ fn bad_usage_is_64() {
     }
     assert_eq!(Machine::new().agent(&["--help"]).0, 0);
 }
+
+#[test]
+fn a_plan_of_several_files_is_of_all_of_them_in_the_order_of_a_boot() {
+    let machine = Machine::new();
+    machine.write("a", "#!/bin/sh\n");
+    machine.write("b", "#cloud-config\nhostname: b\n");
+    let per_once = "Content-Type: text/x-shellscript-per-once\nMIME-Version: 1.0\n\n#!/bin/sh\n";
+    machine.write("c", per_once);
+    machine.write("etc/cloud/cloud.cfg", "write_files: [{path: /from-system}]\n");
+    let files = ["a", "b", "c"].map(|name| machine.path(name).to_str().unwrap().to_owned());
+    let (code, said) = machine.agent(&["plan", &files[0], &files[1], &files[2]]);
+    assert_eq!(code, 0);
+    expect![[r"
+        write_files: write /from-system (0 bytes, mode 0644, owner root:root)
+        hostname: write /etc/hostname (2 bytes, mode 0644)
+        hostname: set the host name to b
+        late: run /var/lib/cloud/scripts/per-once/part-001
+        late: run /var/lib/cloud/instances/nocloud/scripts/part-001
+    "]]
+    .assert_eq(&said);
+}
+
+#[test]
+fn validate_tells_everything_that_is_wrong_and_where() {
+    let machine = Machine::new();
+    machine.write("bad", "#cloud-config\nruncmd: ls\nhostnam: a\nwrite_files:\n- {path: /a}\n- {}\n");
+    machine.write("good", "#cloud-config\nhostname: a\n");
+    let [bad, good] = ["bad", "good"].map(|name| machine.path(name).to_str().unwrap().to_owned());
+    let (code, said) = machine.agent(&["validate", &bad, &good]);
+    assert_eq!(code, 1);
+    expect![[r"
+        bad:2:1: runcmd: it is a text and not a list
+        bad:3:1: hostnam: there is no such key (is it hostname?)
+        bad:6:3: write_files.1: it has no path
+        good: nothing is wrong
+    "]]
+    .assert_eq(&said.replace(&machine.path("").display().to_string(), ""));
+    let (code, said) = machine.agent(&["validate", &good]);
+    assert!(code == 0 && said.ends_with("good: nothing is wrong\n"), "{said}");
+    assert_eq!(machine.mode("var/lib/cloud"), 0);
+}
+
+#[test]
+fn validate_tells_programs_the_same() {
+    let machine = Machine::new();
+    machine.write("bad", "#cloud-config\nhostname: [a\n");
+    let (code, said) = machine.agent(&["validate", "--json", machine.path("bad").to_str().unwrap()]);
+    assert_eq!(code, 1);
+    expect![[r#"
+        {
+          "files": [
+            {
+              "errors": [
+                {
+                  "column": 1,
+                  "key": null,
+                  "line": 3,
+                  "message": "read the cloud-config: line 3, column 1: did not find expected ',' or ']' (while parsing a flow sequence)",
+                  "part": null
+                }
+              ],
+              "file": "bad",
+              "valid": false
+            }
+          ]
+        }
+    "#]]
+    .assert_eq(&said.replace(&machine.path("").display().to_string(), ""));
+}
+
+#[test]
+fn validate_cannot_read_what_is_not_there() {
+    let (code, said) = Machine::new().agent(&["validate", "/nothing/there"]);
+    assert!(code == 1 && said.contains("read /nothing/there"), "{said}");
+}

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod boots;
+mod changes;
 mod cloud_init;
 mod commands;
 mod conformance;

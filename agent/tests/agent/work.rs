@@ -180,3 +180,21 @@ fn a_handler_without_an_interpreter_costs_only_itself() {
     assert!(said.contains("part-handler-001: it has no types"), "{said}");
     assert_eq!(live.read("etc/hostname"), "still\n");
 }
+
+#[test]
+fn what_a_boothook_has_run_once_per_instance_is_not_run_again() {
+    let hook = "#cloud-boothook\n#!/bin/sh\n\
+                /cloud-init-per instance my-thing sh -c 'echo once >> /ran; exit 3'\n\
+                /cloud-init-per always other sh -c 'echo always >> /ran'\n";
+    let live = Live::new(hook);
+    symlink("/agent", live.path("cloud-init-per")).unwrap();
+    live.boot();
+    assert_eq!(live.read("ran"), "once\nalways\n");
+    let noted = live.read("var/lib/cloud/instances/i-1/sem/bootper.my_thing.instance");
+    assert!(noted.starts_with("3\t"), "{noted}");
+    live.boot();
+    assert_eq!(live.read("ran"), "once\nalways\nalways\n");
+    live.write("seed/meta-data", "instance-id: i-2\n");
+    live.boot();
+    assert_eq!(live.read("ran"), "once\nalways\nalways\nonce\nalways\n");
+}

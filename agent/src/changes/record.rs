@@ -1,0 +1,87 @@
+//! What is kept of an instance's user-data: a digest for each part, and the files that came of them.
+
+use super::Policy;
+use crate::instance::Instance;
+use crate::root::Root;
+use crate::user_data::{self, Part};
+use crate::yaml::{self, Mapping, Value};
+use anyhow::{Context, Result};
+
+/// Below the instance's directory.
+const FILE: &str = "parts.json";
+
+/// A part that is known.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Known {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its type.
+    pub(crate) content_type: String,
+    /// Its digest.
+    pub(crate) sha256: String,
+}
+
+impl Known {
+    /// What is to be known of a part.
+    pub(crate) fn of(part: &Part) -> Self {
+        Self {
+            name: part.name.clone(),
+            content_type: part.content_type.clone(),
+            sha256: user_data::digest(part),
+        }
+    }
+}
+
+/// What is kept.
+#[derive(Default, PartialEq, Eq, Debug)]
+pub(crate) struct Record {
+    /// The parts of the user-data that is kept, in their order.
+    pub(crate) parts: Vec<Known>,
+    /// The files that came of all data.
+    pub(crate) files: Vec<String>,
+    /// The policy at the latest change.
+    pub(crate) policy: Option<Policy>,
+}
+
+impl Record {
+    /// Reads it; `None` where nothing is kept.
+    pub(crate) fn read(instance: &Instance, root: &Root) -> Result<Option<Self>> {
+        let path = instance.path(FILE);
+        let Some(text) = root.read_text(&path)? else { return Ok(None) };
+        let value = yaml::load(&text).with_context(|| format!("read {}", root.show(&path)))?;
+        Ok(value.as_map().map(Self::from))
+    }
+
+    /// Writes it.
+    pub(super) fn write(&self, instance: &Instance, root: &Root) -> Result<()> {
+        let mut all = Mapping::default();
+        let parts = self.parts.iter().map(|part| {
+            let mut entry = Mapping::default();
+            entry.set("name", part.name.as_str());
+            entry.set("type", part.content_type.as_str());
+            entry.set("sha256", part.sha256.as_str());
+            Value::Map(entry)
+        });
+        all.set("parts", Value::Seq(parts.collect()));
+        all.set("files", Value::Seq(self.files.iter().map(|path| path.as_str().into()).collect()));
+        if let Some(policy) = self.policy {
+            all.set("policy", policy.word());
+        }
+        root.write(&instance.path(FILE), (yaml::to_json(&all.into()) + "\n").as_bytes(), 0o600)
+    }
+}
+
+impl From<&Mapping> for Record {
+    fn from(all: &Mapping) -> Self {
+        let list = |key| all.get(key).and_then(Value::as_seq).unwrap_or_default();
+        let part = |entry: &Value| {
+            let text = |key| Some(entry.as_map()?.get(key)?.as_str()?.to_owned());
+            Some(Known { name: text("name")?, content_type: text("type")?, sha256: text("sha256")? })
+        };
+        Self {
+            parts: list("parts").iter().filter_map(part).collect(),
+            files: list("files").iter().filter_map(|path| Some(path.as_str()?.to_owned())).collect(),
+            policy: all.get("policy").and_then(Value::as_str).and_then(Policy::of),
+        }
+    }
+}

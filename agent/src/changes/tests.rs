@@ -1,0 +1,90 @@
+//! The policy, case by case.
+
+use super::*;
+use crate::yaml::Value;
+
+fn known(digests: &str) -> Vec<Known> {
+    let one = |digest: char| Known {
+        name: digest.into(),
+        content_type: "text/cloud-config".into(),
+        sha256: digest.into(),
+    };
+    digests.chars().map(one).collect()
+}
+
+fn decided(kept: &str, given: &str, lacking: Lacking, policy: Policy) -> Treatment {
+    decide(Some(&known(kept)), &known(given), lacking, policy)
+}
+
+#[test]
+fn what_has_changed_is_treated_as_the_policy_says() {
+    for (policy, treatment) in [
+        (Policy::Ignore, Treatment::Keep(Policy::Ignore)),
+        (Policy::Refresh, Treatment::Refresh),
+        (Policy::Reapply, Treatment::Reapply),
+        (Policy::Refuse, Treatment::Keep(Policy::Refuse)),
+    ] {
+        for (kept, given) in [("a", "b"), ("a", "ab"), ("ab", "a"), ("ab", "ba"), ("a", ""), ("", "a")] {
+            assert_eq!(decided(kept, given, Lacking::Nothing, policy), treatment, "{kept} {given}");
+        }
+        // A new instance, one that an older version kept, and one whose data is the same.
+        assert_eq!(decide(None, &known("a"), Lacking::Nothing, policy), Treatment::Take);
+        assert_eq!(decided("ab", "ab", Lacking::Nothing, policy), Treatment::Take);
+    }
+}
+
+#[test]
+fn a_part_that_cannot_be_had_is_no_change() {
+    for (_, policy) in POLICIES {
+        assert_eq!(decided("ab", "a", Lacking::Something, policy), Treatment::Incomplete);
+        // It could not be had the first time either.
+        assert_eq!(decided("ab", "ab", Lacking::Something, policy), Treatment::Take);
+        assert_ne!(decided("ab", "ac", Lacking::Something, policy), Treatment::Incomplete);
+    }
+}
+
+#[test]
+fn the_kernel_command_line_sets_the_policy_before_the_system() {
+    for (line, system, policy, told) in [
+        ("", "{}", Policy::Refresh, 0),
+        ("", "{user_data_policy: refuse}", Policy::Refuse, 0),
+        ("lifeboat.user-data=ignore", "{user_data_policy: refuse}", Policy::Ignore, 0),
+        ("lifeboat.user-data=reapply", "{}", Policy::Reapply, 0),
+        ("lifeboat.user-data=always", "{user_data_policy: refuse}", Policy::Refuse, 1),
+        ("lifeboat.user-data=", "{user_data_policy: [ignore]}", Policy::Refresh, 2),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        root.write("proc/cmdline", line.as_bytes(), 0o644).unwrap();
+        let Value::Map(system) = crate::yaml::load(system).unwrap() else { panic!("no mapping") };
+        let mut report = Report::default();
+        assert_eq!(Policy::read(&system, &root, &mut report).unwrap(), policy, "{line}");
+        assert_eq!(report.warnings.len(), told, "{line}");
+    }
+}
+
+#[test]
+fn a_record_is_read_as_it_was_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::open(directory.path()).unwrap();
+    let instance = Instance::new("i");
+    assert_eq!(Record::read(&instance, &root).unwrap(), None);
+    let record =
+        Record { parts: known("ab"), files: vec!["a/\u{fc} \"".into()], policy: Some(Policy::Refuse) };
+    record.write(&instance, &root).unwrap();
+    assert_eq!(Record::read(&instance, &root).unwrap(), Some(record));
+}
+
+#[test]
+fn files_that_nothing_comes_of_any_more_go() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::open(directory.path()).unwrap();
+    let instance = Instance::new("i");
+    for path in ["a", "b", "c"] {
+        root.write(path, b"", 0o600).unwrap();
+    }
+    taken(known("a"), vec!["a".into(), "b".into()], &instance, &root).unwrap();
+    taken(known("a"), vec!["b".into()], &instance, &root).unwrap();
+    // What somebody else put there stays.
+    assert_eq!(root.files("").unwrap(), ["b", "c"]);
+}

@@ -1,0 +1,73 @@
+//! Where values stand in their text, for messages about what they mean.
+
+use super::compose::{Content, Node, compose};
+use super::lenient;
+use std::rc::Rc;
+
+/// One step into a value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// Under a key.
+    Key(String),
+    /// The entry of a list, from 0.
+    Entry(usize),
+}
+
+/// A text that was composed.
+pub(crate) struct Places(Option<Rc<Node>>);
+
+impl Places {
+    /// Of a text; of one that is no YAML there are none.
+    pub(crate) fn of(text: &str) -> Self {
+        Self(lenient::reading(text, compose).unwrap_or_default())
+    }
+
+    /// Line and column, both from 1, of what the steps lead to: of a key, where it is under one. Where they lead
+    /// to nothing it is the place of what is nearest above.
+    pub(crate) fn find(&self, steps: &[Step]) -> Option<(usize, usize)> {
+        let mut node = self.0.as_deref()?;
+        let mut place = node.place;
+        for step in steps {
+            let next = match (step, &node.content) {
+                (Step::Key(name), Content::Map(pairs)) => pairs.iter().find(|(key, _)| is(key, name)),
+                (Step::Entry(index), Content::Seq(items)) => {
+                    let Some(item) = items.get(*index) else { break };
+                    (node, place) = (item, item.place);
+                    continue;
+                }
+                _ => break,
+            };
+            let Some((key, value)) = next else { break };
+            (node, place) = (value, key.place);
+        }
+        Some((place.line + 1, place.column + 1))
+    }
+}
+
+fn is(node: &Node, name: &str) -> bool {
+    matches!(&node.content, Content::Scalar { text, .. } if text == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(steps: &[Step], place: (usize, usize)) {
+        let places = Places::of("#cloud-config\na: 1\nb:\n  - x\n  - {c: 1,\n     d: 2}\n");
+        assert_eq!(places.find(steps), Some(place), "{steps:?}");
+    }
+
+    #[test]
+    fn steps_lead_to_places() {
+        let key = |name: &str| Step::Key(name.into());
+        check(&[], (2, 1));
+        check(&[key("b")], (3, 1));
+        check(&[key("b"), Step::Entry(1)], (5, 5));
+        check(&[key("b"), Step::Entry(1), key("d")], (6, 6));
+        // As far as there is something.
+        check(&[key("b"), Step::Entry(7), key("d")], (3, 1));
+        check(&[key("b"), Step::Entry(0), key("d")], (4, 5));
+        check(&[key("z")], (2, 1));
+        assert_eq!(Places::of("a: [").find(&[]), None);
+    }
+}

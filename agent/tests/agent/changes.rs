@@ -1,0 +1,256 @@
+//! The same instance with other user-data.
+
+use crate::machine::Machine;
+use crate::server::{Reply, Server};
+use expect_test::expect;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const INSTANCE: &str = "var/lib/cloud/instances/i-1";
+const SEED: &str = "var/lib/cloud/seed/nocloud";
+
+const BEFORE: &str = "#cloud-config-archive
+- \"#cloud-config\\nhostname: old\\nbootcmd: [echo old]\\nruncmd: [echo old]\\n\"
+- \"#!/bin/sh\\necho old\\n\"
+- \"#cloud-boothook\\n#!/bin/sh\\necho old\\n\"
+- {type: text/x-shellscript-per-boot, content: \"#!/bin/sh\\necho old\\n\"}
+- {filename: goes, content: \"#!/bin/sh\\n\"}
+";
+
+const AFTER: &str = "#cloud-config-archive
+- \"#cloud-config\\nhostname: new\\nbootcmd: [echo new]\\nruncmd: [echo new]\\n\"
+- \"#!/bin/sh\\necho new\\n\"
+- \"#cloud-boothook\\n#!/bin/sh\\necho new\\n\"
+- {type: text/x-shellscript-per-boot, content: \"#!/bin/sh\\necho new\\n\"}
+- {filename: comes, content: \"#!/bin/sh\\ntrue\\n\"}
+";
+
+/// A machine that was booted with `BEFORE`, and has `AFTER` in its seed now.
+fn changed(policy: &str) -> Machine {
+    let machine = Machine::new();
+    seed(&machine, "i-1", BEFORE);
+    machine.write("etc/cloud/cloud.cfg.d/99.cfg", policy);
+    let (well, said) = machine.boot();
+    assert!(well && said.contains("scripts/goes") && said.contains("scripts/runcmd"), "{said}");
+    seed(&machine, "i-1", AFTER);
+    machine
+}
+
+fn seed(machine: &Machine, id: &str, user_data: &str) {
+    machine.write(&format!("{SEED}/meta-data"), format!("instance-id: {id}\n"));
+    machine.write(&format!("{SEED}/user-data"), user_data);
+}
+
+/// The lines of what is run.
+fn run(said: &str) -> Vec<&str> {
+    said.lines().filter(|line| line.contains("not on this root: run ")).collect()
+}
+
+#[test]
+fn each_part_has_its_digest() {
+    let machine = changed("");
+    let record = machine.read(&format!("{INSTANCE}/parts.json"));
+    assert_eq!(
+        (record.matches("\"sha256\":\"").count(), machine.mode(&format!("{INSTANCE}/parts.json"))),
+        (5, 0o600)
+    );
+}
+
+#[test]
+fn by_default_what_is_done_on_each_boot_is_refreshed_and_nothing_is_done_again() {
+    let machine = changed("");
+    let (well, said) = machine.boot();
+    assert!(well, "{said}");
+    for (file, text) in [
+        ("boothooks/part-003", "#!/bin/sh\necho new\n"),
+        ("scripts/part-002", "#!/bin/sh\necho new\n"),
+        ("scripts/runcmd", "#!/bin/sh\necho new\n"),
+        ("scripts/comes", "#!/bin/sh\ntrue\n"),
+    ] {
+        assert_eq!(machine.read(&format!("{INSTANCE}/{file}")), text, "{file}");
+    }
+    assert!(machine.read(&format!("{INSTANCE}/cloud-config.txt")).contains("hostname: new"));
+    assert_eq!(machine.read("run/cloud-init/bootcmd"), "#!/bin/sh\necho new\n");
+    assert_eq!(machine.read("var/lib/cloud/scripts/per-boot/part-004"), "#!/bin/sh\necho new\n");
+    assert_eq!(machine.mode(&format!("{INSTANCE}/scripts/goes")), 0);
+    assert_eq!(machine.read("etc/hostname"), "old\n");
+    let ran = run(&said).join("\n");
+    for (script, is_run) in [
+        ("boothooks/part-003", true),
+        ("per-boot/part-004", true),
+        ("bootcmd", true),
+        ("scripts/comes", false),
+    ] {
+        assert_eq!(ran.contains(script), is_run, "{script}: {ran}");
+    }
+    assert!(!ran.contains("scripts/runcmd") && !ran.contains("scripts/part-002"), "{ran}");
+    assert_eq!(machine.agent(&["status"]).0, 0);
+    let (code, text) = machine.agent(&["diff"]);
+    assert_eq!(code, 0);
+    expect![[r"
+        the user-data of instance i-1 has changed (policy: refresh)
+        changed: part-001 (text/cloud-config): taken over
+          hostname: changed (not done again)
+          bootcmd: changed (done on each boot)
+          runcmd: changed (stored, not run)
+          - hostname: old
+          - bootcmd: [echo old]
+          - runcmd: [echo old]
+          + hostname: new
+          + bootcmd: [echo new]
+          + runcmd: [echo new]
+        changed: part-002 (text/x-shellscript): stored, not run
+          - echo old
+          + echo new
+        changed: part-003 (text/cloud-boothook): run as it is now on each boot
+          - echo old
+          + echo new
+        changed: part-004 (text/x-shellscript-per-boot): run as it is now on each boot
+          - echo old
+          + echo new
+        new: comes (text/x-shellscript): stored, not run
+          + #!/bin/sh
+          + true
+        gone: goes (text/x-shellscript): its file went with it
+          - #!/bin/sh
+    "]]
+    .assert_eq(&text);
+    // It stays so, and is not told anew on each boot.
+    let (_, said) = machine.boot();
+    assert!(!said.contains("has changed") && !said.contains("scripts/comes"), "{said}");
+    assert_eq!(machine.agent(&["diff"]).1, text);
+}
+
+#[test]
+fn the_same_user_data_is_no_change() {
+    let machine = changed("");
+    seed(&machine, "i-1", BEFORE);
+    let (well, said) = machine.boot();
+    assert!(well && !said.contains("has changed"), "{said}");
+    assert_ne!(machine.mode(&format!("{INSTANCE}/scripts/goes")), 0);
+    let (code, text) = machine.agent(&["diff"]);
+    assert_eq!((code, text.as_str()), (0, "the user-data of instance i-1 is as it was when it was new\n"));
+}
+
+#[test]
+fn a_change_that_is_taken_back_is_none() {
+    let machine = changed("");
+    assert!(machine.boot().0);
+    seed(&machine, "i-1", BEFORE);
+    assert!(machine.boot().0);
+    assert!(machine.agent(&["diff"]).1.contains("as it was"), "{}", machine.agent(&["diff"]).1);
+    assert_ne!(machine.mode(&format!("{INSTANCE}/scripts/goes")), 0);
+    assert_eq!(machine.mode(&format!("{INSTANCE}/scripts/comes")), 0);
+}
+
+/// What was kept goes on, and the new data is seen by `diff` alone.
+fn check_kept(machine: &Machine, said: &str) {
+    assert!(run(said).join("\n").contains("boothooks/part-003"), "{said}");
+    assert!(said.contains("bootcmd: run"), "{said}");
+    assert_eq!(machine.read("run/cloud-init/bootcmd"), "#!/bin/sh\necho old\n");
+    assert!(machine.read(&format!("{INSTANCE}/boothooks/part-003")).contains("echo old"));
+    assert!(machine.read(&format!("{INSTANCE}/cloud-config.txt")).contains("hostname: old"));
+    assert_ne!(machine.mode(&format!("{INSTANCE}/scripts/goes")), 0);
+    assert_eq!(machine.mode(&format!("{INSTANCE}/scripts/comes")), 0);
+    let (_, text) = machine.agent(&["diff"]);
+    assert!(text.contains("\nnew: comes (text/x-shellscript): not taken\n"), "{text}");
+    assert!(text.contains("\n  hostname: changed\n"), "{text}");
+}
+
+#[test]
+fn to_ignore_it_is_to_go_on_with_what_was_kept() {
+    let machine = changed("user_data_policy: ignore");
+    for _ in 0..2 {
+        let (well, said) = machine.boot();
+        assert!(well, "{said}");
+        check_kept(&machine, &said);
+        assert_eq!(machine.agent(&["status"]).0, 0);
+    }
+    seed(&machine, "i-1", BEFORE);
+    assert!(machine.boot().0);
+    assert!(machine.agent(&["diff"]).1.contains("as it was"));
+}
+
+#[test]
+fn to_refuse_it_is_to_go_on_and_be_loud() {
+    let machine = changed("");
+    machine.write("proc/cmdline", "ro lifeboat.user-data=refuse\n");
+    for _ in 0..2 {
+        let (well, said) = machine.boot();
+        assert!(!well, "{said}");
+        check_kept(&machine, &said);
+        let (code, text) = machine.agent(&["status"]);
+        assert!(code == 1 && text.contains("\nerror: the user-data of instance i-1 has changed"), "{text}");
+    }
+}
+
+#[test]
+fn to_reapply_it_is_to_do_everything_again() {
+    let machine = changed("user_data_policy: reapply");
+    let (well, said) = machine.boot();
+    assert!(well, "{said}");
+    let ran = run(&said).join("\n");
+    for script in ["boothooks/part-003", "scripts/part-002", "scripts/runcmd", "scripts/comes"] {
+        assert!(ran.contains(script), "{script}: {ran}");
+    }
+    assert!(!ran.contains("scripts/goes"), "{ran}");
+    assert_eq!(machine.read("etc/hostname"), "new\n");
+    assert!(machine.agent(&["diff"]).1.contains("as it was"));
+    let (_, said) = machine.boot();
+    assert!(!run(&said).join("\n").contains("scripts/comes"), "{said}");
+}
+
+#[test]
+fn a_word_that_is_no_policy_is_told() {
+    let machine = changed("user_data_policy: always");
+    let (well, said) = machine.boot();
+    assert!(well && said.contains("user_data_policy: `always` is no policy"), "{said}");
+    assert_eq!(machine.agent(&["status"]).0, 2);
+}
+
+#[test]
+fn another_instance_starts_over_whatever_the_policy_is() {
+    let machine = changed("user_data_policy: refuse");
+    seed(&machine, "i-2", AFTER);
+    let (well, said) = machine.boot();
+    assert!(well && run(&said).join("\n").contains("i-2/scripts/comes"), "{said}");
+    assert_eq!(machine.read("etc/hostname"), "new\n");
+    // Back again: nothing is done a second time.
+    seed(&machine, "i-1", BEFORE);
+    let (well, said) = machine.boot();
+    assert!(well && !run(&said).join("\n").contains("i-1/scripts"), "{said}");
+    assert_eq!(machine.read("var/lib/cloud/data/instance-id"), "i-1\n");
+}
+
+#[test]
+fn an_include_that_is_away_for_a_boot_takes_nothing_with_it() {
+    let away = Arc::new(AtomicBool::new(false));
+    let is_away = Arc::clone(&away);
+    let machine = Machine::new();
+    let server = Server::new(move |path, _| match path {
+        "/script" if is_away.load(Ordering::SeqCst) => Reply::Status(404),
+        "/script" => Reply::Ok(b"#!/bin/sh\n".to_vec()),
+        _ => Reply::Status(404),
+    });
+    let data = format!("#include\n{}\n", server.url("/script"));
+    machine.write("etc/cloud/cloud.cfg.d/99.cfg", "user_data_policy: reapply");
+    seed(&machine, "i-1", &data);
+    let (well, said) = machine.boot();
+    assert!(well && run(&said).join("\n").contains("scripts/part-001"), "{said}");
+    away.store(true, Ordering::SeqCst);
+    let (well, said) = machine.boot();
+    assert!(well && run(&said).is_empty(), "{said}");
+    assert_ne!(machine.mode(&format!("{INSTANCE}/scripts/part-001")), 0);
+    let (code, text) = machine.agent(&["status"]);
+    assert!(code == 2 && text.contains("as it was kept"), "{text}");
+    away.store(false, Ordering::SeqCst);
+    let (well, said) = machine.boot();
+    assert!(well && run(&said).is_empty(), "{said}");
+    assert_eq!(machine.agent(&["status"]).0, 0);
+}
+
+#[test]
+fn there_is_no_difference_without_an_instance() {
+    let (code, said) = Machine::new().agent(&["diff"]);
+    assert!(code == 1 && said.contains("there is no instance yet"), "{said}");
+}
