@@ -8,6 +8,8 @@ mod clean;
 mod cloud_init;
 mod codec;
 mod command_line;
+#[cfg(test)]
+mod completions;
 mod date;
 mod dmi;
 mod dry_run;

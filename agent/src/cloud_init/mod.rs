@@ -12,6 +12,9 @@ use anyhow::Result;
 use std::path::Path;
 use std::process::ExitCode;
 
+#[cfg(test)]
+pub(crate) use command::Arguments;
+
 /// Bad usage, as cloud-init has it.
 const BAD_USAGE: u8 = 2;
 
@@ -45,6 +48,20 @@ pub(crate) fn run(name: Name, report: &mut Report) -> Result<ExitCode> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_package_takes_cloud_inits_place() {
+        let manifest = include_str!("../../Cargo.toml");
+        for line in [
+            "provides = \"cloud-init\"",
+            "conflicts = \"cloud-init\"",
+            "replaces = \"cloud-init\"",
+            "preserve-symlinks = true",
+            "[\"links/*\", \"usr/bin/\", \"755\"],",
+        ] {
+            assert!(manifest.lines().any(|known| known.trim() == line), "{line}");
+        }
+    }
 
     #[test]
     fn each_name_is_a_link_to_the_agent() {
