@@ -8,7 +8,6 @@ use crate::record::{self, FINAL, STAGES};
 use crate::report;
 use crate::rescue::record::Boot;
 use crate::root::Root;
-use crate::sources;
 use crate::switch::{Position, Switch};
 use crate::yaml::{Mapping, Value};
 use anyhow::Result;
@@ -161,10 +160,16 @@ impl Status {
     /// The source under cloud-init's name, the stage that is running, or what switched the agent on or off.
     pub(crate) fn detail(&self) -> String {
         match (&self.source, &self.stage) {
-            (Some(source), _) => format!("DataSource{}", sources::cloud(source)),
+            (Some(source), _) => source.clone(),
             (None, Some(stage)) => format!("Running in stage: {stage}"),
             (None, None) => self.switch.reason.to_owned(),
         }
+    }
+
+    /// The source by its short name.
+    fn source(&self) -> Option<String> {
+        let name = self.source.as_deref()?.split(' ').next()?;
+        Some(name.strip_prefix("DataSource").unwrap_or(name).to_lowercase())
     }
 
     /// The time of the record, as text; empty when there is none.
@@ -181,7 +186,7 @@ impl Status {
         }
         let mut all = self.record.clone();
         all.set("boot_status_code", self.switch.code);
-        all.set("datasource", self.source.as_deref().map(sources::cloud).unwrap_or_default().to_lowercase());
+        all.set("datasource", self.source().unwrap_or_default());
         all.set("detail", self.detail());
         all.set("errors", texts(&self.errors));
         all.set("extended_status", self.extended());
@@ -195,8 +200,8 @@ impl Status {
     fn text(&self) -> String {
         let mut text = format!("status: {}\n", self.word());
         // Writing to a String cannot fail.
-        for (name, value) in [("source", &self.source), ("instance", &self.instance)] {
-            if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
+        for (name, value) in [("source", self.source()), ("instance", self.instance.clone())] {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
                 writeln!(text, "{name}: {value}").unwrap_or_default();
             }
         }

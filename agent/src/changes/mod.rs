@@ -62,8 +62,8 @@ impl Policy {
     }
 
     /// The one that is set: the kernel command line's before the system's. A word that is none is told.
-    fn read(system: &Mapping, root: &Root, report: &mut Report) -> Result<Self> {
-        let line = CommandLine::read(root)?;
+    fn read(system: &Mapping, root: &Root, report: &mut Report) -> Self {
+        let line = report.take(CommandLine::read(root)).unwrap_or_default();
         let given = [
             (PARAMETER, line.value(PARAMETER).map(str::to_owned)),
             (SETTING, system.get(SETTING).map(|value| value.scalar_text().unwrap_or_default())),
@@ -71,14 +71,14 @@ impl Policy {
         for (place, word) in given {
             let Some(word) = word else { continue };
             match Self::of(&word) {
-                Some(policy) => return Ok(policy),
+                Some(policy) => return policy,
                 None => report.warn(format!(
                     "{place}: `{}` is no policy (ignore, refresh, reapply or refuse)",
                     word.escape_debug()
                 )),
             }
         }
-        Ok(Self::Refresh)
+        Self::Refresh
     }
 }
 
@@ -125,7 +125,8 @@ pub(crate) enum Lacking {
     Something,
 }
 
-/// Decides about the parts of user-data, prepares the instance for what was decided, and says so.
+/// Decides about the parts of user-data, prepares the instance for what was decided, and says so. What goes wrong
+/// here is told: people are waiting for their keys.
 pub(crate) fn treat(
     parts: &[Part],
     lacking: Lacking,
@@ -133,31 +134,47 @@ pub(crate) fn treat(
     system: &Mapping,
     root: &Root,
     report: &mut Report,
-) -> Result<Treatment> {
-    let policy = Policy::read(system, root, report)?;
-    let kept = Record::read(instance, root)?;
+) -> Treatment {
+    let policy = Policy::read(system, root, report);
+    let kept = Record::read(instance, root).unwrap_or_else(|error| {
+        report.warn(format!("{error:#} (so it cannot be told whether the user-data has changed)"));
+        None
+    });
     let given: Vec<_> = parts.iter().map(Known::of).collect();
     let treatment = decide(kept.as_ref().map(|kept| kept.parts.as_slice()), &given, lacking, policy);
+    let prepared = match treatment {
+        Treatment::Take => root.remove(&instance.path(OFFERED)),
+        Treatment::Incomplete => Ok(()),
+        Treatment::Refresh => refresh(instance, root),
+        Treatment::Reapply => reapply(instance, root),
+        Treatment::Keep(_) => root.write(&instance.path(OFFERED), &user_data::to_mime(parts), 0o600),
+    };
+    let noted = prepared.and_then(|()| match kept.filter(|_| treatment != Treatment::Take) {
+        Some(kept) => Record { policy: Some(policy), ..kept }.write(instance, root),
+        None => Ok(()),
+    });
+    if let Err(error) = noted {
+        report.warn(format!("{error:#}"));
+    }
+    tell(treatment, instance, report);
+    treatment
+}
+
+fn tell(treatment: Treatment, instance: &Instance, report: &mut Report) {
     let id = &instance.id;
     match treatment {
-        Treatment::Take => root.remove(&instance.path(OFFERED))?,
+        Treatment::Take => {}
         Treatment::Incomplete => report.warn(format!(
             "a part of the user-data cannot be had now (going on with instance {id} as it was kept)"
         )),
-        Treatment::Refresh => {
-            refresh(instance, root)?;
-            report.info(&format!(
-                "the user-data of instance {id} has changed: what is done on each boot is taken from it, and \
-                 nothing is done again (lifeboat-agent diff shows what changed)"
-            ));
-        }
+        Treatment::Refresh => report.info(&format!(
+            "the user-data of instance {id} has changed: what is done on each boot is taken from it, and nothing \
+             is done again (lifeboat-agent diff shows what changed)"
+        )),
         Treatment::Reapply => {
-            reapply(instance, root)?;
             report.info(&format!("the user-data of instance {id} has changed: everything is done again"));
         }
         Treatment::Keep(policy) => {
-            let offered = user_data::to_mime(parts);
-            root.write(&instance.path(OFFERED), &offered, 0o600)?;
             let told = format!(
                 "the user-data of instance {id} has changed, and the policy is to {} it (lifeboat-agent diff \
                  shows what changed)",
@@ -169,10 +186,6 @@ pub(crate) fn treat(
             }
         }
     }
-    if let Some(kept) = kept.filter(|_| treatment != Treatment::Take) {
-        Record { policy: Some(policy), ..kept }.write(instance, root)?;
-    }
-    Ok(treatment)
 }
 
 fn refresh(instance: &Instance, root: &Root) -> Result<()> {
@@ -203,7 +216,8 @@ fn make_anew(instance: &Instance, root: &Root) -> Result<()> {
 /// The parts that are kept from now on, and the files that came of them. What an earlier boot wrote and nothing
 /// comes of any more goes.
 pub(crate) fn taken(parts: Vec<Known>, files: Vec<String>, instance: &Instance, root: &Root) -> Result<()> {
-    let before = Record::read(instance, root)?.unwrap_or_default();
+    // One that cannot be read was told of, and is replaced.
+    let before = Record::read(instance, root).unwrap_or_default().unwrap_or_default();
     let made: HashSet<_> = files.iter().collect();
     for path in before.files.iter().filter(|path| !made.contains(path)) {
         root.remove(path)?;

@@ -58,7 +58,7 @@ fn the_kernel_command_line_sets_the_policy_before_the_system() {
         root.write("proc/cmdline", line.as_bytes(), 0o644).unwrap();
         let Value::Map(system) = crate::yaml::load(system).unwrap() else { panic!("no mapping") };
         let mut report = Report::default();
-        assert_eq!(Policy::read(&system, &root, &mut report).unwrap(), policy, "{line}");
+        assert_eq!(Policy::read(&system, &root, &mut report), policy, "{line}");
         assert_eq!(report.warnings.len(), told, "{line}");
     }
 }
@@ -87,4 +87,20 @@ fn files_that_nothing_comes_of_any_more_go() {
     taken(known("a"), vec!["b".into()], &instance, &root).unwrap();
     // What somebody else put there stays.
     assert_eq!(root.files("").unwrap(), ["b", "c"]);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_told_and_costs_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::open(directory.path()).unwrap();
+    let instance = Instance::new("i");
+    root.write(&instance.path("parts.json"), b"{", 0o600).unwrap();
+    let mut report = Report::default();
+    let treat =
+        |report: &mut Report| treat(&[], Lacking::Nothing, &instance, &Mapping::default(), &root, report);
+    assert_eq!(treat(&mut report), Treatment::Take);
+    assert_eq!(report.warnings.len(), 1);
+    taken(Vec::new(), Vec::new(), &instance, &root).unwrap();
+    assert_eq!(treat(&mut report), Treatment::Take);
+    assert_eq!((report.warnings.len(), report.errors.len()), (1, 0));
 }

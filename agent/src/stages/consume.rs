@@ -128,7 +128,9 @@ pub(super) fn consume(
     if none_is_written {
         bail!("nothing of the data could be written");
     }
-    changes::taken(known, all.made, instance, root)?;
+    if let Err(error) = changes::taken(known, all.made, instance, root) {
+        report.warn(format!("{error:#}"));
+    }
     Ok(all.work)
 }
 

@@ -12,7 +12,7 @@ use crate::rescue::record::Boot;
 use crate::root::Root;
 use crate::search;
 use crate::seed::Seed;
-use crate::sources::Facts;
+use crate::sources::{self, Facts};
 use crate::system_config::SystemConfig;
 use crate::user_data::{Includes, Reach, Work};
 use crate::yaml::{self, Mapping};
@@ -72,8 +72,11 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
     Ok(Some(source))
 }
 
-/// The source's name where no source has answered.
-const KEPT: &str = "kept";
+/// A source as cloud-init names it in its record.
+fn recorded(source: &str, place: Option<&str>) -> String {
+    let place = place.map(|place| format!(" [{place}]")).unwrap_or_default();
+    format!("DataSource{}{place}", sources::cloud(source))
+}
 
 /// Below the instance's directory: what `#include-once` fetched.
 const URL_CACHE: &str = "data/urlcache";
@@ -88,7 +91,8 @@ fn go_on(
     let meta_data = kept_meta_data(&kept, root, report);
     let source = root.read_text(&kept.path("datasource"))?.unwrap_or_default();
     let work = consume::kept(source.trim(), &meta_data, system, &kept, root)?;
-    Ok((kept, meta_data, KEPT.to_owned(), work))
+    let source = recorded(source.trim(), None);
+    Ok((kept, meta_data, source, work))
 }
 
 /// Keeps what a source gave, or goes on with what the same instance kept before.
@@ -102,12 +106,12 @@ fn keep_seed(
     let includes = Includes::new(root, Some((root, instance.path(URL_CACHE))), Reach::All);
     let user = User::expand(&seed.user_data, &seed.meta_data, &includes);
     let lacking = if user.dropped.is_empty() { Lacking::Nothing } else { Lacking::Something };
-    match changes::treat(&user.parts, lacking, instance, system, root, report)? {
+    match changes::treat(&user.parts, lacking, instance, system, root, report) {
         Treatment::Take | Treatment::Refresh | Treatment::Reapply => {}
         Treatment::Incomplete | Treatment::Keep(_) => {
             user.dropped.into_iter().for_each(|line| report.warn(line));
-            let (_, meta_data, _, work) = go_on(instance.clone(), system, root, report)?;
-            return Ok((meta_data, seed.source, work));
+            let (_, meta_data, source, work) = go_on(instance.clone(), system, root, report)?;
+            return Ok((meta_data, source, work));
         }
     }
     let given = Given {
@@ -118,7 +122,8 @@ fn keep_seed(
         system,
     };
     let work = consume(given, instance, &includes, root, report).context("keep the data")?;
-    Ok((seed.meta_data, seed.source, work))
+    let source = recorded(&seed.source, Some(&seed.place));
+    Ok((seed.meta_data, source, work))
 }
 
 pub(super) fn kept_meta_data(instance: &Instance, root: &Root, report: &mut Report) -> MetaData {
