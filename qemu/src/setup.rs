@@ -68,6 +68,11 @@ const CHECKS: &[Need] = &[
     },
     Need { package: "lintian", why: "checks the packages", there: There::Program("lintian") },
     Need { package: "zstd", why: "packs modules and archives for tests", there: There::Program("zstd") },
+    Need {
+        package: "python3-yaml",
+        why: "compares what the agent writes with recorded vectors",
+        there: There::File("/usr/lib/python3/dist-packages/yaml/__init__.py"),
+    },
 ];
 
 const GUESTS: &[Need] = &[

@@ -23,6 +23,7 @@ mod rescue;
 mod seed;
 mod settings;
 mod smoke;
+mod sources;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -56,6 +57,7 @@ const FILES: &[(&str, &[Test])] = &[
     ("seed", seed::TESTS),
     ("settings", settings::TESTS),
     ("smoke", smoke::TESTS),
+    ("sources", sources::TESTS),
 ];
 
 /// The files that hold no tests.
