@@ -77,6 +77,13 @@ impl Root {
         Ok(Some(u64::try_from(stat.st_size).unwrap_or(0)))
     }
 
+    /// Device and inode of what a path leads to, the same for all paths that lead there; `None` when nothing does.
+    pub(crate) fn identity(&self, path: impl AsRef<Path>) -> Result<Option<(u64, u64)>> {
+        let Some(fd) = self.locate(&path)? else { return Ok(None) };
+        let stat = rustix::fs::fstat(&fd).with_context(|| format!("stat {}", self.show(path)))?;
+        Ok(Some((stat.st_dev, stat.st_ino)))
+    }
+
     /// Whether a path leads to anything.
     pub(crate) fn holds(&self, path: impl AsRef<Path>) -> Result<bool> {
         Ok(self.locate(path)?.is_some())

@@ -29,9 +29,13 @@ pub(crate) struct Tenants {
 impl Tenants {
     /// Looks into the mounted volume.
     pub(crate) fn of(root: &Root) -> Result<Self> {
+        let (agent, cloud_init) =
+            (root.identity("usr/bin/lifeboat-agent")?, root.identity("usr/bin/cloud-init")?);
+        // The agent has a link of that name.
+        let cloud_init = cloud_init.is_some_and(|_| cloud_init != agent);
         Ok(Self {
-            agent: root.holds("usr/bin/lifeboat-agent")?,
-            cloud_init: root.holds("usr/bin/cloud-init")? && !root.holds("etc/cloud/cloud-init.disabled")?,
+            agent: agent.is_some(),
+            cloud_init: cloud_init && !root.holds("etc/cloud/cloud-init.disabled")?,
         })
     }
 }
@@ -223,7 +227,13 @@ mod tests {
         for path in ["usr/bin", "etc/cloud"] {
             std::fs::create_dir_all(directory.path().join(path)).unwrap();
         }
-        std::fs::write(directory.path().join("usr/bin/cloud-init"), "").unwrap();
+        let (program, agent) =
+            ["cloud-init", "lifeboat-agent"].map(|name| directory.path().join("usr/bin").join(name)).into();
+        std::fs::write(&agent, "").unwrap();
+        std::os::unix::fs::symlink("lifeboat-agent", &program).unwrap();
+        assert!(!told(), "the agent has a link of that name");
+        std::fs::remove_file(&program).unwrap();
+        std::fs::write(&program, "").unwrap();
         assert!(told());
         std::fs::write(directory.path().join("etc/cloud/cloud-init.disabled"), "").unwrap();
         assert!(!told());
