@@ -37,6 +37,9 @@ const VM_TESTS: &[&str] = &["--test", "vm"];
 /// Whole products, of which `VM_TESTS` has samples.
 const ALL_VM_TESTS: &[&str] = &["--test", "vm", "--", "--include-ignored"];
 
+/// What the agent's tests use where it is there: it is no part of this repository.
+const VECTORS: &str = "../shared/conformance/run";
+
 /// Where shell scripts are.
 const SCRIPTS: &[&str] = &[
     "initramfs-hooks",
@@ -77,7 +80,11 @@ pub fn test() -> Result<ExitCode> {
     setup::build(&cache)?;
     setup::guests()?;
     let rows = CHECKS.iter().map(|check| row(check.name, || (check.run)(&cache)));
-    Ok(conclude(rows.collect()))
+    let conclusion = conclude(rows.collect());
+    if !workspace().join(VECTORS).try_exists()? {
+        say(&format!("left out: the agent's test of recorded user-data, for there is no {VECTORS}"));
+    }
+    Ok(conclusion)
 }
 
 /// Runs the VM tests this many times, with those that are too many for each run.
