@@ -215,7 +215,7 @@ impl Status {
         }
         for (kind, lines) in [("error", &self.errors), ("warning", &self.warnings)] {
             for line in lines {
-                writeln!(text, "{kind}: {}", line.replace('\n', "\n  ")).unwrap_or_default();
+                writeln!(text, "{kind}: {line}").unwrap_or_default();
             }
         }
         text

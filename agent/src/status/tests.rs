@@ -48,13 +48,12 @@ fn the_worst_of_the_stages_is_the_status() {
         "]],
     );
     check(
-        &[(LOCAL, &[], &[]), (NETWORK, &["a \"bad\"\npart"], &[]), (FINAL, &[], &[])],
+        &[(LOCAL, &[], &[]), (NETWORK, &["a \"bad\" part\n  1 | password: secret"], &[]), (FINAL, &[], &[])],
         2,
         expect![[r#"
             status: done
             source: nocloud
-            warning: a "bad"
-              part
+            warning: a "bad" part
             (degraded done)
         "#]],
     );

@@ -1,10 +1,10 @@
 //! Where the tarball is: `lifeboat.modules-url=` on the kernel command line, else the agent's configuration.
 
+use crate::command_line::CommandLine;
 use crate::root::Root;
 use anyhow::{Result, bail};
 use lifeboat_environment_file::lookup;
 
-const COMMAND_LINE: &str = "proc/cmdline";
 const CONFIGURATION: &str = "etc/default/lifeboat-agent";
 
 const PARAMETER: &str = "lifeboat.modules-url";
@@ -26,22 +26,17 @@ pub(crate) struct Setting {
 
 /// Reads it; `None` when nothing is asked for.
 pub(crate) fn read(root: &Root) -> Result<Option<Setting>> {
-    let line = root.read_text(COMMAND_LINE)?.unwrap_or_default();
+    let line = CommandLine::read(root)?;
     let configuration = root.read_text(CONFIGURATION)?.unwrap_or_default();
     parse(&line, &configuration)
 }
 
-fn parse(line: &str, configuration: &str) -> Result<Option<Setting>> {
-    let words = words(line);
-    let value = |name: &str| {
-        let values = words.iter().rev().filter_map(|word| word.strip_prefix(name)?.strip_prefix('='));
-        values.map(str::to_owned).next()
-    };
-    if SWITCHES.iter().any(|name| value(name).as_deref() == Some("off")) {
+fn parse(line: &CommandLine, configuration: &str) -> Result<Option<Setting>> {
+    if SWITCHES.iter().any(|name| line.value(name) == Some("off")) {
         return Ok(None);
     }
-    let (url, beside) = match value(PARAMETER) {
-        Some(url) => (url, None),
+    let (url, beside) = match line.value(PARAMETER) {
+        Some(url) => (url.to_owned(), None),
         None => (
             lookup(configuration, "LIFEBOAT_MODULES_URL").unwrap_or_default(),
             lookup(configuration, "LIFEBOAT_MODULES_SHA256").filter(|digest| !digest.is_empty()),
@@ -78,16 +73,6 @@ pub(crate) fn hexadecimal(digest: &str) -> Result<String> {
     Ok(digest.to_ascii_lowercase())
 }
 
-/// As the kernel splits: double quotes keep white space together, and are themselves dropped.
-fn words(line: &str) -> Vec<String> {
-    let mut quoted = false;
-    let ends = |character: char| {
-        quoted ^= character == '"';
-        character.is_whitespace() && !quoted
-    };
-    line.split(ends).map(|word| word.replace('"', "")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,7 +80,7 @@ mod tests {
     const DIGEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF";
 
     fn read(line: &str, configuration: &str) -> String {
-        match parse(line, configuration) {
+        match parse(&CommandLine::parse(line), configuration) {
             Ok(Some(setting)) => {
                 let digest = setting.sha256.clone().unwrap_or_default();
                 format!("{} {digest}", setting.url("6.1.0-1", "x86_64")).trim_end().to_owned()
