@@ -1,6 +1,7 @@
 //! The agent on Debian: what a seed asks for is there after the boot, and nothing without one.
 
 use anyhow::{Result, ensure};
+use lifeboat_qemu::guest::{FileSystem, Tiny};
 use lifeboat_qemu::seed_server::SeedServer;
 use lifeboat_qemu::vm::Vm;
 
@@ -10,6 +11,7 @@ use crate::lab::{debian, debian_rescue, machine, must_hold, root};
 pub(crate) const TESTS: &[Test] = &[
     ("a_cloud_config_is_carried_out_once_per_instance", cloud_config),
     ("a_script_runs_late_and_once_per_instance", script),
+    ("a_seed_on_a_volume_needs_no_parameter_and_no_network", volume),
     ("nothing_is_done_without_a_seed", no_seed),
     ("in_a_rescue_boot_people_are_let_in_and_nothing_else_is_done", rescue),
 ];
@@ -82,9 +84,28 @@ fn script() -> Result<()> {
     Ok(())
 }
 
+/// A volume as hypervisors attach it.
+fn seed_on(label: &str) -> Tiny {
+    let volume = Tiny::new(label, "seed").on(FileSystem::Iso9660);
+    volume.file("user-data", CLOUD_CONFIG).file("meta-data", META_DATA)
+}
+
+fn volume() -> Result<()> {
+    let mut vm = machine()?.disk(debian()?).disk(seed_on("CIDATA")).boot()?;
+    vm.wait_for_login("seeded")?;
+    settled(&mut vm)?;
+    must_hold(
+        &vm.read("cat ~ann/.ssh/authorized_keys /etc/seeded.conf /var/log/order")?,
+        &["ann@home\nfrom = seed\n", "runcmd"],
+    )?;
+    must_hold(&vm.read("cloud-init status --long")?, &["status: done", "DataSourceNoCloud [seed=/dev/"])?;
+    ensure!(vm.run("grep CIDATA /proc/mounts")?.status != 0, "it is still mounted");
+    Ok(())
+}
+
 fn no_seed() -> Result<()> {
     // Exported modules bring a unit of their own.
-    let mut vm = machine()?.disk(debian()?).parameter("lifeboat.modules=off").boot()?;
+    let mut vm = machine()?.disk(debian()?).disk(seed_on("data")).parameter("lifeboat.modules=off").boot()?;
     vm.wait_for_login("own")?;
     settled(&mut vm)?;
     ensure!(vm.read("hostname")? == "own", "another host name");

@@ -42,11 +42,11 @@ const OTHERS: [Volume; 3] = [
 ];
 
 /// Has the agent see the disk $1 alone, and shows what it said and kept.
-const LOOK: &str = "mkdir -p /tmp/$1/dev /tmp/$1/proc /tmp/$1/sys/class/block/$1
-    /bin/busybox cp -a /dev/$1 /tmp/$1/dev/
-    before=$(/bin/busybox sha256sum </dev/$1)
-    lifeboat-agent network --root /tmp/$1
-    test \"$before\" = \"$(/bin/busybox sha256sum </dev/$1)\" || echo it was written to
+const LOOK: &str = "mkdir -p /tmp/$1/dev /tmp/$1/proc /tmp/$1/sys/class/block/$1; \
+    /bin/busybox cp -a /dev/$1 /tmp/$1/dev/; \
+    before=$(/bin/busybox sha256sum </dev/$1); \
+    lifeboat-agent network --root /tmp/$1; \
+    test \"$before\" = \"$(/bin/busybox sha256sum </dev/$1)\" || echo it was written to; \
     cd /tmp/$1/var/lib/cloud/instances && ls && cat */scripts/part-001";
 
 fn volumes() -> Result<()> {
