@@ -19,6 +19,10 @@ const TEMPORARY: &str = ".lifeboat-new";
 /// Links that may follow each other, as in the kernel.
 const MOST_LINKS: usize = 40;
 
+/// Where a path climbs (`..`), openat2(2) gives up with EAGAIN when anything on the machine was renamed or mounted
+/// meanwhile, and wants to be called again.
+const TRIES: usize = 1000;
+
 /// A directory taken as `/`. Paths may begin with `/` or not.
 pub(crate) struct Root {
     fd: OwnedFd,
@@ -301,7 +305,16 @@ impl Root {
     fn create_at(&self, path: &str, flags: OFlags, mode: u32) -> rustix::io::Result<OwnedFd> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         let path = if path.is_empty() { "." } else { path };
-        fs::openat2(&self.fd, path, flags | OFlags::CLOEXEC, Mode::from_raw_mode(mode), resolve)
+        let open =
+            || fs::openat2(&self.fd, path, flags | OFlags::CLOEXEC, Mode::from_raw_mode(mode), resolve);
+        let mut opened = open();
+        for _ in 1..TRIES {
+            if !matches!(opened, Err(Errno::AGAIN)) {
+                break;
+            }
+            opened = open();
+        }
+        opened
     }
 }
 

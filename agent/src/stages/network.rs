@@ -74,7 +74,7 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
 
 /// A source as cloud-init names it in its record.
 fn recorded(source: &str, place: Option<&str>) -> String {
-    let place = place.map(|place| format!(" [{place}]")).unwrap_or_default();
+    let place = place.map(|place| format!(" [seed={place}]")).unwrap_or_default();
     format!("DataSource{}{place}", sources::cloud(source))
 }
 

@@ -16,7 +16,7 @@ fn boot(reports: &[(&'static str, &[&str], &[&str])], root: &Root) {
         start(stage, root).unwrap();
         let own = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect();
         let report = Report { warnings: own(warnings), errors: own(errors) };
-        finish(stage, Some("DataSourceNoCloud [/dev/vdb]"), &report, root).unwrap();
+        finish(stage, Some("DataSourceNoCloud [seed=/dev/vdb]"), &report, root).unwrap();
     }
 }
 
@@ -156,6 +156,6 @@ fn programs_find_the_keys_that_cloud_init_has() {
             assert!(entry.get(key).is_some_and(|value| *value != Value::Null), "{stage} {key}");
         }
     }
-    assert_eq!(value.get("detail"), Some(&"DataSourceNoCloud [/dev/vdb]".into()));
+    assert_eq!(value.get("detail"), Some(&"DataSourceNoCloud [seed=/dev/vdb]".into()));
     assert_eq!(value.get("datasource"), Some(&"nocloud".into()));
 }

@@ -224,7 +224,8 @@ fn a_rescue_boot_lets_people_in_and_leaves_the_rest_out() {
         ] {
             assert!(said.contains(left_out), "{said}");
         }
-        assert!(machine.agent(&["status"]).1.contains("\nboot: rescue ("));
+        let (_, text) = machine.agent(&["status"]);
+        assert!(text.contains("\nboot: rescue ("), "{text}");
     }
     assert_eq!(machine.mode(&format!("{INSTANCE}/scripts/runcmd")), 0);
 

@@ -27,8 +27,8 @@ fn timeless(text: &str) -> String {
         }
         Some(("last_update", _)) => "last_update: …\n".into(),
         // The server's port.
-        Some((key, value)) if value.contains("[http:") => {
-            format!("{key}: {} […]\n", value.split(" [").next().unwrap_or_default())
+        Some((key, value)) if value.contains("[seed=http:") => {
+            format!("{key}: {} [seed=…]\n", value.split(" [").next().unwrap_or_default())
         }
         _ => format!("{line}\n"),
     });
@@ -76,7 +76,7 @@ fn json_has_cloud_inits_keys() {
         {
           "boot_status_code": "enabled-by-generator",
           "datasource": "nocloud",
-          "detail": "DataSourceNoCloud […]
+          "detail": "DataSourceNoCloud [seed=…]
           "errors": [],
           "extended_status": "degraded done",
           "init": {
@@ -129,7 +129,7 @@ fn the_long_form_is_cloud_inits() {
         extended_status: done
         boot_status_code: enabled-by-generator
         last_update: …
-        detail: DataSourceNoCloud […]
+        detail: DataSourceNoCloud [seed=…]
         errors: []
         recoverable_errors: {}
     "]]
