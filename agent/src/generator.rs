@@ -11,8 +11,11 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
-const UNITS: [&str; 3] =
-    ["lifeboat-agent-local.service", "lifeboat-agent.service", "lifeboat-agent-final.service"];
+const UNITS: [&str; 3] = ["lifeboat-agent-local.service", MAIN_UNIT, "lifeboat-agent-final.service"];
+const MAIN_UNIT: &str = "lifeboat-agent.service";
+
+/// Logins wait for that unit, and so for this.
+const NETWORK: &str = "[Unit]\nWants=network-online.target\nAfter=network-online.target\n";
 
 /// Where modules were exported.
 const MODULES_UNIT: &str = "lifeboat-agent-modules.service";
@@ -43,9 +46,14 @@ pub(crate) fn generate(directory: &Path, root: &Root) -> Result<()> {
     for unit in UNITS {
         link(directory, "multi-user.target.wants", unit)?;
     }
-    if signals.iter().any(|signal| signal.reach == Reach::Network) || root.holds(layout::HAND_OFF)? {
-        // Only a seed has to be fetched: a kept instance goes on without a network.
-        link(directory, "lifeboat-agent.service.wants", "network-online.target")?;
+    let is_fetched =
+        signals.iter().any(|signal| signal.reach == Reach::Network) || root.holds(layout::HAND_OFF)?;
+    // What a new machine is given may include what has to be fetched. A kept instance goes on without a network.
+    if is_fetched || !root.holds(layout::INSTANCE)? {
+        let folder = directory.join(format!("{MAIN_UNIT}.d"));
+        std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+        let path = folder.join("network.conf");
+        std::fs::write(&path, NETWORK).with_context(|| format!("write {}", path.display()))?;
     }
     noted
 }
@@ -65,6 +73,9 @@ fn link(directory: &Path, wants: &str, unit: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of a kept instance.
+    const KEPT: &str = "var/lib/cloud/instance/sem/x";
 
     fn links(files: &[&str]) -> Vec<String> {
         links_with(files, "")
@@ -91,23 +102,26 @@ mod tests {
     #[test]
     fn a_seed_brings_the_units_and_the_network() {
         let mut expected = UNITS.map(String::from).to_vec();
-        expected.push("network-online.target".into());
+        expected.push("network.conf".into());
         expected.sort();
         assert_eq!(links(&["run/lifeboat/seed"]), expected);
+        assert_eq!(links(&["run/lifeboat/seed", KEPT]), expected);
     }
 
     #[test]
-    fn a_seed_in_the_machine_brings_the_units_and_no_network() {
-        assert_eq!(links(&["var/lib/cloud/seed/nocloud/user-data"]).len(), UNITS.len());
-        assert_eq!(links(&["dev/disk/by-label/CIDATA"]).len(), UNITS.len());
-        assert_eq!(links_with(&[], "ds=nocloud;s=http://x/").len(), UNITS.len() + 1);
+    fn a_seed_in_the_machine_brings_the_units_and_the_network_on_a_new_machine_alone() {
+        for seed in ["var/lib/cloud/seed/nocloud/user-data", "dev/disk/by-label/CIDATA"] {
+            assert_eq!(links(&[seed]).len(), UNITS.len() + 1);
+            assert_eq!(links(&[seed, KEPT]).len(), UNITS.len());
+        }
+        assert_eq!(links_with(&[KEPT], "ds=nocloud;s=http://x/").len(), UNITS.len() + 1);
         // So that somebody tells what is wrong with it.
-        assert_eq!(links_with(&[], "ds=nocloud;s=x").len(), UNITS.len());
+        assert_eq!(links_with(&[KEPT], "ds=nocloud;s=x").len(), UNITS.len());
     }
 
     #[test]
     fn a_kept_instance_brings_the_units_alone() {
-        assert_eq!(links(&["var/lib/cloud/instance/sem/x"]).len(), UNITS.len());
+        assert_eq!(links(&[KEPT]).len(), UNITS.len());
     }
 
     #[test]

@@ -16,6 +16,9 @@ use std::path::Path;
 /// The indentation that cloud-init has here.
 const STEP: usize = 1;
 
+/// What a template begins with, but need not here.
+const HEAD: &str = "## template: jinja";
+
 /// What stands before what is no text.
 const BINARY: &str = "ci-b64:";
 
@@ -27,7 +30,9 @@ pub(crate) fn run(options: &QueryOptions, root: &Root) -> Result<()> {
     let data = known(options, root)?;
     let text = match &options.format {
         Some(template) => {
-            let rendered = jinja::render(template, &instance_data::variables(&data.into()));
+            let template =
+                if template.starts_with(HEAD) { template.clone() } else { format!("{HEAD}\n{template}") };
+            let rendered = jinja::render(&template, &instance_data::variables(&data.into()));
             rendered.map_err(|failure| anyhow!("render the template: {failure}"))?
         }
         None => {

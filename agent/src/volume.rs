@@ -3,7 +3,7 @@
 
 use crate::root::Root;
 use anyhow::{Context, Result, bail};
-use rustix::fs::{FileType, fstat};
+use rustix::fs::{FileType, Mode, OFlags, fstat};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
@@ -43,7 +43,11 @@ pub(crate) fn labelled(labels: &[&str], root: &Root) -> Result<Vec<String>> {
     let has_it = |own: &str| labels.iter().any(|label| own.eq_ignore_ascii_case(label));
     if root.holds(BY_LABEL)? {
         let names = root.names(BY_LABEL)?.into_iter().filter(|name| has_it(&decoded(name)));
-        return Ok(names.map(|name| format!("{BY_LABEL}/{name}")).collect());
+        let links: Vec<_> = names.map(|name| format!("{BY_LABEL}/{name}")).collect();
+        if !links.is_empty() {
+            return Ok(links);
+        }
+        // udev may not have come to the one that has it.
     }
     let names =
         root.names(BLOCK)?.into_iter().filter(|name| !PASSED_OVER.iter().any(|own| name.starts_with(own)));
@@ -59,7 +63,10 @@ fn superblock_label(path: &str, root: &Root) -> Result<Option<String>> {
     if FileType::from_raw_mode(fstat(&device)?.st_mode) != FileType::BlockDevice {
         return Ok(None);
     }
-    label_of(&File::open(format!("/proc/self/fd/{}", device.as_raw_fd()))?)
+    // Non-blocking, so that a drive without a medium does not wait for one.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let path = format!("/proc/self/fd/{}", device.as_raw_fd());
+    label_of(&File::from(rustix::fs::open(path, flags, Mode::empty())?))
 }
 
 fn label_of(disk: &File) -> Result<Option<String>> {
@@ -97,7 +104,12 @@ pub(crate) fn open(path: &str, root: &Root) -> Result<Root> {
         let disk = File::open(format!("/proc/self/fd/{}", device.as_raw_fd()))?;
         let kind = KINDS.iter().find(|kind| kind.is_on(&disk));
         let kind = kind.context("its file system is neither ext4, iso9660 nor vfat")?;
-        let files = mounted(&device, kind)
+        let files = mounted(&device, kind, Access::ReadOnly)
+            // One that is mounted already, and can be written to, is to stay so.
+            .or_else(|error| match error {
+                Errno::BUSY => mounted(&device, kind, Access::AsItIs),
+                error => Err(error),
+            })
             .with_context(|| format!("open its {} (does this kernel have it?)", kind.name))?;
         Ok(Root::at(files, &root.show(path)))
     };
@@ -112,12 +124,21 @@ impl Kind {
     }
 }
 
-fn mounted(device: &OwnedFd, kind: &Kind) -> Result<OwnedFd, Errno> {
+/// What the file system itself is to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Access {
+    ReadOnly,
+    AsItIs,
+}
+
+fn mounted(device: &OwnedFd, kind: &Kind, access: Access) -> Result<OwnedFd, Errno> {
     let context = fsopen(kind.name, FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(&context, "source", format!("/proc/self/fd/{}", device.as_raw_fd()))?;
-    fsconfig_set_flag(&context, "ro")?;
-    for option in kind.options {
-        fsconfig_set_flag(&context, *option)?;
+    if access == Access::ReadOnly {
+        fsconfig_set_flag(&context, "ro")?;
+        for option in kind.options {
+            fsconfig_set_flag(&context, *option)?;
+        }
     }
     fsconfig_create(&context)?;
     let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY

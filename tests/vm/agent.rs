@@ -11,7 +11,7 @@ use crate::lab::{debian, debian_rescue, machine, must_hold, root};
 pub(crate) const TESTS: &[Test] = &[
     ("a_cloud_config_is_carried_out_once_per_instance", cloud_config),
     ("a_script_runs_late_and_once_per_instance", script),
-    ("a_seed_on_a_volume_needs_no_parameter_and_no_network", volume),
+    ("a_seed_on_a_volume_needs_no_parameter", volume),
     ("nothing_is_done_without_a_seed", no_seed),
     ("in_a_rescue_boot_people_are_let_in_and_nothing_else_is_done", rescue),
 ];

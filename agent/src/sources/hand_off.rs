@@ -66,7 +66,7 @@ pub(super) fn fetch_seed(hand_off: HandOff, facts: &Facts<'_>, report: &mut Repo
             Some(seed) => seed,
             None => match nocloud_volume::read(facts, report)? {
                 Some(seed) => seed,
-                None if facts.kept.is_some() && hand_off.instance_id.is_none() => {
+                None if facts.goes_on_as(hand_off.instance_id.as_deref())? => {
                     bail!("{}: it names no place, and no directory or volume has the seed", hand_off.source)
                 }
                 None => {

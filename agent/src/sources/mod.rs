@@ -24,6 +24,7 @@ mod vmware;
 use crate::command_line::CommandLine;
 use crate::dmi;
 use crate::fetch::{self, Client, Over};
+use crate::instance::Instance;
 use crate::report::Report;
 use crate::root::Root;
 use crate::seed::Seed;
@@ -208,6 +209,15 @@ impl<'a> Facts<'a> {
     pub(crate) fn read(root: &'a Root, kept: Option<String>, budget: Duration) -> Result<Self> {
         let (config, line) = (SystemConfig::read(root), CommandLine::read(root)?);
         Ok(Self { root, config, line, kept, budget })
+    }
+
+    /// Whether a command line that names no place is about the instance that is kept: under the id that it gives, if
+    /// any, there is user-data already, whose volume has gone.
+    fn goes_on_as(&self, id: Option<&str>) -> Result<bool> {
+        let Some(kept) = self.kept.as_deref() else { return Ok(false) };
+        let Some(id) = id else { return Ok(true) };
+        let path = Instance::new(kept).path("user-data.txt");
+        Ok(id == kept && self.root.read(&path)?.is_some_and(|data| !data.is_empty()))
     }
 
     /// A client for one seed.

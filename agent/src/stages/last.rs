@@ -14,14 +14,16 @@ use crate::system_config::modules::{self, Wanted};
 use anyhow::Result;
 
 /// Where scripts are, how often each place is run, and what says that it was, in cloud-init's order.
-const PLACES: &[(&str, Frequency, &str)] = &[
-    ("per-once", Frequency::Once, "scripts_per_once"),
-    ("per-boot", Frequency::Boot, "config_scripts_per_boot"),
-    ("per-instance", Frequency::Instance, "config_scripts_per_instance"),
-];
-
-/// What says that the user's scripts were run.
-const USERS: &str = "config_scripts_user";
+fn places(instance: &Instance) -> [(String, Frequency, &'static str); 5] {
+    let shared = |directory: &str| format!("{SCRIPTS}/{directory}");
+    [
+        (instance.path("scripts/vendor"), Frequency::Instance, "config_scripts_vendor"),
+        (shared("per-once"), Frequency::Once, "config_scripts_per_once"),
+        (shared("per-boot"), Frequency::Boot, "config_scripts_per_boot"),
+        (shared("per-instance"), Frequency::Instance, "config_scripts_per_instance"),
+        (instance.path("scripts"), Frequency::Instance, "config_scripts_user"),
+    ]
+}
 
 fn module(semaphore: &str) -> &str {
     semaphore.strip_prefix("config_").unwrap_or(semaphore)
@@ -34,11 +36,7 @@ pub(super) fn scripts(
     context: &Context<'_>,
     report: &mut Report,
 ) -> bool {
-    let places = PLACES
-        .iter()
-        .map(|(directory, often, semaphore)| (format!("{SCRIPTS}/{directory}"), *often, *semaphore));
-    let users = (context.instance.path("scripts"), Frequency::Instance, USERS);
-    let place = places.chain([users]).find(|(.., semaphore)| module(semaphore) == name);
+    let place = places(context.instance).into_iter().find(|(.., semaphore)| module(semaphore) == name);
     let Some((directory, frequency, semaphore)) = place else { return false };
     run_scripts(&directory, often.unwrap_or(frequency), semaphore, context, report);
     true
@@ -54,12 +52,13 @@ pub(crate) fn last(root: &Root, report: &mut Report) -> Result<()> {
     let context = Context { instance: &instance, boot: &boot, root };
     let config = kept_config(&instance, root, report);
     run_handlers(Stage::Final, &config, &MetaData::default(), &context, report);
-    let is_wanted = |semaphore: &str| modules::wanted(module(semaphore), &config) != Wanted::No;
-    for (directory, frequency, semaphore) in PLACES.iter().filter(|(.., semaphore)| is_wanted(semaphore)) {
-        run_scripts(&format!("{SCRIPTS}/{directory}"), *frequency, semaphore, &context, report);
-    }
-    if is_wanted(USERS) {
-        run_scripts(&instance.path("scripts"), Frequency::Instance, USERS, &context, report);
+    for (directory, frequency, semaphore) in places(&instance) {
+        let often = match modules::wanted(module(semaphore), &config) {
+            Wanted::No => continue,
+            Wanted::Yes => frequency,
+            Wanted::AsOften(often) => often,
+        };
+        run_scripts(&directory, often, semaphore, &context, report);
     }
     let uptime = root.read_text("proc/uptime")?.unwrap_or_default();
     let uptime = uptime.split(' ').next().unwrap_or_default();

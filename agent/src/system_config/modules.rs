@@ -4,7 +4,22 @@
 use crate::instance::Frequency;
 use crate::yaml::{Mapping, Value};
 
-const LISTS: [&str; 3] = ["cloud_init_modules", "cloud_config_modules", "cloud_final_modules"];
+const LISTS: [&str; 3] = [FIRST, CONFIG, FINAL];
+const FIRST: &str = "cloud_init_modules";
+const CONFIG: &str = "cloud_config_modules";
+const FINAL: &str = "cloud_final_modules";
+
+/// The list that a module is in unless an image has it elsewhere; all others are in the first.
+const PLACES: &[(&str, &str)] = &[
+    ("runcmd", CONFIG),
+    ("set_passwords", CONFIG),
+    ("scripts_vendor", FINAL),
+    ("scripts_per_once", FINAL),
+    ("scripts_per_boot", FINAL),
+    ("scripts_per_instance", FINAL),
+    ("scripts_user", FINAL),
+    ("write_files_deferred", FINAL),
+];
 
 const FREQUENCIES: &[(&str, Frequency)] = &[
     ("always", Frequency::Boot),
@@ -24,13 +39,19 @@ pub(crate) enum Wanted {
     AsOften(Frequency),
 }
 
-/// What the lists say of a module, whose name may have `-` or `_`. Without any list all are wanted.
+/// What the lists say of a module, whose name may have `-` or `_`. One that no list names is wanted where there is no
+/// list that could: a user may give one list alone, and an image none.
 pub(crate) fn wanted(module: &str, config: &Mapping) -> Wanted {
-    let mut lists = LISTS.iter().filter_map(|list| config.get(list)?.as_seq()).peekable();
-    if lists.peek().is_none() {
-        return Wanted::Yes;
+    let mut lists = LISTS.iter().filter_map(|list| config.get(list)?.as_seq());
+    if let Some(named) = lists.find_map(|list| list.iter().find_map(|entry| is_it(module, entry))) {
+        return named;
     }
-    lists.flatten().find_map(|entry| is_it(module, entry)).unwrap_or(Wanted::No)
+    let own = PLACES.iter().find(|(name, _)| plain(name) == plain(module)).map_or(FIRST, |(_, list)| list);
+    if config.get(own).is_some() { Wanted::No } else { Wanted::Yes }
+}
+
+fn plain(name: &str) -> String {
+    name.trim_end_matches(".py").replace('-', "_").to_lowercase()
 }
 
 fn is_it(module: &str, entry: &Value) -> Option<Wanted> {
@@ -40,7 +61,6 @@ fn is_it(module: &str, entry: &Value) -> Option<Wanted> {
         Value::Map(map) => (map.get("name")?.as_str()?, map.get("frequency").and_then(Value::as_str)),
         _ => return None,
     };
-    let plain = |name: &str| name.trim_end_matches(".py").replace('-', "_").to_lowercase();
     if plain(name) != plain(module) {
         return None;
     }
@@ -68,6 +88,7 @@ mod tests {
         assert_eq!(wanted("write_files"), Wanted::Yes);
         assert_eq!(wanted("users-groups"), Wanted::AsOften(Frequency::Boot));
         assert_eq!(wanted("scripts_user"), Wanted::AsOften(Frequency::Once));
-        assert_eq!(wanted("runcmd"), Wanted::No);
+        assert_eq!(wanted("scripts_per_boot"), Wanted::No);
+        assert_eq!(wanted("runcmd"), Wanted::Yes, "there is no list that could name it");
     }
 }

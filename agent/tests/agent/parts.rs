@@ -336,6 +336,9 @@ fn vendor_data_is_taken_unless_somebody_says_no() {
         process(&[("user-data", b"#!/bin/sh\necho user\n"), ("vendor-data", vendor.as_bytes())]);
     assert_eq!(said, "");
     assert_eq!(script(&machine, "vendor/part-002"), "#!/bin/sh\necho vendor");
+    let (_, said) = machine.agent(&["final"]);
+    let (vendors, users) = (said.find("scripts/vendor/part-002"), said.find("scripts/part-001"));
+    assert!(vendors.is_some() && vendors < users, "{said}");
     assert_eq!(machine.read("var/lib/cloud/scripts/per-boot/part-003"), "#!/bin/sh\necho each");
     expect![[r"
         #cloud-config

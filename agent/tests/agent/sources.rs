@@ -502,6 +502,12 @@ fn a_command_line_that_names_no_place_is_silent_once_the_seed_is_gone() {
     assert!(well && instance(&machine) == "i-1", "{said}");
     let (code, text) = machine.agent(&["status"]);
     assert!(code == 2 && text.contains("it names no place"), "{text}");
+    // Under the id that was kept there is user-data; another is another machine.
+    machine.write("proc/cmdline", "ds=nocloud;i=i-1\n");
+    assert!(machine.boot().0 && machine.agent(&["status"]).0 == 2);
+    machine.write("proc/cmdline", "ds=nocloud;i=i-2\n");
+    let (well, said) = machine.boot();
+    assert!(well && instance(&machine) == "i-2", "{said}");
 }
 
 #[test]

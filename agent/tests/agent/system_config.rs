@@ -60,13 +60,22 @@ fn a_bad_file_is_told_and_costs_only_itself() {
 
 #[test]
 fn a_module_that_no_list_names_does_not_run() {
-    let (machine, said) = boot(&[("etc/cloud/cloud.cfg", "cloud_init_modules: [ssh]\n")]);
+    let (machine, said) =
+        boot(&[("etc/cloud/cloud.cfg", "cloud_init_modules: [ssh]\ncloud_config_modules: []\n")]);
     assert_eq!(machine.mode(RUNCMD), 0, "{said}");
     assert_eq!(machine.read("root/.ssh/authorized_keys"), "ssh-ed25519 AAAAtop\n");
-    let (machine, said) = boot(&[(
-        "etc/cloud/cloud.cfg",
-        "cloud_config_modules: [runcmd]\ncloud_final_modules: [[scripts-user, always]]\n",
-    )]);
+    let (machine, said) =
+        boot(&[("etc/cloud/cloud.cfg", "cloud_init_modules: []\ncloud_config_modules: [runcmd]\n")]);
     assert_eq!(machine.mode(RUNCMD), 0o700, "{said}");
     assert_eq!(machine.mode("root/.ssh/authorized_keys"), 0, "{said}");
+}
+
+#[test]
+fn scripts_run_as_often_as_their_module_is_listed() {
+    for (list, again) in [("[[scripts-user, always]]", true), ("[scripts-user]", false)] {
+        let (machine, said) = boot(&[("etc/cloud/cloud.cfg", &format!("cloud_final_modules: {list}\n"))]);
+        assert!(said.contains("/scripts/runcmd"), "{said}");
+        let (_, said) = machine.boot();
+        assert_eq!(said.contains("/scripts/runcmd"), again, "{list}: {said}");
+    }
 }
