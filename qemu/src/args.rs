@@ -84,6 +84,8 @@ pub enum Benchmark {
     Rescue,
     /// The export of the modules, beside the specification's recipe
     Modules,
+    /// The agent's work on user-data, beside cloud-init's
+    Agent,
 }
 
 /// What `cargo vm soak` is told.

@@ -1,5 +1,6 @@
 //! `cargo vm bench`: what lifeboat costs, read from the kernel's own clock and counters.
 
+mod agent;
 mod boot;
 mod figures;
 mod modules;
@@ -10,27 +11,56 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::args::Benchmark;
+use crate::cache::Cache;
 use crate::guest::Guests;
 use crate::phase;
 
 /// A benchmark: its name, a title, and what makes the table below it.
-type Entry = (Benchmark, &'static str, fn(&Guests) -> Result<String>);
+type Entry = (Benchmark, &'static str, Where);
+
+/// Where a benchmark measures.
+enum Where {
+    InGuests(fn(&Guests) -> Result<String>),
+    OnThisMachine(fn(&Cache) -> Result<String>),
+}
+
+use Where::{InGuests, OnThisMachine};
 
 /// The benchmarks in the order in which they run.
 const BENCHMARKS: &[Entry] = &[
-    (Benchmark::Boot, "a boot with and without lifeboat", boot::table),
-    (Benchmark::Rescue, "the scan for a rescue volume where there is none, and its peer's", rescue::table),
-    (Benchmark::Modules, "the export of the modules, and the specification's recipe", modules::table),
+    (Benchmark::Boot, "a boot with and without lifeboat", InGuests(boot::table)),
+    (
+        Benchmark::Rescue,
+        "the scan for a rescue volume where there is none, and its peer's",
+        InGuests(rescue::table),
+    ),
+    (
+        Benchmark::Modules,
+        "the export of the modules, and the specification's recipe",
+        InGuests(modules::table),
+    ),
+    (Benchmark::Agent, "user-data taken apart, and by cloud-init", OnThisMachine(agent::table)),
 ];
 
 /// Runs the named ones, or all, and shows their tables.
 pub fn run(named: &[Benchmark]) -> Result<ExitCode> {
-    let guests = Guests::build()?;
-    for (benchmark, title, table) in BENCHMARKS {
-        if named.is_empty() || named.contains(benchmark) {
-            let table = table(&guests)?;
-            phase::say(&format!("{title}, under emulation\n\n{table}"));
+    let cache = Cache::open()?;
+    let mut guests = None;
+    for (benchmark, title, place) in BENCHMARKS {
+        if !named.is_empty() && !named.contains(benchmark) {
+            continue;
         }
+        let (table, speed) = match place {
+            InGuests(table) => {
+                let guests = match &mut guests {
+                    Some(guests) => guests,
+                    none => none.insert(Guests::build()?),
+                };
+                (table(guests)?, "under emulation")
+            }
+            OnThisMachine(table) => (table(&cache)?, "on this machine"),
+        };
+        phase::say(&format!("{title}, {speed}\n\n{table}"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -21,7 +21,7 @@ pub use tiny::{Damage, Modules, Tiny};
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/guest");
 
 /// The release that guests are made of.
-const SUITE: &str = "bookworm";
+pub(crate) const SUITE: &str = "bookworm";
 
 /// What a Debian guest holds besides the essential packages; no busybox, so that klibc's run-init, the
 /// stricter one, switches the root.
@@ -186,7 +186,7 @@ fn base(cache: &Cache) -> Result<PathBuf> {
 }
 
 /// mmdebstrap for a small tree, without documentation.
-fn mmdebstrap(suite: &str, packages: &str) -> run::Program {
+pub(crate) fn mmdebstrap(suite: &str, packages: &str) -> run::Program {
     run::privileged("mmdebstrap")
         .args(["--variant=minbase", "--mode=root", "--format=tar"])
         .arg(format!("--include={packages}"))

@@ -53,6 +53,11 @@ const SCRIPTS: &[&str] = &[
 /// The static binaries' names, and how many bytes they may have.
 const LIMITS: &[(&str, u64)] = &[("lifeboat", 700 * 1024), ("lifeboat-agent", 3584 * 1024)];
 
+/// How many bytes a static binary may have.
+pub(crate) fn limit(binary: &str) -> Option<u64> {
+    LIMITS.iter().find_map(|(name, limit)| (*name == binary).then_some(*limit))
+}
+
 /// How many passed and failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Tally {
