@@ -52,6 +52,10 @@ use root::Root;
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// musl's own gives memory back to the kernel, and takes it again, a thousand times in a large configuration.
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     let mut report = Report::default();
     let ran = match cloud_init::Name::called() {

@@ -236,7 +236,7 @@ impl<'a> Consumption<'a> {
         self.work.extend(work);
         let text = config.text();
         if matches!(origin.whose, Whose::User) {
-            self.user = config.mapping();
+            self.user = config.into_mapping();
         }
         text
     }

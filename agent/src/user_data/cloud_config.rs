@@ -66,8 +66,11 @@ impl CloudConfig {
     }
 
     /// What all parts have come to.
-    pub(crate) fn mapping(&self) -> Mapping {
-        self.buffer.as_map().cloned().unwrap_or_default()
+    pub(crate) fn into_mapping(self) -> Mapping {
+        match self.buffer {
+            Value::Map(mapping) => mapping,
+            _ => Mapping::default(),
+        }
     }
 
     /// The text of cloud-config.txt; empty when there was no part, not even a bad one.

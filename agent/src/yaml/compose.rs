@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// A node of the document; an alias is the same node once more.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Node {
     /// The tag that was written, in its long form.
     pub(super) tag: Option<String>,
@@ -16,7 +16,7 @@ pub(super) struct Node {
     pub(super) content: Content,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Content {
     /// A scalar, and whether it was written without quotes.
     Scalar {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 const STANDARD: &str = "tag:yaml.org,2002:";
 
 /// The value of a document's root node.
-pub(super) fn construct(node: &Node) -> Result<Value, Error> {
+pub(super) fn construct(node: Rc<Node>) -> Result<Value, Error> {
     Constructor { allowance: Allowance::default(), merged: 0 }.value(node)
 }
 
@@ -23,42 +23,43 @@ struct Constructor {
 type Pair = (Rc<Node>, Rc<Node>);
 
 impl Constructor {
-    fn value(&mut self, node: &Node) -> Result<Value, Error> {
+    fn value(&mut self, node: Rc<Node>) -> Result<Value, Error> {
         let bytes = if let Content::Scalar { text, .. } = &node.content { text.len() } else { 0 };
         self.allowance
             .take_one(bytes)
             .map_err(|problem| Error::new(node.place, format!("{problem}, once the aliases are expanded")))?;
-        match &node.content {
-            Content::Scalar { text, .. } => {
-                scalar_value(type_of(node)?, text).map_err(|problem| Error::new(node.place, problem))
+        let kind = type_of(&node)?;
+        // Only what an alias stands for as well is copied, and of that no more than itself.
+        let Node { content, tag, place } = Rc::unwrap_or_clone(node);
+        match (content, kind) {
+            (Content::Scalar { text, .. }, kind) => {
+                scalar_value(kind, text).map_err(|problem| Error::new(place, problem))
             }
-            Content::Seq(items) => match type_of(node)? {
-                Type::Seq => {
-                    Ok(Value::Seq(items.iter().map(|item| self.value(item)).collect::<Result<_, _>>()?))
-                }
-                Type::Pairs => self.pairs(items),
-                Type::Kind(Kind::Null) => Ok(Value::Null),
-                _ => Err(mismatch(node)),
-            },
-            Content::Map(pairs) => match type_of(node)? {
-                Type::Map => Ok(Value::Map(self.mapping(node.place, pairs)?)),
-                Type::Set => {
-                    let mapping = self.mapping(node.place, pairs)?;
-                    Ok(Value::Set(mapping.iter().map(|(key, _)| key.clone()).collect()))
-                }
-                _ => Err(mismatch(node)),
-            },
+            (Content::Seq(items), Type::Seq) => {
+                Ok(Value::Seq(items.into_iter().map(|item| self.value(item)).collect::<Result<_, _>>()?))
+            }
+            (Content::Seq(items), Type::Pairs) => self.pairs(items),
+            (Content::Seq(_), Type::Kind(Kind::Null)) => Ok(Value::Null),
+            (Content::Map(pairs), Type::Map) => Ok(Value::Map(self.mapping(place, pairs)?)),
+            (Content::Map(pairs), Type::Set) => {
+                let mapping = self.mapping(place, pairs)?;
+                Ok(Value::Set(mapping.into_iter().map(|(key, _)| key).collect()))
+            }
+            _ => Err(mismatch(place, tag.as_deref())),
         }
     }
 
-    fn mapping(&mut self, place: Place, pairs: &[Pair]) -> Result<Mapping, Error> {
+    fn mapping(&mut self, place: Place, pairs: Vec<Pair>) -> Result<Mapping, Error> {
+        let has_merge = pairs.iter().any(|(key, _)| is_merge(key));
+        let pairs = if has_merge { self.flatten(place, &pairs)? } else { pairs };
         let mut made = Mapping::default();
-        for (key_node, value_node) in self.flatten(place, pairs)? {
-            let key = self.value(&key_node)?;
-            if key.key_name().is_none() {
-                return Err(Error::new(key_node.place, "a list or a mapping as a key"));
+        for (key_node, value_node) in pairs {
+            let place = key_node.place;
+            let key = self.value(key_node)?;
+            if !key.is_key() {
+                return Err(Error::new(place, "a list or a mapping as a key"));
             }
-            made.insert(key, self.value(&value_node)?);
+            made.insert(key, self.value(value_node)?);
         }
         Ok(made)
     }
@@ -96,13 +97,14 @@ impl Constructor {
     }
 
     /// `!!omap` and `!!pairs`: a list of mappings with one key each.
-    fn pairs(&mut self, items: &[Rc<Node>]) -> Result<Value, Error> {
+    fn pairs(&mut self, items: Vec<Rc<Node>>) -> Result<Value, Error> {
         let mut made = Vec::new();
         for item in items {
             match &item.content {
                 Content::Map(pairs) if pairs.len() == 1 => {
                     for (key, value) in pairs {
-                        made.push(Value::Seq(vec![self.value(key)?, self.value(value)?]));
+                        let pair = vec![self.value(Rc::clone(key))?, self.value(Rc::clone(value))?];
+                        made.push(Value::Seq(pair));
                     }
                 }
                 _ => return Err(Error::new(item.place, "not a mapping of one key")),
@@ -160,16 +162,16 @@ fn type_of(node: &Node) -> Result<Type, Error> {
     }
 }
 
-fn scalar_value(kind: Type, text: &str) -> Result<Value, String> {
+fn scalar_value(kind: Type, text: String) -> Result<Value, String> {
     match kind {
         Type::Kind(Kind::Null) => Ok(Value::Null),
-        Type::Kind(Kind::Bool) => scalar::boolean(text),
-        Type::Kind(Kind::Int) => scalar::int(text),
-        Type::Kind(Kind::Float) => scalar::float(text),
-        Type::Kind(Kind::Timestamp) => timestamp::check(text).map(|()| Value::Time(text.to_owned())),
-        Type::Kind(Kind::Str) => Ok(Value::Str(text.to_owned())),
+        Type::Kind(Kind::Bool) => scalar::boolean(&text),
+        Type::Kind(Kind::Int) => scalar::int(&text),
+        Type::Kind(Kind::Float) => scalar::float(&text),
+        Type::Kind(Kind::Timestamp) => timestamp::check(&text).map(|()| Value::Time(text)),
+        Type::Kind(Kind::Str) => Ok(Value::Str(text)),
         Type::Kind(Kind::Merge | Kind::Default) => Err(format!("`{text}` means nothing here (quote it)")),
-        Type::Binary => scalar::binary(text),
+        Type::Binary => scalar::binary(&text),
         Type::Seq | Type::Pairs | Type::Set | Type::Map => {
             Err("the tag asks for a list or a mapping and a text follows".into())
         }
@@ -187,6 +189,6 @@ fn no_merge(node: &Node) -> Error {
     Error::new(node.place, "a merge (`<<`) of something that is no mapping")
 }
 
-fn mismatch(node: &Node) -> Error {
-    Error::new(node.place, format!("the tag `{}` does not fit", node.tag.as_deref().unwrap_or_default()))
+fn mismatch(place: Place, tag: Option<&str>) -> Error {
+    Error::new(place, format!("the tag `{}` does not fit", tag.unwrap_or_default()))
 }

@@ -2,6 +2,7 @@
 
 use super::resolve::{Kind, resolve};
 use super::{Mapping, Value};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// The longest key that stands before its colon; the format's own limit is 1,024.
@@ -75,9 +76,9 @@ fn pairs(out: &mut String, mapping: &Mapping, indent: usize) {
     let margin = " ".repeat(indent);
     for (key, value) in sorted {
         if key.len() > LONGEST_SIMPLE_KEY {
-            push(out, &format!("{margin}? {key}\n{margin}:"));
+            push(out, [&margin, "? ", &key, "\n", &margin, ":"]);
         } else {
-            push(out, &format!("{margin}{key}:"));
+            push(out, [&margin, &key, ":"]);
         }
         block(out, value, indent + STEP);
     }
@@ -86,7 +87,7 @@ fn pairs(out: &mut String, mapping: &Mapping, indent: usize) {
 fn list(out: &mut String, items: &[Value], indent: usize) {
     let margin = " ".repeat(indent);
     for item in items {
-        push(out, &format!("{margin}-"));
+        push(out, [&margin, "-"]);
         block(out, item, indent + STEP);
     }
 }
@@ -95,21 +96,29 @@ fn set(out: &mut String, items: &[Value], indent: usize) {
     let margin = " ".repeat(indent);
     out.push_str(if items.is_empty() { "!!set {}\n" } else { "!!set\n" });
     for item in items {
-        push(out, &format!("{margin}? {}\n", inline(item)));
+        push(out, [&margin, "? ", &inline(item), "\n"]);
     }
 }
 
-fn push(out: &mut String, text: &str) {
-    out.push_str(text);
+fn push<const N: usize>(out: &mut String, texts: [&str; N]) {
+    for text in texts {
+        out.push_str(text);
+    }
 }
 
-fn inline(value: &Value) -> String {
+fn inline(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::Str(text) if is_plain(text) => Cow::Borrowed(text),
+        other => Cow::Owned(spelled(other)),
+    }
+}
+
+fn spelled(value: &Value) -> String {
     match value {
         Value::Null => "null".into(),
         Value::Bool(on) => on.to_string(),
         Value::Int(number) => number.to_string(),
         Value::Float(number) => float(*number),
-        Value::Str(text) if is_plain(text) => text.clone(),
         Value::Str(text) => quoted(text),
         Value::Time(text) => format!("!!timestamp {}", quoted(text)),
         Value::Binary(bytes) => format!("!!binary \"{}\"", crate::codec::to_base64(bytes)),

@@ -37,12 +37,12 @@ impl<V> Table<V> {
 
     /// The value of any key; as in Python, 1, 1.0 and True are the same one.
     pub(crate) fn get_key(&self, key: &Value) -> Option<&V> {
-        self.pairs.get(self.slot(&key.key_name()?)?).map(|(_, value)| value)
+        self.pairs.get(self.slot(key)?).map(|(_, value)| value)
     }
 
     /// The value of a key, to change it.
     pub(crate) fn get_mut(&mut self, key: &Value) -> Option<&mut V> {
-        let slot = self.slot(&key.key_name()?)?;
+        let slot = self.slot(key)?;
         self.pairs.get_mut(slot).map(|(_, value)| value)
     }
 
@@ -53,15 +53,19 @@ impl<V> Table<V> {
 
     /// Sets a key, in the place of an equal one. A list or mapping is no key and is passed over.
     pub(crate) fn insert(&mut self, key: Value, value: V) {
-        let Some(name) = key.key_name() else { return };
-        if let Some((_, old)) = self.slot(&name).and_then(|slot| self.pairs.get_mut(slot)) {
+        if !key.is_key() {
+            return;
+        }
+        if let Some((_, old)) = self.slot(&key).and_then(|slot| self.pairs.get_mut(slot)) {
             *old = value;
             return;
         }
+        let is_indexed = !self.index.is_empty();
+        if is_indexed && let Some(name) = key.key_name() {
+            self.index.insert(name, self.pairs.len());
+        }
         self.pairs.push((key, value));
-        if !self.index.is_empty() {
-            self.index.insert(name, self.pairs.len() - 1);
-        } else if self.pairs.len() > SMALL {
+        if !is_indexed && self.pairs.len() > SMALL {
             let names = self.pairs.iter().map(|(key, _)| key.key_name().unwrap_or_default());
             self.index = names.zip(0..).collect();
         }
@@ -69,11 +73,10 @@ impl<V> Table<V> {
 
     /// Takes a key out; the last one takes its place.
     pub(crate) fn remove(&mut self, key: &Value) -> Option<V> {
-        let name = key.key_name()?;
-        let slot = self.slot(&name)?;
+        let slot = self.slot(key)?;
         let (_, value) = self.pairs.swap_remove(slot);
         if !self.index.is_empty() {
-            self.index.remove(&name);
+            self.index.remove(&key.key_name()?);
             if let Some(moved) = self.pairs.get(slot).and_then(|(key, _)| key.key_name()) {
                 self.index.insert(moved, slot);
             }
@@ -81,11 +84,11 @@ impl<V> Table<V> {
         Some(value)
     }
 
-    fn slot(&self, name: &str) -> Option<usize> {
+    fn slot(&self, key: &Value) -> Option<usize> {
         if self.index.is_empty() {
-            return self.pairs.iter().position(|(key, _)| key.key_name().as_deref() == Some(name));
+            return self.pairs.iter().position(|(candidate, _)| candidate.is_same_key(key));
         }
-        self.index.get(name).copied()
+        self.index.get(&key.key_name()?).copied()
     }
 
     /// The pairs in their order.

@@ -34,7 +34,7 @@ const DEEPEST: usize = 100;
 pub(crate) fn load(text: &str) -> Result<Value, Error> {
     let document = lenient::reading(text, compose::compose).map_err(|error| error.showing(text))?;
     match document {
-        Some(node) => construct::construct(&node).map_err(|error| error.showing(text)),
+        Some(node) => construct::construct(node).map_err(|error| error.showing(text)),
         None => Ok(Value::Null),
     }
 }

@@ -18,15 +18,15 @@ pub(super) enum Kind {
 
 type Test = fn(&str) -> bool;
 
-/// The first test that holds decides.
-const RULES: &[(Kind, Test)] = &[
-    (Kind::Null, |text| ["", "~", "null", "Null", "NULL"].contains(&text)),
-    (Kind::Bool, |text| BOOLS.contains(&text)),
-    (Kind::Float, is_float),
-    (Kind::Int, is_int),
-    (Kind::Timestamp, super::timestamp::looks_like_one),
-    (Kind::Merge, |text| text == "<<"),
-    (Kind::Default, |text| text == "="),
+/// What a text can begin with to be of a kind, and the test. The first that holds decides.
+const RULES: &[(Kind, &[u8], Test)] = &[
+    (Kind::Null, b"~nN", |text| ["~", "null", "Null", "NULL"].contains(&text)),
+    (Kind::Bool, b"yYnNtTfFoO", |text| BOOLS.contains(&text)),
+    (Kind::Float, b"-+.0123456789", is_float),
+    (Kind::Int, b"-+0123456789", is_int),
+    (Kind::Timestamp, b"0123456789", super::timestamp::looks_like_one),
+    (Kind::Merge, b"<", |text| text == "<<"),
+    (Kind::Default, b"=", |text| text == "="),
 ];
 
 const BOOLS: [&str; 18] = [
@@ -36,7 +36,9 @@ const BOOLS: [&str; 18] = [
 
 /// The type of a plain scalar.
 pub(super) fn resolve(text: &str) -> Kind {
-    RULES.iter().find(|(_, test)| test(text)).map_or(Kind::Str, |(kind, _)| *kind)
+    let Some(first) = text.as_bytes().first() else { return Kind::Null };
+    let rule = RULES.iter().find(|(_, firsts, test)| firsts.contains(first) && test(text));
+    rule.map_or(Kind::Str, |(kind, _, _)| *kind)
 }
 
 fn is_int(text: &str) -> bool {

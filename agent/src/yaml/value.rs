@@ -109,6 +109,20 @@ impl Value {
         }
     }
 
+    /// Whether it can be a key.
+    pub(super) fn is_key(&self) -> bool {
+        !matches!(self, Self::Seq(_) | Self::Set(_) | Self::Map(_))
+    }
+
+    /// Whether both are one key. Texts are compared as they are, for nearly all keys are texts.
+    pub(super) fn is_same_key(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Str(own), Self::Str(other)) => own == other,
+            (Self::Str(_), _) | (_, Self::Str(_)) => false,
+            _ => self.key_name().is_some_and(|name| other.key_name() == Some(name)),
+        }
+    }
+
     /// A name under which equal keys meet: to Python 1, 1.0 and True are one key.
     #[expect(clippy::cast_precision_loss, reason = "a key that is a huge float is nobody's")]
     pub(super) fn key_name(&self) -> Option<String> {

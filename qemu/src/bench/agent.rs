@@ -34,7 +34,7 @@ struct Work {
     holds: (&'static str, usize),
     /// Microseconds.
     elapsed: Option<u64>,
-    /// Thousands of bytes.
+    /// Thousands of bytes at the most.
     memory: Option<u64>,
 }
 
@@ -63,39 +63,47 @@ fn write_files() -> String {
 
 struct Measure {
     name: &'static str,
-    unit: &'static str,
     rounds: usize,
     /// What watches the program.
     watch: &'static [&'static str],
-    /// In thousandths of the unit.
     of: fn(&Seen) -> Option<u64>,
+    show: fn(u64) -> String,
     wanted: fn(&Work) -> Option<u64>,
 }
 
-/// Runs of their own for each: what watches a program makes it slower.
-const MEASURES: [Measure; 3] = [
+/// Runs of their own for each: what watches a program makes it slower. Of what is told in time, the least is what
+/// the program takes on a machine that has nothing else to do; the count of calls is the same each time.
+const MEASURES: [Measure; 4] = [
     Measure {
         name: "elapsed",
-        unit: "ms",
-        rounds: 9,
+        rounds: 11,
         watch: &[],
-        of: |seen| Some(seen.micros),
+        of: |seen| Some(seen.elapsed),
+        show: |micros| figure(micros, "ms"),
         wanted: |work| work.elapsed,
     },
     Measure {
+        name: "cpu time",
+        rounds: 7,
+        watch: &[],
+        of: |seen| Some(seen.processor),
+        show: |micros| figure(micros, "ms"),
+        wanted: |_| None,
+    },
+    Measure {
         name: "peak memory",
-        unit: "MB",
         rounds: 3,
         watch: &["/usr/bin/time", "--format=peak %M", "--output=/run/told"],
         of: |seen| Some(peak(seen.told)? * 1024 / 1000),
+        show: |kilobytes| figure(kilobytes, "MB"),
         wanted: |work| work.memory,
     },
     Measure {
         name: "system calls",
-        unit: "k",
         rounds: 3,
         watch: &["strace", "--follow-forks", "--summary-only", "--output=/run/told"],
         of: |seen| calls(seen.told),
+        show: |calls| calls.to_string(),
         wanted: |_| None,
     },
 ];
@@ -103,7 +111,9 @@ const MEASURES: [Measure; 3] = [
 /// What a run printed.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen<'a> {
-    micros: u64,
+    /// In microseconds.
+    elapsed: u64,
+    processor: u64,
     told: &'a str,
     config: &'a str,
 }
@@ -112,15 +122,22 @@ impl<'a> Seen<'a> {
     fn parse(printed: &'a str) -> Option<Self> {
         let (times, rest) = printed.split_once('\n')?;
         let (told, config) = rest.split_once("#\n")?;
-        let (start, end) = times.split_once(' ')?;
-        Some(Self { micros: micros(end)?.checked_sub(micros(start)?)?, told, config })
+        let times: Option<Vec<_>> = times.split(' ').map(micros).collect();
+        let [start, end, user, system] = times?.try_into().ok()?;
+        Some(Self { elapsed: u64::checked_sub(end, start)?, processor: user + system, told, config })
     }
 }
 
-/// Reads bash's `1700000000.123456`.
+/// Reads bash's `1700000000.123456` and `0.123`.
 fn micros(time: &str) -> Option<u64> {
-    let (seconds, fraction) = time.split_once('.').filter(|(_, fraction)| fraction.len() == 6)?;
-    seconds.parse::<u64>().ok()?.checked_mul(1_000_000)?.checked_add(fraction.parse().ok()?)
+    let (seconds, fraction) = time.split_once('.')?;
+    let of_each = match fraction.len() {
+        3 => 1000,
+        6 => 1,
+        _ => return None,
+    };
+    let fraction = fraction.parse::<u64>().ok()? * of_each;
+    seconds.parse::<u64>().ok()?.checked_mul(1_000_000)?.checked_add(fraction)
 }
 
 /// Reads the most KiB that were in memory, which is `ru_maxrss`.
@@ -136,9 +153,9 @@ fn calls(told: &str) -> Option<u64> {
 }
 
 /// How a figure stands to what is wanted.
-fn verdict(median: u64, wanted: u64, unit: &str) -> String {
+fn verdict(median: u64, wanted: u64, show: fn(u64) -> String) -> String {
     let word = if median < wanted { "under" } else { "NOT under" };
-    format!("{word} {} {unit}", wanted / 1000)
+    format!("{word} {}", show(wanted))
 }
 
 /// Runs both in turn, for each measure and each user-data.
@@ -178,10 +195,9 @@ fn write_rows(
         let remark = match own.replace(median) {
             Some(own) => format!("{:.1} times as much", ratio(median, own)),
             None => (measure.wanted)(work)
-                .map_or_else(String::new, |wanted| verdict(median, wanted, measure.unit)),
+                .map_or_else(String::new, |wanted| verdict(median, wanted, measure.show)),
         };
-        let [median, least, most] =
-            [median, least, most].map(|thousandths| figure(thousandths, measure.unit));
+        let [median, least, most] = [median, least, most].map(measure.show);
         let line = format!(
             "{:<14}{:<12}{program:<12}{median:>11}{least:>11}{most:>11}  {remark}",
             measure.name, work.name
@@ -268,16 +284,23 @@ mod tests {
 
     #[test]
     fn a_run_is_read_from_what_it_printed() {
-        let seen = Seen::parse("1795291775.992645 1795291776.224550\npeak 5984\n#\n---\nhostname: bench\n");
-        let expected = Seen { micros: 231_905, told: "peak 5984\n", config: "---\nhostname: bench\n" };
+        let seen = Seen::parse(
+            "1795291775.992645 1795291776.224550 0.021 1.004\npeak 5984\n#\n---\nhostname: bench\n",
+        );
+        let expected = Seen {
+            elapsed: 231_905,
+            processor: 1_025_000,
+            told: "peak 5984\n",
+            config: "---\nhostname: bench\n",
+        };
         assert_eq!(seen, Some(expected));
     }
 
     #[test]
     fn a_run_without_an_end_or_a_configuration_is_not_read() {
-        assert_eq!(Seen::parse("1795291775.992645\n#\n---\n"), None);
-        assert_eq!(Seen::parse("1795291775.992645 1795291776.224550\npeak 5984\n"), None);
-        assert_eq!(Seen::parse("1795291776.224550 1795291775.992645\n#\n"), None);
+        assert_eq!(Seen::parse("1795291775.992645 1795291776.224550\n#\n---\n"), None);
+        assert_eq!(Seen::parse("1795291775.992645 1795291776.224550 0.021 1.004\npeak 5984\n"), None);
+        assert_eq!(Seen::parse("1795291776.224550 1795291775.992645 0.021 1.004\n#\n"), None);
         // Of another locale, or of another length: it would be taken for less.
         assert_eq!(micros("1795291775,992645"), None);
         assert_eq!(micros("1795291775.9926"), None);
@@ -300,8 +323,9 @@ mod tests {
 
     #[test]
     fn what_is_missed_is_told() {
-        assert_eq!(verdict(9_999, 10_000, "ms"), "under 10 ms");
-        assert_eq!(verdict(10_000, 10_000, "ms"), "NOT under 10 ms");
+        let show = |micros| figure(micros, "ms");
+        assert_eq!(verdict(9_999, 10_000, show), "under 10.0 ms");
+        assert_eq!(verdict(10_000, 10_000, show), "NOT under 10.0 ms");
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn the_content_says_first_how_it_is_merged_and_then_a_header() {
         config.add(&part(1, &[], "l: [1]")).unwrap();
         config.add(&part(2, headers, content)).unwrap();
         let expected = yaml::load(expected).unwrap();
-        assert_eq!(Value::Map(config.mapping()), expected, "{headers:?} {content}");
+        assert_eq!(Value::Map(config.into_mapping()), expected, "{headers:?} {content}");
     }
 }
 
@@ -106,7 +106,7 @@ fn the_content_says_first_how_it_is_merged_and_then_a_header() {
 fn both_keys_of_merging_go_and_those_below_stay() {
     let mut config = CloudConfig::default();
     config.add(&part(1, &[], "merge_how: dict()\nmerge_type: x\nd: {merge_how: y}\n")).unwrap();
-    assert_eq!(yaml::to_json(&Value::Map(config.mapping())), r#"{"d":{"merge_how":"y"}}"#);
+    assert_eq!(yaml::to_json(&Value::Map(config.into_mapping())), r#"{"d":{"merge_how":"y"}}"#);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn the_limit_counts_all_parts_together() {
     let rejected = config.add(&part(2, &[], &many("b"))).unwrap_err();
     assert!(rejected.reason.contains("300000 values in all, with the parts before it"), "{rejected}");
     config.add(&part(3, &[], "c: 1")).unwrap();
-    assert_eq!(config.mapping().len(), 2);
+    assert_eq!(config.into_mapping().len(), 2);
 }
 
 #[test]
