@@ -154,6 +154,32 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_the_same_when_their_names_are() {
+        let keys = [
+            Value::Null,
+            Value::Bool(true),
+            Value::Int(1),
+            Value::Float(1.0),
+            Value::Float(f64::NAN),
+            Value::Int(1 << 60),
+            "1".into(),
+            "null".into(),
+            Value::Time("2001-01-01".into()),
+            "2001-01-01".into(),
+            Value::Binary(b"1".to_vec()),
+            Value::Seq(vec![]),
+            Value::Map(Mapping::default()),
+        ];
+        for one in &keys {
+            assert_eq!(one.is_key(), one.key_name().is_some(), "{one:?}");
+            for other in &keys {
+                let same = one.is_key() && one.key_name() == other.key_name();
+                assert_eq!(one.is_same_key(other), same, "{one:?} {other:?}");
+            }
+        }
+    }
+
+    #[test]
     fn order_does_not_make_mappings_differ_and_values_do() {
         let mapping = |pairs: &[(&str, &str)]| -> Mapping {
             pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
