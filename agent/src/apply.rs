@@ -34,7 +34,8 @@ pub(crate) fn apply(step: &Step, root: &Root, report: &Report) -> Result<()> {
         }
         Step::Authorize { .. } => Ok(()),
         Step::Run { argv, input } => {
-            run(argv, input.as_deref().map(str::as_bytes), &[], Patience::Limited, root)
+            let patience = Patience::Until(Instant::now() + LIMIT);
+            run(argv, input.as_deref().map(str::as_bytes), &[], patience, root)
         }
         Step::HostName(name) => Ok(rustix::system::sethostname(name.as_bytes())?),
     };
@@ -44,8 +45,8 @@ pub(crate) fn apply(step: &Step, root: &Root, report: &Report) -> Result<()> {
 /// How long a program may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Patience {
-    /// `LIMIT`: logins wait for it.
-    Limited,
+    /// Logins wait for it.
+    Until(Instant),
     /// Nothing waits for it.
     Endless,
 }
@@ -74,12 +75,17 @@ pub(crate) fn run(
         // A program that does not read must not be waited for here.
         std::thread::spawn(move || pipe.write_all(&input))
     });
-    if patience == Patience::Limited && !ends_within(&child, LIMIT)? {
-        child.kill()?;
-        child.wait()?;
-        bail!("it was ended after {} s, for logins wait for it", LIMIT.as_secs());
+    if let Patience::Until(end) = patience {
+        let left = end.saturating_duration_since(Instant::now());
+        if !ends_within(&child, left)? {
+            child.kill()?;
+            child.wait()?;
+            bail!("it was ended after {} s, for logins wait for it", left.as_secs());
+        }
     }
     let status = child.wait()?;
+    // What it started may have taken its input over, and not read it yet.
+    let writer = writer.filter(std::thread::JoinHandle::is_finished);
     // One that has enough before the end of its input may well have done what it should.
     if let Some(Ok(Err(error))) = writer.map(std::thread::JoinHandle::join)
         && error.kind() != std::io::ErrorKind::BrokenPipe

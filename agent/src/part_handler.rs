@@ -7,6 +7,7 @@ use crate::root::Root;
 use crate::user_data::{Handler, Language, Part};
 use crate::yaml::{self, Mapping, Value};
 use anyhow::{Context, Result, bail};
+use std::time::Instant;
 
 /// Loads a module and answers a line for each line.
 const DRIVER: &str = include_str!("part_handler/driver.py");
@@ -23,7 +24,11 @@ pub(crate) struct PartHandler {
     pub(crate) types: Vec<String>,
     frequency: &'static str,
     how: How,
+    end: Instant,
 }
+
+/// More than that are none that a person wrote.
+const MOST_TYPES: usize = 1000;
 
 enum How {
     /// A program, by its path.
@@ -34,24 +39,24 @@ enum How {
 }
 
 impl PartHandler {
-    /// Asks for its types, and tells it that parts will come.
-    pub(crate) fn begin(handler: &Handler, frequency: Frequency, root: &Root) -> Result<Self> {
+    /// Asks for its types, and tells it that parts will come. Nobody waits for it after `end`.
+    pub(crate) fn begin(handler: &Handler, frequency: Frequency, end: Instant, root: &Root) -> Result<Self> {
         let path = root.show(&handler.path);
         let (how, types) = match handler.language {
             Language::Executable => {
-                let types = types_of_program(&path, root)?;
+                let types = types_of_program(&path, end, root)?;
                 (if frequency == Frequency::Boot { How::Done } else { How::Program(path) }, types)
             }
             Language::Python => {
                 let argv = ["python3".to_owned(), "-c".to_owned(), DRIVER.to_owned(), path];
-                let mut module = Conversation::begin(&argv, root)
+                let mut module = Conversation::begin(&argv, end, root)
                     .context("start python3 (a handler that begins with #! needs none)")?;
                 let types = types_of_module(&mut module)?;
                 (How::Module(module), types)
             }
         };
         let frequency = if frequency == Frequency::Boot { "always" } else { "once-per-instance" };
-        let mut begun = Self { path: handler.path.clone(), types, frequency, how };
+        let mut begun = Self { path: handler.path.clone(), types, frequency, how, end };
         begun.call(BEGIN, None, root)?;
         Ok(begun)
     }
@@ -75,7 +80,7 @@ impl PartHandler {
                     [("CTYPE", content_type), ("FILENAME", name), ("FREQUENCY", self.frequency)];
                 let payload = part.map_or(&b""[..], |part| &part.payload);
                 let argv = [path.clone(), "handle-part".to_owned()];
-                apply::run(&argv, Some(payload), &environment, Patience::Limited, root)
+                apply::run(&argv, Some(payload), &environment, Patience::Until(self.end), root)
             }
             How::Module(module) => {
                 let mut question = Mapping::default();
@@ -92,11 +97,14 @@ impl PartHandler {
     }
 }
 
-fn types_of_program(path: &str, root: &Root) -> Result<Vec<String>> {
-    let mut program = Conversation::begin(&[path.to_owned(), "list-types".to_owned()], root)?;
+fn types_of_program(path: &str, end: Instant, root: &Root) -> Result<Vec<String>> {
+    let mut program = Conversation::begin(&[path.to_owned(), "list-types".to_owned()], end, root)?;
     let mut types = Vec::new();
     while let Some(line) = program.line()? {
         types.extend(line.split_whitespace().map(str::to_owned));
+        if types.len() > MOST_TYPES {
+            bail!("it has more than {MOST_TYPES} types, asked with list-types");
+        }
     }
     if types.is_empty() {
         bail!("it has no types, asked with list-types");

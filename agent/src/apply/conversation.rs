@@ -1,23 +1,29 @@
 //! A program that is spoken with line by line.
 
-use super::{LIMIT, OUTPUT};
+use super::OUTPUT;
 use crate::root::Root;
 use anyhow::{Context, Result, bail};
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::thread;
+use std::time::Instant;
 
 /// The program; it is ended when nobody speaks with it any more.
 pub(crate) struct Conversation {
     child: Child,
-    to: Option<ChildStdin>,
+    to: Option<Sender<String>>,
     from: Receiver<String>,
+    end: Instant,
 }
 
+/// How many lines it may be ahead, and how long one is at the most.
+const AHEAD: usize = 64;
+const LONGEST_LINE: u64 = 1 << 20;
+
 impl Conversation {
-    /// Starts it; what it says besides goes to the log of outputs.
-    pub(crate) fn begin(argv: &[String], root: &Root) -> Result<Self> {
+    /// Starts it; what it says besides goes to the log of outputs. Nobody waits for it after `end`.
+    pub(crate) fn begin(argv: &[String], end: Instant, root: &Root) -> Result<Self> {
         let (program, arguments) = argv.split_first().context("nothing to run")?;
         #[expect(clippy::disallowed_methods, reason = "apply is the one place")]
         let mut command = Command::new(program);
@@ -25,31 +31,41 @@ impl Conversation {
         command.stderr(root.open_log(OUTPUT, 0o640)?);
         let mut child = command.spawn().with_context(|| format!("start {program}"))?;
         let output = child.stdout.take().context("read what it says")?;
-        let (lines, from) = channel();
+        let mut input = child.stdin.take().context("give it its input")?;
+        let (lines, from) = sync_channel(AHEAD);
         // It ends with the program, or with the one who listens.
         thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if lines.send(line).is_err() {
-                    return;
+            let mut output = BufReader::new(output);
+            loop {
+                let mut line = String::new();
+                match (&mut output).take(LONGEST_LINE).read_line(&mut line) {
+                    Ok(1..) if lines.send(line.trim_end_matches(['\n', '\r']).to_owned()).is_ok() => {}
+                    _ => return,
                 }
             }
         });
-        Ok(Self { to: child.stdin.take(), child, from })
+        // One that does not read must not be waited for without end.
+        let (to, said) = channel::<String>();
+        thread::spawn(move || said.into_iter().try_for_each(|line| input.write_all(line.as_bytes())));
+        Ok(Self { to: Some(to), child, from, end })
     }
 
     /// Says a line.
     pub(crate) fn say(&mut self, line: &str) -> Result<()> {
-        let to = self.to.as_mut().context("it listens no more")?;
-        to.write_all(line.as_bytes()).and_then(|()| to.write_all(b"\n")).context("give it its input")
+        let to = self.to.as_ref().context("it listens no more")?;
+        to.send(format!("{line}\n")).ok().context("it listens no more")
     }
 
     /// The next line that it says; `None` when it has ended.
     pub(crate) fn line(&mut self) -> Result<Option<String>> {
-        match self.from.recv_timeout(LIMIT) {
+        let left = self.end.saturating_duration_since(Instant::now());
+        match self.from.recv_timeout(left) {
             Ok(line) => Ok(Some(line)),
             Err(RecvTimeoutError::Disconnected) => Ok(None),
             Err(RecvTimeoutError::Timeout) => {
-                bail!("it said nothing for {} s, and logins wait for it", LIMIT.as_secs())
+                // Its answer would be taken for that to the next question.
+                self.to = None;
+                bail!("it said nothing for {} s, and logins wait for it", left.as_secs())
             }
         }
     }
@@ -64,5 +80,45 @@ impl Drop for Conversation {
             self.child.kill().unwrap_or_default();
         }
         self.child.wait().map(drop).unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn begin(script: &str, patience: Duration) -> (tempfile::TempDir, Conversation) {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        let argv = ["/bin/sh", "-c", script].map(str::to_owned);
+        (directory, Conversation::begin(&argv, Instant::now() + patience, &root).unwrap())
+    }
+
+    #[test]
+    fn each_line_has_its_answer() {
+        let (_directory, mut echo) =
+            begin("while read -r line; do echo \"$line!\"; done", Duration::from_mins(1));
+        for line in ["a", "b"] {
+            echo.say(line).unwrap();
+            assert_eq!(echo.line().unwrap(), Some(format!("{line}!")));
+        }
+    }
+
+    #[test]
+    fn who_does_not_answer_in_time_is_asked_no_more() {
+        let (_directory, mut silent) = begin("exec sleep 60", Duration::from_millis(100));
+        // More than a pipe holds.
+        silent.say(&"x".repeat(1 << 20)).unwrap();
+        assert!(silent.line().unwrap_err().to_string().contains("logins wait for it"));
+        assert!(silent.say("again").is_err());
+        silent.child.kill().unwrap();
+    }
+
+    #[test]
+    fn who_never_ends_does_not_fill_the_memory() {
+        let (_directory, mut endless) = begin("yes", Duration::from_mins(1));
+        assert_eq!(endless.line().unwrap().as_deref(), Some("y"));
+        endless.child.kill().unwrap();
     }
 }

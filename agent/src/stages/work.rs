@@ -8,9 +8,13 @@ use crate::report::Report;
 use crate::root::Root;
 use crate::user_data::{self, Part, Work};
 use anyhow::Result;
+use std::time::{Duration, Instant};
 
 /// What says that the handlers have had their parts.
 const SEMAPHORE: &str = "consume_data";
+
+/// What all of it may take together. Users and their keys come after it, and systemd ends the stage after 10 minutes.
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// Does it. What fails costs only itself.
 pub(super) fn run(work: Vec<Work>, context: &Context<'_>, report: &mut Report) -> Result<()> {
@@ -18,6 +22,7 @@ pub(super) fn run(work: Vec<Work>, context: &Context<'_>, report: &mut Report) -
     let before = instance.is_done(root, SEMAPHORE, Frequency::Instance)?;
     let frequency = if before { Frequency::Boot } else { Frequency::Instance };
     let mut handlers: Vec<PartHandler> = Vec::new();
+    let end = Instant::now() + PATIENCE;
     for work in work {
         match work {
             Work::Boothook(path) if boot.is_rescue() => {
@@ -35,12 +40,12 @@ pub(super) fn run(work: Vec<Work>, context: &Context<'_>, report: &mut Report) -
             Work::Boothook(path) => {
                 let argv = [format!("/{path}")];
                 let environment = [("INSTANCE_ID", instance.id.as_str())];
-                match apply::run(&argv, None, &environment, Patience::Limited, root) {
+                match apply::run(&argv, None, &environment, Patience::Until(end), root) {
                     Ok(()) => report.info(&format!("ran /{path}")),
                     Err(error) => report.warn(format!("run /{path}: {error:#}")),
                 }
             }
-            Work::Handler(handler) => match PartHandler::begin(&handler, frequency, root) {
+            Work::Handler(handler) => match PartHandler::begin(&handler, frequency, end, root) {
                 Ok(called) => handlers.push(called),
                 Err(error) => report.warn(format!("part handler /{}: {error:#}", handler.path)),
             },
