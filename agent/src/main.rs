@@ -1,5 +1,7 @@
 //! The agent: finds a guest's user-data and carries it out.
 
+#![cfg_attr(fuzzing, no_main, allow(dead_code, reason = "fuzz/ has an entry of its own"))]
+
 mod accounts;
 mod apply;
 mod args;
@@ -53,8 +55,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// musl's own gives memory back to the kernel, and takes it again, a thousand times in a large configuration.
+#[cfg(not(fuzzing))]
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| match env!("CARGO_BIN_NAME") {
+    "mime" => user_data::hostile::mime(data),
+    "yaml" => yaml::hostile::check(data),
+    "unpack" => user_data::hostile::unpack(data),
+    "merge" => user_data::hostile::merge(data),
+    _ => stages::hostile::check(data),
+});
 
 fn main() -> ExitCode {
     let mut report = Report::default();

@@ -1,7 +1,11 @@
 //! Meta-data: who the machine is.
 
-use crate::yaml::{self, Mapping, Value};
+use crate::yaml::{self, Allowance, Mapping, Value};
 use anyhow::{Context, Result, bail};
+
+/// What it may hold, which is little: it is kept in several forms.
+const MOST_VALUES: usize = 30_000;
+const MOST_MEBIBYTES: usize = 1;
 
 /// What meta-data says.
 #[derive(Clone, Default, PartialEq, Debug)]
@@ -33,6 +37,8 @@ impl From<Mapping> for MetaData {
 pub(crate) fn parse(data: &[u8]) -> Result<MetaData> {
     let text = std::str::from_utf8(data).context("read meta-data: it is no UTF-8")?;
     let value = yaml::load(text).context("read meta-data")?;
+    let taken = Allowance::new(MOST_VALUES, MOST_MEBIBYTES).take(&value, 0);
+    taken.map_err(anyhow::Error::msg).context("read meta-data")?;
     match value {
         Value::Null => Ok(MetaData::default()),
         Value::Map(mapping) => Ok(mapping.into()),

@@ -2,6 +2,7 @@
 
 use crate::root::Rights;
 use std::fmt;
+use std::rc::Rc;
 
 /// Steps in their order, and what was dropped on the way.
 #[derive(Default, PartialEq, Eq, Debug)]
@@ -52,8 +53,8 @@ pub(crate) enum Step {
 pub(crate) struct File {
     /// Where.
     pub(crate) path: String,
-    /// Its bytes.
-    pub(crate) content: Vec<u8>,
+    /// Its bytes, which another file may have too.
+    pub(crate) content: Rc<Vec<u8>>,
     /// Permission bits.
     pub(crate) mode: u32,
     /// `user:group`; the agent's own when not given.
@@ -74,7 +75,13 @@ pub(crate) enum Placing {
 impl File {
     /// A file of the agent's own user that replaces what was there.
     pub(crate) fn new(path: &str, content: impl Into<Vec<u8>>, mode: u32) -> Self {
-        Self { path: path.into(), content: content.into(), mode, owner: None, placing: Placing::Replace }
+        let content = Rc::new(content.into());
+        Self { path: path.into(), content, mode, owner: None, placing: Placing::Replace }
+    }
+
+    /// The same under another path.
+    pub(crate) fn under(&self, path: &str) -> Self {
+        Self { path: path.into(), ..self.clone() }
     }
 
     /// The rights with an owner that has been looked up.

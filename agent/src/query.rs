@@ -32,7 +32,11 @@ pub(crate) fn run(options: &QueryOptions, root: &Root) -> Result<()> {
         Some(template) => {
             let template =
                 if template.starts_with(HEAD) { template.clone() } else { format!("{HEAD}\n{template}") };
-            let rendered = jinja::render(&template, &instance_data::variables(&data.into()));
+            let rendered = jinja::render(
+                &template,
+                &instance_data::variables(&data.into()),
+                &mut jinja::Allowance::default(),
+            );
             rendered.map_err(|failure| anyhow!("render the template: {failure}"))?
         }
         None => {

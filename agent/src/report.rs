@@ -25,14 +25,14 @@ impl Report {
 
     /// Something was dropped, and everything else goes on.
     pub(crate) fn warn(&mut self, text: impl Into<String>) {
-        let text = text.into();
+        let text = harmless(text.into());
         line(WARNING, &format!("warning: {text}"));
         self.warnings.push(text);
     }
 
     /// Something asked for could not be done.
     pub(crate) fn error(&mut self, text: impl Into<String>) {
-        let text = text.into();
+        let text = harmless(text.into());
         line(ERROR, &format!("error: {text}"));
         self.errors.push(text);
     }
@@ -47,6 +47,18 @@ impl Report {
             }
         }
     }
+}
+
+/// What is shown of data may hold what a terminal acts on.
+fn harmless(text: String) -> String {
+    let acts = |character: char| character.is_control() && !"\n\t".contains(character);
+    if !text.contains(acts) {
+        return text;
+    }
+    let escaped = |character: char| -> String {
+        if acts(character) { character.escape_default().collect() } else { character.into() }
+    };
+    text.chars().map(escaped).collect()
 }
 
 fn line(priority: u8, text: &str) {
@@ -68,4 +80,18 @@ pub(crate) fn complain(text: &str) {
 pub(crate) fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).unwrap_or_default();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_acts_on_is_not_told_to_it() {
+        let mut report = Report::default();
+        report.warn("a\u{1b}[2J\u{9b}b\n\t\u{fc}");
+        report.error("a\rb");
+        assert_eq!(report.warnings, ["a\\u{1b}[2J\\u{9b}b\n\t\u{fc}"]);
+        assert_eq!(report.errors, ["a\\rb"]);
+    }
 }

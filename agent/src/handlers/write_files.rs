@@ -65,7 +65,7 @@ fn file(entry: &Mapping, plan: &mut Plan) -> Result<File> {
     let owner = entry.get("owner").and_then(Value::scalar_text).unwrap_or_else(|| DEFAULT_OWNER.into());
     let placing =
         if entry.get("append").is_some_and(Value::is_on) { Placing::Append } else { Placing::Replace };
-    Ok(File { path, content, mode, owner: Some(owner), placing })
+    Ok(File { path, content: content.into(), mode, owner: Some(owner), placing })
 }
 
 fn content(entry: &Mapping) -> Result<Vec<u8>> {

@@ -31,10 +31,10 @@ use value::Value;
 /// What a missing variable becomes, and its name behind it.
 const MISSING: &str = "CI_MISSING_JINJA_VAR/";
 
-/// Steps that a template may take. A value made is two, and each 16 bytes of text are one.
+/// Steps that templates may take together. A value made is two, and each 16 bytes of text are one.
 const FUEL: usize = 2_000_000;
 
-/// What may come out of a template.
+/// What may come out of them together.
 const MOST_BYTES: usize = 10 * 1024 * 1024;
 
 /// How deep expressions and statements may be nested.
@@ -52,13 +52,29 @@ pub(crate) struct Failure {
     shown: Option<String>,
 }
 
+/// What is left of what templates may do and write together.
+pub(crate) struct Allowance {
+    fuel: usize,
+    bytes: usize,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self { fuel: FUEL, bytes: MOST_BYTES }
+    }
+}
+
 /// Renders a text that begins with the line `## template: jinja`.
-pub(crate) fn render(text: &str, variables: &yaml::Value) -> Result<String, Failure> {
+pub(crate) fn render(
+    text: &str,
+    variables: &yaml::Value,
+    allowance: &mut Allowance,
+) -> Result<String, Failure> {
     let (first, body) = text.split_once('\n').unwrap_or((text, ""));
     match template_type(first).as_deref() {
         Some("jinja") => {
             // A place is told by the part's lines, of which the first is not the template's.
-            jinja(body, variables).map_err(|failure| failure.showing(text))
+            jinja(body, variables, allowance).map_err(|failure| failure.showing(text))
         }
         Some(other) => Err(Failure::new(format!("there is no template type `{other}`"))),
         None => Err(Failure::new("the first line is not `## template: jinja`")),
@@ -78,17 +94,23 @@ fn template_type(line: &str) -> Option<String> {
     word.eq_ignore_ascii_case("template:").then(|| rest.trim().to_lowercase())
 }
 
-fn jinja(body: &str, variables: &yaml::Value) -> Result<String, Failure> {
+fn jinja(body: &str, variables: &yaml::Value, allowance: &mut Allowance) -> Result<String, Failure> {
     let source = body.replace("\r\n", "\n").replace('\r', "\n");
     let one_less = source.strip_suffix('\n').unwrap_or(&source);
     let nodes = parse::parse(lexer::lex(one_less)?)?;
-    let machine = Machine { fuel: Cell::new(FUEL), depth: Cell::new(0) };
+    let machine = Machine { fuel: Cell::new(allowance.fuel), depth: Cell::new(0) };
     let outer = Rc::new(Scope::default());
     for (name, value) in variables.as_map().into_iter().flat_map(yaml::Mapping::iter) {
         outer.set(name.as_str().unwrap_or_default(), Value::from(value));
     }
     let mut out = String::new();
-    machine.run(&nodes, &Scope::inside(&outer), &mut out)?;
+    let ran = machine.run(&nodes, &Scope::inside(&outer), &mut out);
+    allowance.fuel = machine.fuel.get();
+    ran?;
+    match allowance.bytes.checked_sub(out.len()) {
+        Some(left) => allowance.bytes = left,
+        None => return Err(Failure::new("the templates write more than 10 MiB together")),
+    }
     if body.ends_with('\n') {
         out.push('\n');
     }
@@ -122,13 +144,12 @@ impl Machine {
     }
 
     fn pay(&self, steps: usize) -> Result<(), Failure> {
-        match self.fuel.get().checked_sub(steps) {
-            Some(left) => {
-                self.fuel.set(left);
-                Ok(())
-            }
-            None => Err(Failure::new(format!("the template takes more than {FUEL} steps"))),
-        }
+        let left = self.fuel.get().checked_sub(steps);
+        // What comes behind it is not to find what it has left over.
+        self.fuel.set(left.unwrap_or_default());
+        let problem =
+            || Failure::new(format!("the template takes more than {FUEL} steps, with those before it"));
+        left.map(drop).ok_or_else(problem)
     }
 
     fn pay_items(&self, count: usize) -> Result<(), Failure> {

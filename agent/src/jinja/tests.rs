@@ -30,7 +30,7 @@ fn known(meta_data: &str) -> yaml::Value {
 }
 
 fn rendered(body: &str) -> Result<String, Failure> {
-    render(&format!("## template: jinja\n{body}"), &known(META_DATA))
+    render(&format!("## template: jinja\n{body}"), &known(META_DATA), &mut Allowance::default())
 }
 
 fn check(body: &str, expected: Expect) {
@@ -49,7 +49,7 @@ fn templates_become_what_the_original_makes_of_them() {
             Some((template, text)) => (template, Some(text)),
             None => (case.strip_suffix("\n%% refused\n").unwrap(), None),
         };
-        let made = render(&format!("## template: jinja\n{template}"), &known).ok();
+        let made = render(&format!("## template: jinja\n{template}"), &known, &mut Allowance::default()).ok();
         if made.as_deref() != expected {
             wrong.push(format!("{template}\n  expected {expected:?}\n  made {made:?}"));
         }
@@ -75,7 +75,7 @@ fn the_first_line_says_what_kind_of_template_it_is() {
         ("## template: jinja2\n{{ v1.platform }}", None),
         ("## template: jinja", Some("")),
     ] {
-        assert_eq!(render(text, &known).ok().as_deref(), expected, "{text}");
+        assert_eq!(render(text, &known, &mut Allowance::default()).ok().as_deref(), expected, "{text}");
     }
 }
 
@@ -186,6 +186,19 @@ fn no_template_takes_long_or_takes_much_memory() {
     assert_eq!(rendered(&long).unwrap(), "100000");
     let many = format!("{{% set x = 'y' %}}{}", "{{ x }}".repeat(100_000));
     assert_eq!(rendered(&many).unwrap().len(), 100_000);
+}
+
+#[test]
+fn templates_have_an_allowance_together() {
+    let steps = "## template: jinja\n{% for a in range(99999) %}{% endfor %}";
+    let text = "## template: jinja\n{{ 'x' * 1000000 }}";
+    for (template, limit, count) in [(steps, "with those before it", 100), (text, "10 MiB together", 10)] {
+        let mut allowance = Allowance::default();
+        let mut render_again = || render(template, &known(META_DATA), &mut allowance);
+        let failure = (0..=count).find_map(|_| render_again().err()).unwrap();
+        assert!(failure.to_string().contains(limit), "{failure}");
+        assert!(render(template, &known(META_DATA), &mut Allowance::default()).is_ok());
+    }
 }
 
 #[test]

@@ -98,10 +98,10 @@ pub(super) fn consume(
     let known = parts.iter().map(Known::of).collect();
     all.lines.extend(dropped);
     all.file("user-data.txt", raw, 0o600);
-    all.files.push(File::new(layout::USER_DATA_RAW, raw, 0o600));
+    all.again(layout::USER_DATA_RAW);
     all.files.push(File::new(layout::USER_DATA, plain, 0o600));
-    let config = all.store(users, parts);
-    all.files.push(File::new(layout::USER_CONFIG, config, 0o600));
+    all.store(users, parts);
+    all.again(layout::USER_CONFIG);
     for (origin, raw) in vendors.iter().zip(given.vendors) {
         if !raw.is_empty() || origin.name != "vendor-data2" {
             all.file(&format!("{}.txt", origin.name), raw, 0o600);
@@ -200,22 +200,26 @@ impl<'a> Consumption<'a> {
         self.files.push(File::new(&self.instance.path(name), content, mode));
     }
 
+    /// The last file under another path too.
+    fn again(&mut self, path: &str) {
+        let last = self.files.last().map(|file| file.under(path));
+        self.files.extend(last);
+    }
+
     /// The files that say what is known of the instance.
     fn describe(&mut self, given: &Given<'_>) {
         self.files.extend(instance_data::files(&self.data));
         let meta_data = meta_data::to_json(given.meta_data);
-        self.file("meta-data.json", meta_data.as_str(), 0o600);
+        self.file("meta-data.json", meta_data, 0o600);
+        self.again(&format!("{}/{}/meta-data.json", layout::DATA, given.source));
         self.file("datasource", format!("{}\n", given.source), 0o644);
-        let own = format!("{}/{}/meta-data.json", layout::DATA, given.source);
-        self.files.push(File::new(&own, meta_data, 0o600));
     }
 
-    /// The parts as they are, and what comes of them; the text of their configuration.
-    fn store(&mut self, origin: &Origin, parts: Vec<Part>) -> String {
+    /// The parts as they are, and what comes of them; the text of their configuration is the last file.
+    fn store(&mut self, origin: &Origin, parts: Vec<Part>) {
         self.file(&format!("{}.txt.i", origin.name), user_data::to_mime(&parts), 0o600);
         let config = self.sort(origin, parts);
-        self.file(origin.config, config.as_str(), 0o600);
-        config
+        self.file(origin.config, config, 0o600);
     }
 
     /// The text of the parts' configuration.

@@ -1,6 +1,8 @@
 //! What systemd calls at boot, a file for each stage.
 
 mod consume;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod last;
 mod local;
 mod network;

@@ -78,6 +78,10 @@ fn recorded(source: &str, place: Option<&str>) -> String {
     format!("DataSource{}{place}", sources::cloud(source))
 }
 
+/// What a person may have taken apart: parts of which none is taken may be in it, and make it larger than they
+/// all may be.
+const LARGEST: u64 = 32 * 1024 * 1024;
+
 /// Below the instance's directory: what `#include-once` fetched.
 const URL_CACHE: &str = "data/urlcache";
 
@@ -139,8 +143,20 @@ pub(super) fn kept_meta_data(instance: &Instance, root: &Root, report: &mut Repo
 
 /// Takes the seed in a directory apart and writes it, as a person asks for it.
 pub(crate) fn process(seed: &Path, root: &Root, report: &mut Report) -> Result<()> {
-    let seed = Root::open(seed)?;
-    let (user_data, meta_data) = (seed.read("user-data")?, seed.read("meta-data")?);
+    // What a seed names is where the person is who asks, and not below the root.
+    let here = Root::open(Path::new("/"))?;
+    process_from(&Root::open(seed)?, (&here, Reach::All), root, report)
+}
+
+/// Takes a seed apart that may include what is in reach of a root.
+pub(super) fn process_from(
+    seed: &Root,
+    (here, reach): (&Root, Reach),
+    root: &Root,
+    report: &mut Report,
+) -> Result<()> {
+    let read = |name: &str| seed.read_at_most(name, LARGEST);
+    let (user_data, meta_data) = (read("user-data")?, read("meta-data")?);
     if user_data.is_none() && meta_data.is_none() {
         bail!("{}: neither user-data nor meta-data is there", seed.show(""));
     }
@@ -149,10 +165,8 @@ pub(crate) fn process(seed: &Path, root: &Root, report: &mut Report) -> Result<(
         MetaData::default()
     });
     let instance = Instance::new(meta_data.instance_id.as_deref().unwrap_or(NO_ID));
-    let [vendor_data, vendor_data2] = ["vendor-data", "vendor-data2"].map(|name| seed.read(name));
-    // What a seed names is where the person is who asks, and not below the root.
-    let here = Root::open(Path::new("/"))?;
-    let includes = Includes::new(&here, Some((root, instance.path(URL_CACHE))), Reach::All);
+    let [vendor_data, vendor_data2] = ["vendor-data", "vendor-data2"].map(read);
+    let includes = Includes::new(here, Some((root, instance.path(URL_CACHE))), reach);
     let (user_data, vendor_data, vendor_data2) =
         (user_data.unwrap_or_default(), vendor_data?.unwrap_or_default(), vendor_data2?.unwrap_or_default());
     let given = Given {

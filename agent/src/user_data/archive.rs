@@ -29,21 +29,18 @@ pub(super) struct Entry {
 }
 
 /// The entries; one that is faulty is an error of its own. `None` is something to pass over.
-pub(super) fn entries(text: &[u8]) -> Result<Vec<Option<Result<Entry>>>> {
+pub(super) fn entries(text: &[u8]) -> Result<impl Iterator<Item = Option<Result<Entry>>>> {
     let text = std::str::from_utf8(text).context("read the archive: it is no UTF-8")?;
     let list = match yaml::load(text).context("read the archive")? {
         Value::Seq(items) | Value::Set(items) => items,
         Value::Null => Vec::new(),
         other => bail!("read the archive: it is {} and no list of parts", other.kind()),
     };
-    Ok(list
-        .into_iter()
-        .map(|item| match item {
-            Value::Str(text) => Some(entry(&[("content".into(), Value::Str(text))].into_iter().collect())),
-            Value::Map(mapping) => Some(entry(&mapping)),
-            _ => None,
-        })
-        .collect())
+    Ok(list.into_iter().map(|item| match item {
+        Value::Str(text) => Some(entry(&[("content".into(), Value::Str(text))].into_iter().collect())),
+        Value::Map(mapping) => Some(entry(&mapping)),
+        _ => None,
+    }))
 }
 
 fn entry(mapping: &Mapping) -> Result<Entry> {

@@ -65,6 +65,12 @@ impl CloudConfig {
         self.note(part, patched)
     }
 
+    /// All that there is.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn value(&self) -> &Value {
+        &self.buffer
+    }
+
     /// What all parts have come to.
     pub(crate) fn into_mapping(self) -> Mapping {
         match self.buffer {
@@ -112,7 +118,11 @@ impl CloudConfig {
 
     fn note(&mut self, part: &Part, outcome: Result<()>) -> Result<(), Rejected> {
         // The name stands on a line of its own.
-        let name = part.name.replace(char::is_control, " ").trim().to_owned();
+        // YAML takes these for line ends, or refuses them.
+        let is_odd = |character: char| {
+            character.is_control() || "\u{2028}\u{2029}\u{fffe}\u{ffff}".contains(character)
+        };
+        let name = part.name.replace(is_odd, " ").trim().to_owned();
         match outcome {
             Ok(()) => {
                 self.accepted.push(name);

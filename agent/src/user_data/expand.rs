@@ -1,7 +1,7 @@
 //! A blob -> parts: unpacked, taken out of MIME and archives, with what it includes in its place.
 
 use super::include::{self, Includes};
-use super::limits::{Bytes, DEEPEST_INCLUDE, MOST_INCLUDES, MOST_PARTS};
+use super::limits::{Bytes, DEEPEST_INCLUDE, MOST_HEADERS, MOST_INCLUDES, MOST_PARTS};
 use super::mime::{self, Headers, Message};
 use super::part::{Dropped, Part};
 use super::{archive, compression, kinds, names};
@@ -27,6 +27,7 @@ pub(crate) fn expand(data: &[u8], what: &str, includes: &Includes<'_>) -> Expand
         brought: Bytes::new("what is unpacked and included"),
         kept: Bytes::new("what all parts hold"),
         count: 0,
+        headers: 0,
         included: 0,
         full: false,
         found: Expanded::default(),
@@ -40,6 +41,7 @@ struct Expander<'a, 'i> {
     brought: Bytes,
     kept: Bytes,
     count: usize,
+    headers: usize,
     included: usize,
     full: bool,
     found: Expanded,
@@ -123,6 +125,10 @@ impl Expander<'_, '_> {
             if self.full {
                 return;
             }
+            if self.included >= MOST_INCLUDES {
+                let error = anyhow::anyhow!("there are more than {MOST_INCLUDES} includes");
+                return self.drop("the rest".into(), place, &error);
+            }
             let shown = fetch::shown(line.url.split('#').next().unwrap_or_default());
             match self.included(&line, depth) {
                 Ok(content) => self.blob(&content, &format!("{place}, include {shown}"), depth + 1),
@@ -135,9 +141,6 @@ impl Expander<'_, '_> {
         if depth >= DEEPEST_INCLUDE {
             anyhow::bail!("includes include each other more than {DEEPEST_INCLUDE} deep");
         }
-        if self.included >= MOST_INCLUDES {
-            anyhow::bail!("there are more than {MOST_INCLUDES} includes");
-        }
         self.included += 1;
         let content = self.includes.get(line)?;
         self.brought.take(content.len())?;
@@ -149,7 +152,7 @@ impl Expander<'_, '_> {
             Ok(entries) => entries,
             Err(error) => return self.drop("the archive".into(), place, &error),
         };
-        for (index, entry) in entries.into_iter().enumerate() {
+        for (index, entry) in entries.enumerate() {
             if self.full {
                 return;
             }
@@ -174,6 +177,12 @@ impl Expander<'_, '_> {
             let error = anyhow::anyhow!("there are more than {MOST_PARTS} parts");
             return self.drop("the rest".into(), &place, &error);
         }
+        self.headers += headers.len();
+        if self.headers > MOST_HEADERS {
+            self.full = true;
+            let error = anyhow::anyhow!("all parts have more than {MOST_HEADERS} headers");
+            return self.drop("the rest".into(), &place, &error);
+        }
         self.count += 1;
         let name = named(&headers, self.count);
         headers.set_file_name(&name);
@@ -191,7 +200,13 @@ impl Expander<'_, '_> {
     }
 
     fn drop(&mut self, name: String, place: &str, error: &anyhow::Error) {
-        self.found.dropped.push(Dropped { name, place: place.to_owned(), reason: format!("{error:#}") });
+        let (name, reason) = match self.found.dropped.len() {
+            ..MOST_PARTS => (name, format!("{error:#}")),
+            MOST_PARTS => ("the rest".into(), format!("more than {MOST_PARTS} are dropped")),
+            _ => return,
+        };
+        self.full |= self.found.dropped.len() == MOST_PARTS;
+        self.found.dropped.push(Dropped { name, place: place.to_owned(), reason });
     }
 }
 

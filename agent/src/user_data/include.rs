@@ -1,6 +1,6 @@
 //! `#include` and `#include-once`: parts that are somewhere else.
 
-use super::limits::MOST_BYTES;
+use super::limits::{MOST_BYTES, MOST_INCLUDES};
 use super::python;
 use crate::fetch::{self, Client, Fetched, Over};
 use crate::root::Root;
@@ -39,6 +39,10 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
     let mut keep = Keep::No;
     let mut found = Vec::new();
     for line in python::lines(text) {
+        // One more than there may be, so that it is told.
+        if found.len() > MOST_INCLUDES {
+            break;
+        }
         let rest = if let Some(rest) = without(line, ONCE) {
             keep = Keep::Once;
             rest
@@ -80,6 +84,9 @@ pub(crate) const NOT_FETCHED: &str = "it is not fetched here";
 pub(crate) enum Reach {
     /// Whatever is named.
     All,
+    /// Files, and nothing from a network.
+    #[cfg(any(test, fuzzing))]
+    Files,
     /// Nothing: it is only told.
     Nothing,
 }
@@ -118,6 +125,10 @@ impl<'a> Includes<'a> {
         if let Some(path) = file(url) {
             let content = self.files.read_at_most(path, MOST_BYTES)?;
             return content.with_context(|| format!("read {path}: there is no such file"));
+        }
+        #[cfg(any(test, fuzzing))]
+        if self.reach == Reach::Files {
+            bail!(NOT_FETCHED);
         }
         let left = ALL_TOGETHER.saturating_sub(self.since.elapsed());
         if left.is_zero() {

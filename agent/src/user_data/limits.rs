@@ -8,6 +8,9 @@ pub(super) const MOST_BYTES: u64 = 10 * 1024 * 1024;
 /// How many parts there may be.
 pub(super) const MOST_PARTS: usize = super::mime::MOST_PARTS;
 
+/// How many headers they may have together.
+pub(super) const MOST_HEADERS: usize = super::mime::MOST_HEADERS;
+
 /// How many includes there may be, and how deep in each other.
 pub(super) const MOST_INCLUDES: usize = 100;
 pub(super) const DEEPEST_INCLUDE: usize = 16;

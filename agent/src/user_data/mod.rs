@@ -9,6 +9,8 @@ mod compression;
 mod digest;
 mod effect;
 mod expand;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod include;
 mod jsonp;
 mod kinds;
@@ -35,7 +37,7 @@ pub(crate) use sort::{Circumstances, Handler, Language, Sorted, Upstart, Work, s
 pub(crate) use stored::{from_mime, to_mime};
 
 /// A part as tests have it.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 fn part_for_tests(name: &str, headers: &[(&str, &str)], content: &str) -> Part {
     let mut own = mime::Headers::default();
     for (name, value) in headers {

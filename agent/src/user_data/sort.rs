@@ -117,7 +117,13 @@ pub(crate) fn types() -> impl Iterator<Item = &'static str> {
 
 /// Sorts the parts.
 pub(crate) fn sort(parts: Vec<Part>, circumstances: &Circumstances<'_>, names: &mut Names) -> Sorted {
-    let mut sorter = Sorter { around: circumstances, names, handlers: 0, sorted: Sorted::default() };
+    let mut sorter = Sorter {
+        around: circumstances,
+        names,
+        handlers: 0,
+        templates: jinja::Allowance::default(),
+        sorted: Sorted::default(),
+    };
     for part in parts {
         if circumstances.unwanted.contains(&part.content_type) {
             continue;
@@ -135,6 +141,7 @@ struct Sorter<'a> {
     around: &'a Circumstances<'a>,
     names: &'a mut Names,
     handlers: usize,
+    templates: jinja::Allowance,
     sorted: Sorted,
 }
 
@@ -184,7 +191,7 @@ fn template(sorter: &mut Sorter<'_>, part: &Part) {
     let Ok(source) = std::str::from_utf8(&part.payload) else {
         return sorter.drop(part, "the template is no UTF-8");
     };
-    let rendered = match jinja::render(source, sorter.around.variables) {
+    let rendered = match jinja::render(source, sorter.around.variables, &mut sorter.templates) {
         Ok(rendered) => rendered,
         Err(failure) => return sorter.drop(part, failure),
     };

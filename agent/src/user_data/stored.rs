@@ -24,9 +24,10 @@ pub(crate) fn to_mime(parts: &[Part]) -> Vec<u8> {
                 .bytes(),
         );
         for (name, value) in part.headers.iter() {
-            if name.eq_ignore_ascii_case("content-disposition")
-                || !OWN.contains(&name.to_lowercase().as_str())
-            {
+            let is_told = name.eq_ignore_ascii_case("content-disposition")
+                || !OWN.contains(&name.to_lowercase().as_str());
+            // An archive may name a header as it likes, and what is no name would begin the body.
+            if is_told && is_name(name) {
                 out.extend(format!("{}: {}\n", one_line(name), one_line(value)).bytes());
             }
         }
@@ -63,6 +64,10 @@ pub(crate) fn from_mime(stored: &[u8], whole: &str) -> Vec<Part> {
 /// What goes through a reader of lines unchanged.
 fn is_plain(payload: &[u8]) -> bool {
     payload.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t'))
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'!'..=b'9' | b';'..=b'~'))
 }
 
 fn one_line(text: &str) -> String {
@@ -115,6 +120,16 @@ mod tests {
         for (found, part) in found.iter().zip(&parts) {
             assert_eq!((&found.name, &found.payload), (&part.name, &part.payload));
             assert_eq!(found.headers.get("Merge-Type"), Some("list(append)"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_header_does_not_begin_the_body() {
+        for name in ["a b", "a: b", "", "\u{fc}", "a\nb"] {
+            let mut odd = part(1, "text/x-thing", b"x\n");
+            odd.headers.add(name, "v");
+            let found = from_mime(&to_mime(&[odd]), "x");
+            assert_eq!(found.iter().map(|part| part.payload.as_slice()).collect::<Vec<_>>(), [b"x\n"]);
         }
     }
 

@@ -1,6 +1,7 @@
 //! libyaml's events -> a tree of nodes that still knows its tags and places.
 
 use super::error::{Error, Place};
+use super::mask::Masked;
 use super::{DEEPEST, MOST_NODES};
 use libyaml_safer::{Encoding, Event, EventData, Parser, ScalarStyle};
 use std::collections::HashMap;
@@ -14,6 +15,8 @@ pub(super) struct Node {
     /// Where it begins.
     pub(super) place: Place,
     pub(super) content: Content,
+    /// How deep what it holds is nested.
+    height: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -27,6 +30,17 @@ pub(super) enum Content {
     Map(Vec<(Rc<Node>, Rc<Node>)>),
 }
 
+impl Content {
+    fn height(&self) -> usize {
+        let nodes: &mut dyn Iterator<Item = &Rc<Node>> = match self {
+            Self::Scalar { .. } => return 0,
+            Self::Seq(items) => &mut items.iter(),
+            Self::Map(pairs) => &mut pairs.iter().flat_map(|(key, value)| [key, value]),
+        };
+        nodes.map(|node| node.height + 1).max().unwrap_or_default()
+    }
+}
+
 /// How a scalar was written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Style {
@@ -36,11 +50,13 @@ pub(super) enum Style {
 
 /// The one document of a text; `None` when there is none.
 pub(super) fn compose(text: &str) -> Result<Option<Rc<Node>>, Error> {
-    let mut input = text.as_bytes();
+    let masked = Masked::new(text)?;
+    let mut input = masked.text.as_bytes();
     let mut parser = Parser::new();
     parser.set_encoding(Encoding::Utf8);
     parser.set_input_string(&mut input);
-    let mut composer = Composer { parser, anchors: HashMap::new(), nodes: 0, texts: Vec::new() };
+    let mut composer =
+        Composer { parser, masked: &masked, anchors: HashMap::new(), nodes: 0, texts: Vec::new() };
     composer.next()?;
     let start = composer.next()?;
     if start.data == EventData::StreamEnd {
@@ -53,7 +69,7 @@ pub(super) fn compose(text: &str) -> Result<Option<Rc<Node>>, Error> {
     if after.data != EventData::StreamEnd {
         return Err(Error::new(after.start_mark.into(), "a second document begins (one is allowed)"));
     }
-    match tab_between(text, &composer.texts) {
+    match tab_between(&masked.text, &composer.texts) {
         Some(place) => Err(Error::new(place, "a tab where only blanks may be (it may be in quotes)")),
         None => Ok(Some(node)),
     }
@@ -68,7 +84,8 @@ fn tab_between(text: &str, texts: &[(u64, u64)]) -> Option<Place> {
     let (mut line, mut column) = (0, 0);
     let mut comment = false;
     let mut before = '\n';
-    for (index, character) in (0_u64..).zip(text.chars()) {
+    for (index, character) in text.char_indices() {
+        let index = index as u64;
         while texts.next_if(|(_, end)| *end <= index).is_some() {}
         let inside = texts.peek().is_some_and(|(start, _)| *start <= index);
         match character {
@@ -86,10 +103,11 @@ fn tab_between(text: &str, texts: &[(u64, u64)]) -> Option<Place> {
 
 struct Composer<'input, 'text> {
     parser: Parser<&'input mut &'text [u8]>,
+    masked: &'text Masked<'text>,
     /// `None`: the anchored node is not finished, so an alias to it would enclose itself.
     anchors: HashMap<String, Option<Rc<Node>>>,
     nodes: usize,
-    /// Where texts in quotes and in blocks begin and end, in characters.
+    /// Where texts in quotes and in blocks begin and end, in bytes.
     texts: Vec<(u64, u64)>,
 }
 
@@ -104,11 +122,16 @@ impl Composer<'_, '_> {
         if self.nodes > MOST_NODES {
             return Err(Error::new(place, format!("more than {MOST_NODES} values")));
         }
+        let too_deep = || Error::new(place, format!("nested deeper than {DEEPEST}"));
         if depth > DEEPEST {
-            return Err(Error::new(place, format!("nested deeper than {DEEPEST}")));
+            return Err(too_deep());
         }
         let (anchor, tag) = match &event.data {
-            EventData::Alias { anchor } => return self.alias(anchor, place),
+            EventData::Alias { anchor } => {
+                // It may hold an alias that holds an alias.
+                let node = self.alias(anchor, place)?;
+                return if depth + node.height > DEEPEST { Err(too_deep()) } else { Ok(node) };
+            }
             EventData::Scalar { anchor, tag, .. }
             | EventData::SequenceStart { anchor, tag, .. }
             | EventData::MappingStart { anchor, tag, .. } => (anchor.clone(), tag.clone()),
@@ -125,12 +148,13 @@ impl Composer<'_, '_> {
                 if style == Style::Quoted {
                     self.texts.push((event.start_mark.index, event.end_mark.index));
                 }
-                Content::Scalar { text: value, style }
+                Content::Scalar { text: self.masked.unmask(value), style }
             }
             EventData::SequenceStart { .. } => self.sequence(depth)?,
             _ => self.mapping(depth)?,
         };
-        let node = Rc::new(Node { tag, place, content });
+        let height = content.height();
+        let node = Rc::new(Node { tag, place, content, height });
         if let Some(anchor) = anchor {
             self.anchors.insert(anchor, Some(Rc::clone(&node)));
         }

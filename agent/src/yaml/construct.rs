@@ -3,6 +3,7 @@
 use super::compose::{Content, Node, Style};
 use super::error::{Error, Place};
 use super::resolve::{Kind, resolve};
+use super::size::written;
 use super::{Allowance, MOST_NODES, Mapping, Value, scalar, timestamp};
 use std::rc::Rc;
 
@@ -16,7 +17,7 @@ pub(super) fn construct(node: Rc<Node>) -> Result<Value, Error> {
 struct Constructor {
     /// Pays for every expansion of an alias, unlike the composer.
     allowance: Allowance,
-    /// How many pairs `<<` has brought.
+    /// How many mappings `<<` has named, and how many pairs they have brought.
     merged: usize,
 }
 
@@ -24,13 +25,10 @@ type Pair = (Rc<Node>, Rc<Node>);
 
 impl Constructor {
     fn value(&mut self, node: Rc<Node>) -> Result<Value, Error> {
-        let bytes = if let Content::Scalar { text, .. } = &node.content { text.len() } else { 0 };
-        self.allowance
-            .take_one(bytes)
-            .map_err(|problem| Error::new(node.place, format!("{problem}, once the aliases are expanded")))?;
+        self.pay(&node, if let Content::Scalar { text, .. } = &node.content { written(text) } else { 0 })?;
         let kind = type_of(&node)?;
         // Only what an alias stands for as well is copied, and of that no more than itself.
-        let Node { content, tag, place } = Rc::unwrap_or_clone(node);
+        let Node { content, tag, place, .. } = Rc::unwrap_or_clone(node);
         match (content, kind) {
             (Content::Scalar { text, .. }, kind) => {
                 scalar_value(kind, text).map_err(|problem| Error::new(place, problem))
@@ -49,10 +47,15 @@ impl Constructor {
         }
     }
 
+    fn pay(&mut self, node: &Node, bytes: usize) -> Result<(), Error> {
+        let paid = self.allowance.take_one(bytes);
+        paid.map_err(|problem| Error::new(node.place, format!("{problem}, once the aliases are expanded")))
+    }
+
     fn mapping(&mut self, place: Place, pairs: Vec<Pair>) -> Result<Mapping, Error> {
         let has_merge = pairs.iter().any(|(key, _)| is_merge(key));
         let pairs = if has_merge { self.flatten(place, &pairs)? } else { pairs };
-        let mut made = Mapping::default();
+        let mut made = Mapping::with_capacity(pairs.len());
         for (key_node, value_node) in pairs {
             let place = key_node.place;
             let key = self.value(key_node)?;
@@ -74,8 +77,12 @@ impl Constructor {
                 continue;
             }
             match &value.content {
-                Content::Map(pairs) => merged.extend(self.flatten(value.place, pairs)?),
+                Content::Map(pairs) => {
+                    self.merged += 1;
+                    merged.extend(self.flatten(value.place, pairs)?);
+                }
                 Content::Seq(items) => {
+                    self.merged += items.len();
                     // The first of a list wins, so it comes last.
                     for item in items.iter().rev() {
                         let Content::Map(pairs) = &item.content else { return Err(no_merge(item)) };
@@ -103,6 +110,7 @@ impl Constructor {
             match &item.content {
                 Content::Map(pairs) if pairs.len() == 1 => {
                     for (key, value) in pairs {
+                        self.pay(&item, 0)?;
                         let pair = vec![self.value(Rc::clone(key))?, self.value(Rc::clone(value))?];
                         made.push(Value::Seq(pair));
                     }

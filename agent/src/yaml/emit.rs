@@ -10,6 +10,9 @@ const LONGEST_SIMPLE_KEY: usize = 128;
 
 const STEP: usize = 4;
 
+/// What stands deeper is written on one line: each of very many values would have its margin.
+const DEEPEST_MARGIN: usize = 10 * STEP;
+
 /// A document in block style with sorted keys, without `---`.
 pub(crate) fn to_yaml(value: &Value) -> String {
     let mut out = String::new();
@@ -50,6 +53,11 @@ pub(crate) fn to_json(value: &Value) -> String {
 
 fn block(out: &mut String, value: &Value, indent: usize) {
     match value {
+        _ if indent > DEEPEST_MARGIN => {
+            out.push(' ');
+            flow(out, value);
+            out.push('\n');
+        }
         Value::Map(mapping) if !mapping.is_empty() => {
             out.push('\n');
             pairs(out, mapping, indent);
@@ -70,11 +78,44 @@ fn block(out: &mut String, value: &Value, indent: usize) {
     }
 }
 
-fn pairs(out: &mut String, mapping: &Mapping, indent: usize) {
+/// On one line, as in JSON.
+fn flow(out: &mut String, value: &Value) {
+    let (open, close) = match value {
+        Value::Map(mapping) if !mapping.is_empty() => ("{", '}'),
+        Value::Seq(items) if !items.is_empty() => ("[", ']'),
+        Value::Set(items) if !items.is_empty() => ("!!set {", '}'),
+        flat => return out.push_str(&inline(flat)),
+    };
+    out.push_str(open);
+    match value {
+        Value::Map(mapping) => {
+            for (number, (key, value)) in sorted(mapping).into_iter().enumerate() {
+                let mark = if key.len() > LONGEST_SIMPLE_KEY { "? " } else { "" };
+                out.extend([if number > 0 { ", " } else { "" }, mark, &key, ": "]);
+                flow(out, value);
+            }
+        }
+        Value::Seq(items) | Value::Set(items) => {
+            let mark = if matches!(value, Value::Set(_)) { "? " } else { "" };
+            for (number, item) in items.iter().enumerate() {
+                out.extend([if number > 0 { ", " } else { "" }, mark]);
+                flow(out, item);
+            }
+        }
+        _ => {}
+    }
+    out.push(close);
+}
+
+fn sorted(mapping: &Mapping) -> Vec<(Cow<'_, str>, &Value)> {
     let mut sorted: Vec<_> = mapping.iter().map(|(key, value)| (inline(key), value)).collect();
     sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
+    sorted
+}
+
+fn pairs(out: &mut String, mapping: &Mapping, indent: usize) {
     let margin = " ".repeat(indent);
-    for (key, value) in sorted {
+    for (key, value) in sorted(mapping) {
         if key.len() > LONGEST_SIMPLE_KEY {
             push(out, [&margin, "? ", &key, "\n", &margin, ":"]);
         } else {

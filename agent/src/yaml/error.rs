@@ -27,9 +27,17 @@ pub(crate) struct Error {
 /// A longer line is cut: a person finds the place by its number.
 const LONGEST_LINE: usize = 120;
 
+/// A tag or a number that is what it should not be may be a long one.
+const LONGEST_PROBLEM: usize = 300;
+
 impl Error {
     pub(super) fn new(place: Place, problem: impl Into<String>) -> Self {
-        Self { problem: problem.into(), place: Some(place), line: None }
+        let mut problem = problem.into();
+        if let Some((end, _)) = problem.char_indices().nth(LONGEST_PROBLEM) {
+            problem.truncate(end);
+            problem.push_str("...");
+        }
+        Self { problem, place: Some(place), line: None }
     }
 
     /// Line and column, both from 1.

@@ -13,20 +13,26 @@ pub(crate) type Mapping = Table<Value>;
 #[derive(Clone, Debug)]
 pub(crate) struct Table<V> {
     pairs: Vec<(Value, V)>,
-    /// Where each key of a large mapping is, by `Value::key_name`.
-    index: HashMap<String, usize>,
+    /// Where each key of a large mapping is, by `Value::key_name`. There may be very many small ones.
+    #[expect(clippy::box_collection, reason = "it is a third of what a small mapping takes")]
+    index: Option<Box<HashMap<String, usize>>>,
 }
 
 impl<V> Default for Table<V> {
     fn default() -> Self {
-        Self { pairs: Vec::new(), index: HashMap::new() }
+        Self { pairs: Vec::new(), index: None }
     }
 }
 
 impl<V> Table<V> {
+    /// One that is to take so many keys.
+    pub(super) fn with_capacity(count: usize) -> Self {
+        Self { pairs: Vec::with_capacity(count), index: None }
+    }
+
     /// The value of a key that is a text.
     pub(crate) fn get(&self, key: &str) -> Option<&V> {
-        if self.index.is_empty() {
+        if self.index.is_none() {
             return self
                 .iter()
                 .find(|(candidate, _)| candidate.as_str() == Some(key))
@@ -60,14 +66,13 @@ impl<V> Table<V> {
             *old = value;
             return;
         }
-        let is_indexed = !self.index.is_empty();
-        if is_indexed && let Some(name) = key.key_name() {
-            self.index.insert(name, self.pairs.len());
+        if let (Some(index), Some(name)) = (&mut self.index, key.key_name()) {
+            index.insert(name, self.pairs.len());
         }
         self.pairs.push((key, value));
-        if !is_indexed && self.pairs.len() > SMALL {
+        if self.index.is_none() && self.pairs.len() > SMALL {
             let names = self.pairs.iter().map(|(key, _)| key.key_name().unwrap_or_default());
-            self.index = names.zip(0..).collect();
+            self.index = Some(Box::new(names.zip(0..).collect()));
         }
     }
 
@@ -75,20 +80,20 @@ impl<V> Table<V> {
     pub(crate) fn remove(&mut self, key: &Value) -> Option<V> {
         let slot = self.slot(key)?;
         let (_, value) = self.pairs.swap_remove(slot);
-        if !self.index.is_empty() {
-            self.index.remove(&key.key_name()?);
+        if let Some(index) = &mut self.index {
+            index.remove(&key.key_name()?);
             if let Some(moved) = self.pairs.get(slot).and_then(|(key, _)| key.key_name()) {
-                self.index.insert(moved, slot);
+                index.insert(moved, slot);
             }
         }
         Some(value)
     }
 
     fn slot(&self, key: &Value) -> Option<usize> {
-        if self.index.is_empty() {
-            return self.pairs.iter().position(|(candidate, _)| candidate.is_same_key(key));
+        match &self.index {
+            Some(index) => index.get(&key.key_name()?).copied(),
+            None => self.pairs.iter().position(|(candidate, _)| candidate.is_same_key(key)),
         }
-        self.index.get(&key.key_name()?).copied()
     }
 
     /// The pairs in their order.

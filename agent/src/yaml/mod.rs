@@ -5,8 +5,11 @@ mod compose;
 mod construct;
 mod emit;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod lenient;
 mod mapping;
+mod mask;
 mod places;
 mod resolve;
 mod scalar;
@@ -124,6 +127,11 @@ mod tests {
     }
 
     #[test]
+    fn a_tab_is_in_its_quotes_whatever_is_before_them() {
+        check("a: \u{fc}\u{fc}\nb: \"\tx\"\n", expect![[r#"{"a":"üü","b":"\tx"}"#]]);
+    }
+
+    #[test]
     fn nesting_and_expansion_have_an_end() {
         assert!(load(&"[".repeat(90).chars().chain("]".repeat(90).chars()).collect::<String>()).is_ok());
         let deep = load(&"[".repeat(100_000)).unwrap_err().to_string();
@@ -139,6 +147,39 @@ mod tests {
         let message = load(&long).unwrap_err().to_string();
         assert!(message.contains("10 MiB"), "{message}");
         assert!(load(&long.replace("*a, *a, ", "*a, ")).is_ok());
+    }
+
+    #[test]
+    fn aliases_in_aliases_have_an_end() {
+        let chain = |first: &str, next: fn(usize) -> String, count: usize| {
+            let mut text = format!("a0: &a0 {first}\n");
+            for level in 1..count {
+                writeln!(text, "a{level}: &a{level} {}", next(level - 1)).unwrap();
+            }
+            load(&text).map(|_| ()).map_err(|error| error.to_string())
+        };
+        for next in [|below| format!("[*a{below}]"), |below| format!("{{<<: *a{below}}}")] {
+            assert_eq!(chain("{}", next, 90), Ok(()));
+            let message = chain("{}", next, 50_000).unwrap_err();
+            assert!(message.contains("nested deeper than 100"), "{message}");
+        }
+        // Ten times as many with each line, and nothing in them.
+        let ten = |below| format!("{{<<: [{}]}}", format!("*a{below}, ").repeat(10));
+        let message = chain("{}", ten, 10).unwrap_err();
+        assert!(message.contains("300000"), "{message}");
+    }
+
+    #[test]
+    fn what_is_deep_takes_no_margin_for_each_value() {
+        let inner = "{k k: [x, 1, !!set {a}, !!timestamp 2001-01-01, 'q: #'], ~: {}, !!set {}: 1}";
+        let inner = inner.replace(", !!set {}: 1", "");
+        for depth in [5, 11, 12, 60] {
+            let text = format!("{}{inner}{}", "[".repeat(depth), "]".repeat(depth));
+            let value = load(&text).unwrap();
+            assert_eq!(load(&to_yaml(&value)).unwrap(), value, "{}", to_yaml(&value));
+        }
+        let many = format!("{}{}{}", "[".repeat(90), "~, ".repeat(10_000), "]".repeat(90));
+        assert!(to_yaml(&load(&many).unwrap()).len() < 100_000);
     }
 
     #[test]

@@ -2,20 +2,29 @@
 
 use super::{DEEPEST, LARGEST, MOST_NODES, Value};
 
+const MEBIBYTE: usize = 1024 * 1024;
+
 /// What is left of what values may come to.
 #[derive(Clone, Debug)]
 pub(crate) struct Allowance {
     nodes: usize,
     bytes: usize,
+    most_nodes: usize,
+    most_mebibytes: usize,
 }
 
 impl Default for Allowance {
     fn default() -> Self {
-        Self { nodes: MOST_NODES, bytes: LARGEST }
+        Self::new(MOST_NODES, LARGEST / MEBIBYTE)
     }
 }
 
 impl Allowance {
+    /// So many values, and so many MiB of text.
+    pub(crate) fn new(nodes: usize, mebibytes: usize) -> Self {
+        Self { nodes, bytes: mebibytes * MEBIBYTE, most_nodes: nodes, most_mebibytes: mebibytes }
+    }
+
     /// Takes a value, which stands `depth` levels deep, off what is left.
     pub(crate) fn take(&mut self, value: &Value, depth: usize) -> Result<(), String> {
         if depth > DEEPEST {
@@ -36,11 +45,12 @@ impl Allowance {
 
     /// Takes one value of so many bytes.
     pub(crate) fn take_one(&mut self, bytes: usize) -> Result<(), String> {
-        self.nodes =
-            self.nodes.checked_sub(1).ok_or_else(|| format!("more than {MOST_NODES} values in all"))?;
-        let most = LARGEST / 1024 / 1024;
-        self.bytes =
-            self.bytes.checked_sub(bytes).ok_or_else(|| format!("more than {most} MiB of text in all"))?;
+        self.nodes = self
+            .nodes
+            .checked_sub(1)
+            .ok_or_else(|| format!("more than {} values in all", self.most_nodes))?;
+        let left = self.bytes.checked_sub(bytes);
+        self.bytes = left.ok_or_else(|| format!("more than {} MiB of text in all", self.most_mebibytes))?;
         Ok(())
     }
 }
@@ -49,11 +59,17 @@ impl Value {
     /// The bytes of a text or of binary data.
     fn own_bytes(&self) -> usize {
         match self {
-            Self::Str(text) | Self::Time(text) => text.len(),
+            Self::Str(text) | Self::Time(text) => written(text),
             Self::Binary(bytes) => bytes.len(),
             _ => 0,
         }
     }
+}
+
+/// The bytes of a text, or of what is written for it where that is much more: what is no character becomes six.
+pub(super) fn written(text: &str) -> usize {
+    let odd = |byte: &&u8| (**byte < b' ' && !b"\n\r\t".contains(byte)) || **byte == 0x7f;
+    text.len() + 5 * text.as_bytes().iter().filter(odd).count()
 }
 
 #[cfg(test)]
@@ -68,6 +84,9 @@ mod tests {
         let mut bytes = Allowance::default();
         bytes.take(&Value::Str("x".repeat(LARGEST)), 0).unwrap();
         assert!(bytes.take(&"x".into(), 0).unwrap_err().contains("10 MiB"));
+        let mut written = Allowance::default();
+        written.take(&Value::Str("\u{7}".repeat(LARGEST / 6)), 0).unwrap();
+        assert!(written.take(&"\u{7}".into(), 0).unwrap_err().contains("10 MiB"));
         let deep = (0..DEEPEST).fold(Value::Null, |value, _| Value::Seq(vec![value]));
         Allowance::default().take(&deep, 0).unwrap();
         assert!(Allowance::default().take(&deep, 1).unwrap_err().contains("deeper than 100"));

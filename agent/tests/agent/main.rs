@@ -10,6 +10,7 @@ mod commands;
 mod conformance;
 mod fetching;
 mod machine;
+mod memory;
 mod modules;
 mod modules_proof;
 mod modules_url;

@@ -1,6 +1,7 @@
 //! User-data of many parts: what becomes of each, and that none costs another.
 
 use crate::machine::Machine;
+use crate::memory::within_memory;
 use crate::server::{Reply, Server};
 use expect_test::expect;
 use std::io::Write as _;
@@ -10,7 +11,7 @@ const META: &str = "instance-id: i-1\n";
 const INSTANCE: &str = "var/lib/cloud/instances/i-1";
 
 /// MIME of parts, each with its own headers.
-fn mime(parts: &[&str]) -> String {
+pub(crate) fn mime(parts: &[&str]) -> String {
     let mut text = String::from("Content-Type: multipart/mixed; boundary=\"=B=\"\nMIME-Version: 1.0\n\n");
     for part in parts {
         text.extend(["--=B=\n", part, "\n"]);
@@ -18,7 +19,7 @@ fn mime(parts: &[&str]) -> String {
     text + "--=B=--\n"
 }
 
-fn gzip(content: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(content: &[u8]) -> Vec<u8> {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packer.write_all(content).unwrap();
     packer.finish().unwrap()
@@ -225,20 +226,6 @@ fn a_hundred_thousand_parts_come_to_an_end() {
     let said = within_memory(&machine);
     assert!(said.contains("the rest is dropped: there are more than 10000 parts"), "{said}");
     assert_eq!(machine.list("var/lib/cloud/instances/i-2/scripts").len(), 10_000);
-}
-
-/// Processes with no more than 128 MiB of memory beside what the program itself takes.
-fn within_memory(machine: &Machine) -> String {
-    let script = "ulimit -v 180000; exec \"$0\" process --seed \"$1\" --root \"$2\"";
-    let output = Command::new("sh")
-        .args(["-c", script, env!("CARGO_BIN_EXE_lifeboat-agent")])
-        .args([machine.path("in"), machine.path("")])
-        .env_remove("JOURNAL_STREAM")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{}: {said}", output.status);
-    said
 }
 
 #[test]

@@ -8,6 +8,9 @@ use anyhow::{Result, bail};
 /// How deep lists and objects may be nested.
 const DEEPEST: usize = 100;
 
+/// How many values there may be.
+const MOST: usize = 300_000;
+
 const WORDS: [(&str, Value); 6] = [
     ("null", Value::Null),
     ("true", Value::Bool(true)),
@@ -19,7 +22,7 @@ const WORDS: [(&str, Value); 6] = [
 
 /// Reads one value; `before` is what stands in the file before it, for the place of an error.
 pub(super) fn parse(text: &str, before: &str) -> Result<Value> {
-    let mut reader = Reader { rest: text };
+    let mut reader = Reader { rest: text, count: 0 };
     let read = reader.value(0).and_then(|value| {
         reader.skip_blanks();
         if reader.rest.is_empty() { Ok(value) } else { Err("something follows the end of the value") }
@@ -39,12 +42,17 @@ type Problem = &'static str;
 
 struct Reader<'a> {
     rest: &'a str,
+    count: usize,
 }
 
 impl Reader<'_> {
     fn value(&mut self, depth: usize) -> Result<Value, Problem> {
         if depth > DEEPEST {
             return Err("nested deeper than 100");
+        }
+        self.count += 1;
+        if self.count > MOST {
+            return Err("more than 300000 values");
         }
         self.skip_blanks();
         for (word, value) in WORDS {

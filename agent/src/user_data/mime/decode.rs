@@ -1,10 +1,13 @@
 //! Bodies as they travel: base64, quoted-printable and uuencode, read as leniently as Python does.
 
+use super::super::limits::MOST_BYTES;
 use crate::codec;
 
 /// The content of a body; what cannot be decoded stays as it came.
 pub(super) fn decode(body: &[u8], encoding: &str) -> Vec<u8> {
     match encoding {
+        // More comes out of it than may be, however it is read.
+        "base64" if body.len() as u64 > 2 * MOST_BYTES => body.to_vec(),
         "base64" => base64(body),
         "quoted-printable" => quoted_printable(body),
         "x-uuencode" | "uuencode" | "uue" | "x-uue" => uuencoded(body).unwrap_or_else(|| body.to_vec()),
@@ -77,6 +80,10 @@ fn uuencoded(body: &[u8]) -> Option<Vec<u8>> {
         }
         bytes.resize(length, 0);
         content.extend(bytes);
+        // A line of one letter stands for up to 63 zeros.
+        if content.len() as u64 > MOST_BYTES {
+            return Some(content);
+        }
     }
     None
 }
@@ -110,6 +117,13 @@ mod tests {
         check("x-uuencode", "begin 644 f\n%:&5L;&\\\n`\nend\n", "hello");
         check("uue", "begin 644 f\n%:&5L;&\\\n", "begin 644 f\n%:&5L;&\\\n");
         check("x-uuencode", "hello", "hello");
+    }
+
+    #[test]
+    fn what_is_uuencoded_comes_to_an_end() {
+        let bomb = format!("begin 644 f\n{}end\n", "_\n".repeat(1_000_000));
+        let content = decode(bomb.as_bytes(), "uue");
+        assert!((MOST_BYTES..MOST_BYTES + 100).contains(&(content.len() as u64)), "{}", content.len());
     }
 
     #[test]

@@ -21,6 +21,11 @@ impl Headers {
         self.0.iter()
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Adds one at the end.
     pub(crate) fn add(&mut self, name: &str, value: &str) {
         if self.0.len() < MOST {
@@ -103,7 +108,7 @@ mod tests {
         assert_eq!(both.file_name().unwrap(), "d");
         assert_eq!(headers(&[("Content-Type", "a/b; name=t")]).file_name().unwrap(), "t");
         assert_eq!(headers(&[("Content-Type", "a/b")]).file_name(), None);
-        for name in ["a\"; b\\", "caf\u{e9} 100%'s", ""] {
+        for name in ["a\"; b\\", "caf\u{e9} 100%'s", "a\n\tb", ""] {
             let mut given = headers(&[]);
             given.set_file_name(name);
             assert_eq!(given.file_name().unwrap(), name);

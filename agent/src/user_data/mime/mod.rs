@@ -6,7 +6,7 @@ mod parameters;
 mod parse;
 
 pub(crate) use headers::Headers;
-pub(crate) use parse::MOST as MOST_PARTS;
+pub(crate) use parse::{MOST as MOST_PARTS, MOST_HEADERS};
 
 /// The type of what says nothing of its type.
 pub(crate) const PLAIN: &str = "text/plain";

@@ -3,6 +3,9 @@
 use super::super::python::strip;
 use std::fmt::Write as _;
 
+/// More than anybody writes are passed over.
+const MOST: usize = 1000;
+
 /// A parameter's value; the first one counts.
 pub(super) fn parameter(header: &str, name: &str) -> Option<String> {
     let mut pieces = split(header).into_iter();
@@ -28,9 +31,9 @@ pub(super) fn parameter(header: &str, name: &str) -> Option<String> {
     if continued.is_empty() { None } else { Some(joined(continued)) }
 }
 
-/// A parameter as it is written: between quotation marks, or encoded where it is not ASCII.
+/// A parameter as it is written: between quotation marks, or encoded where it is more than printed ASCII.
 pub(super) fn written(name: &str, value: &str) -> String {
-    if value.is_ascii() {
+    if value.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return format!("{name}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
     }
     let mut text = format!("{name}*=utf-8''");
@@ -57,6 +60,9 @@ fn split(header: &str) -> Vec<String> {
     let mut pieces = vec![String::new()];
     let (mut quoted, mut before) = (false, ' ');
     for character in header.chars() {
+        if pieces.len() > MOST {
+            break;
+        }
         let Some(piece) = pieces.last_mut() else { break };
         if character == ';' && (!quoted || piece.is_empty()) {
             pieces.push(String::new());

@@ -8,9 +8,12 @@ use super::{Body, Message, PLAIN, RFC822};
 pub(crate) const DEEPEST: usize = 50;
 pub(crate) const MOST: usize = 10_000;
 
+/// How many headers all of them may have together.
+pub(crate) const MOST_HEADERS: usize = 100_000;
+
 /// A message, and what was left out of it.
 pub(super) fn parse(data: &[u8]) -> (Message<'_>, Option<String>) {
-    let mut parser = Parser { data, at: 0, ends: Vec::new(), count: 0, overflow: None };
+    let mut parser = Parser { data, at: 0, ends: Vec::new(), count: 0, headers: 0, overflow: None };
     let message = parser.message(PLAIN, 0);
     (message, parser.overflow)
 }
@@ -26,6 +29,7 @@ struct Parser<'a> {
     at: usize,
     ends: Vec<End>,
     count: usize,
+    headers: usize,
     overflow: Option<String>,
 }
 
@@ -129,6 +133,10 @@ impl<'a> Parser<'a> {
             self.at += line.len();
         }
         keep(&mut headers, last);
+        self.headers += headers.len();
+        if self.headers > MOST_HEADERS {
+            self.give_up(format!("all parts have more than {MOST_HEADERS} headers"));
+        }
         headers
     }
 

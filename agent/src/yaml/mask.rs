@@ -1,0 +1,161 @@
+//! What ends the program in libyaml-safer: a comma right behind a tag in a list or a mapping on one line, a block
+//! in the last line when that has no end, and a backslash in double quotes at the very end. Only a scanner knows
+//! which of them is what, so such a comma is read as a character that is one in texts and is refused behind a tag,
+//! and such a last line gets an end behind a comment, which is taken out of the block again.
+
+use super::error::{Error, Place};
+use std::borrow::Cow;
+
+/// A text as it is read.
+pub(super) struct Masked<'a> {
+    /// Of as many characters as the text, but for its end.
+    pub(super) text: Cow<'a, str>,
+    /// For a comma, and in the comment at the end.
+    masks: Option<[char; 2]>,
+}
+
+impl<'a> Masked<'a> {
+    /// Masks what may end the program.
+    pub(super) fn new(text: &'a str) -> Result<Self, Error> {
+        let commas = commas(text);
+        let open = !text.ends_with(is_break) && (text.contains(['|', '>']) || text.ends_with('\\'));
+        if commas.is_empty() && !open {
+            return Ok(Self { text: Cow::Borrowed(text), masks: None });
+        }
+        let mut unused = ('\u{e000}'..='\u{f8ff}').filter(|mask| !text.contains(*mask));
+        let (Some(comma), Some(end)) = (unused.next(), unused.next()) else {
+            return Err(Error::new(Place::default(), "every character of private use is in it"));
+        };
+        let mut masked = String::with_capacity(text.len() + 2 * commas.len() + 6);
+        let mut commas = commas.into_iter().peekable();
+        for (at, character) in text.char_indices() {
+            masked.push(if commas.next_if_eq(&at).is_some() { comma } else { character });
+        }
+        if open {
+            masked.extend([' ', '#', end, '\n']);
+        }
+        Ok(Self { text: Cow::Owned(masked), masks: Some([comma, end]) })
+    }
+
+    /// A text in it, as it was.
+    pub(super) fn unmask(&self, text: String) -> String {
+        let Some([comma, end]) = self.masks else { return text };
+        let whole = match text.split_once(end) {
+            Some((before, _)) => {
+                let before = before.strip_suffix('#').unwrap_or(before);
+                before.strip_suffix(' ').unwrap_or(before)
+            }
+            None => &text,
+        };
+        whole.replace(comma, ",")
+    }
+}
+
+/// Where commas are that may be behind a tag.
+fn commas(text: &str) -> Vec<usize> {
+    let mut found = Vec::new();
+    // The first and the last character of the word that was last, and whether it has ended.
+    let mut word: Option<(char, char)> = None;
+    let mut ended = false;
+    // Whether what is read may be a tag.
+    let mut tag = false;
+    let mut comment = false;
+    for (at, character) in text.char_indices() {
+        if character == ',' && tag {
+            found.push(at);
+        }
+        tag = if character == '!' { tag || !word.is_some_and(goes_on) } else { tag && is_of_tags(character) };
+        comment |= character == '#';
+        match character {
+            ' ' | '\t' | '\u{feff}' => ended = true,
+            end if is_break(end) => {
+                ended = true;
+                if std::mem::take(&mut comment) {
+                    word = None;
+                }
+            }
+            '[' | ']' | '{' | '}' | ',' | '?' => word = None,
+            _ => {
+                let first = word.filter(|_| !ended).map_or(character, |(first, _)| first);
+                word = Some((first, character));
+                ended = false;
+            }
+        }
+    }
+    found
+}
+
+/// Whether a text that begins and ends so is one that goes on behind it, with a `!` or with anything else.
+fn goes_on((first, last): (char, char)) -> bool {
+    let is_mark = "&*!|>%@`\"'#?:".contains(first) || ":\"'".contains(last) || (first, last) == ('-', '-');
+    !is_mark
+}
+
+fn is_break(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// What tags consist of.
+fn is_of_tags(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "-_;/?:@&=+$.%!~*'()".contains(character)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{load, to_json};
+
+    #[test]
+    fn a_comma_behind_a_tag_and_an_open_end_are_errors() {
+        for text in [
+            "[!a, b]",
+            "a: {b: !!str, c}",
+            "[b, ! , !, c]",
+            "[\"b\" !a, c]",
+            "['b'!a, c]",
+            "[&b !a, c]",
+            "[b, # d\n !a, c]",
+            "[b,# d\n!a, c]",
+            "[{}\n!a, c]",
+            "{? !a, c}",
+            "[- !a, c]",
+            "[b: !a%20, c]",
+            "%TAG !a! b\n--- [!a!c, d]",
+            "[!a, \u{e000}]",
+            "\"a\\",
+            "a: \"b\\\\\\",
+        ] {
+            let message = load(text).map(|_| ()).expect_err(text).to_string();
+            assert!(!message.contains('\u{e000}') || text.contains('\u{e000}'), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_comma_in_a_text_is_one_and_a_last_line_needs_no_end() {
+        for (text, expected) in [
+            ("[a !b, c]", r#"["a !b","c"]"#),
+            ("[a\n  !b, -c !d, e]", r#"["a !b","-c !d","e"]"#),
+            ("[don't !b, c]", r#"["don't !b","c"]"#),
+            ("\"[ !b, c\"", r#""[ !b, c""#),
+            ("a: '!b, c'\nd: Hello !e, f\n", r#"{"a":"!b, c","d":"Hello !e, f"}"#),
+            ("a: |\n  !b, c\n", r#"{"a":"!b, c\n"}"#),
+            ("a: '!b, \u{e000}'\n", "{\"a\":\"!b, \u{e000}\"}"),
+            ("a: b\\", r#"{"a":"b\\"}"#),
+            ("a: |\n  b\\", r#"{"a":"b\\"}"#),
+            ("a: |\n  b", r#"{"a":"b"}"#),
+            ("a: |+\n  b", r#"{"a":"b"}"#),
+            ("a: |-\n  b", r#"{"a":"b"}"#),
+            ("a: >\n  b\n  c", r#"{"a":"b c"}"#),
+            ("a: |\n  b\n ", r#"{"a":"b\n"}"#),
+            ("a: |+\n  b\n  ", r#"{"a":"b\n"}"#),
+            ("a: |\n  b\n    ", r#"{"a":"b\n  "}"#),
+            ("a: |", r#"{"a":""}"#),
+            ("a: |\n  b #\nc: '|'", r#"{"a":"b #\n","c":"|"}"#),
+            ("a: '|' # b", r#"{"a":"|"}"#),
+            ("a: b|", r#"{"a":"b|"}"#),
+            ("a: b # \\", r#"{"a":"b"}"#),
+            ("[!!str a, !!str 1]", r#"["a","1"]"#),
+        ] {
+            assert_eq!(load(text).map(|value| to_json(&value)).unwrap(), expected, "{text}");
+        }
+    }
+}
