@@ -58,7 +58,7 @@ impl Constructor {
         let mut made = Mapping::with_capacity(pairs.len());
         for (key_node, value_node) in pairs {
             let place = key_node.place;
-            let key = self.value(key_node)?;
+            let key = if is_default(&key_node) { "=".into() } else { self.value(key_node)? };
             if !key.is_key() {
                 return Err(Error::new(place, "a list or a mapping as a key"));
             }
@@ -191,6 +191,11 @@ fn is_merge(key: &Node) -> bool {
         Content::Scalar { text, style: Style::Plain } => key.tag.is_none() && text == "<<",
         _ => key.tag.as_deref().and_then(|tag| tag.strip_prefix(STANDARD)) == Some("merge"),
     }
+}
+
+/// Such a value means nothing; such a key is a text.
+fn is_default(key: &Node) -> bool {
+    matches!(&key.content, Content::Scalar { text, style: Style::Plain } if key.tag.is_none() && text == "=")
 }
 
 fn no_merge(node: &Node) -> Error {

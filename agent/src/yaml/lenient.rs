@@ -6,7 +6,16 @@ use std::borrow::Cow;
 /// libyaml's words for a block whose first line begins with a tab, behind blanks or not.
 const TAB: &str = "found a tab character where an indentation space is expected";
 
-/// How many bytes may be read again for such blocks.
+/// libyaml's words for a colon in brackets behind which a bracket or a comma stands.
+const COLON: &str = "found unexpected ':'";
+
+/// Writes the place of an error in another way.
+type Rewrite = fn(&str, Place) -> Option<String>;
+
+/// What is refused, and how it is written instead.
+const OTHERWISE: &[(&str, Rewrite)] = &[(TAB, with_indentation), (COLON, with_blank)];
+
+/// How many bytes may be read again for such places.
 const MOST_AGAIN: usize = 8 * 1024 * 1024;
 
 /// Reads a text with `read`, and where that stumbles over what can be written in another way, reads that.
@@ -15,11 +24,12 @@ pub(super) fn reading<T>(text: &str, read: impl Fn(&str) -> Result<T, Error>) ->
     let mut left = MOST_AGAIN;
     loop {
         let error = match read(&text) {
-            Err(error) if error.is_about(TAB) => error,
+            Err(error) => error,
             other => return other,
         };
         left = left.saturating_sub(text.len());
-        match error.at().and_then(|place| with_indentation(&text, place)) {
+        let way = OTHERWISE.iter().find(|(words, _)| error.is_about(words)).map(|(_, way)| way);
+        match way.zip(error.at()).and_then(|(way, place)| way(&text, place)) {
             Some(other) if left > 0 => text = Cow::Owned(other),
             _ => return Err(error),
         }
@@ -55,6 +65,17 @@ fn without_directives(text: &str) -> Result<Cow<'_, str>, Error> {
         start += line.len();
     }
     Ok(changed.map_or(Cow::Borrowed(text), Cow::Owned))
+}
+
+/// Puts a blank behind the colon.
+fn with_blank(text: &str, place: Place) -> Option<String> {
+    let line = text.split('\n').nth(place.line)?;
+    let (column, _) = line.char_indices().nth(place.column)?;
+    line.get(column..)?.strip_prefix(':')?.starts_with([',', '[', ']', '{', '}']).then_some(())?;
+    let before: usize = text.split('\n').take(place.line).map(|line| line.len() + 1).sum();
+    let mut changed = text.to_owned();
+    changed.insert(before + column + 1, ' ');
+    Some(changed)
 }
 
 /// Tells the block, by a number behind its `|` or `>`, the indentation that the place of the tab shows.

@@ -183,6 +183,26 @@ mod tests {
     }
 
     #[test]
+    fn in_brackets_a_colon_before_a_bracket_or_a_comma_ends_a_key() {
+        check(
+            "[{a:[1], b:{c: d}}, {a:, b: 1}, [a:], {a:1}]",
+            expect![[r#"[{"a":[1],"b":{"c":"d"}},{"a":null,"b":1},[{"a":null}],{"a:1":null}]"#]],
+        );
+    }
+
+    #[test]
+    fn an_equals_sign_is_a_key_and_no_value() {
+        check("=: 1\nm: {=: v}\n", expect![[r#"{"=":1,"m":{"=":"v"}}"#]]);
+        load("a: =\n").unwrap_err();
+    }
+
+    #[test]
+    fn letters_that_are_not_of_ascii_are_no_base64() {
+        load("a: !!binary aGk=\u{e9}\n").unwrap_err();
+        load("a: !!binary a!Gk=\n").unwrap();
+    }
+
+    #[test]
     fn what_is_written_is_read_again() {
         let text = "a: [1, -2.5e+20, .inf, yes, 'yes', '', ~, {}, []]\n\
                     \"b: c\\n\\u0085\\t\\\"\": !!binary AAEC\n\

@@ -57,6 +57,9 @@ pub(super) fn float(text: &str) -> Result<Value, Problem> {
 }
 
 pub(super) fn binary(text: &str) -> Result<Value, Problem> {
+    if !text.is_ascii() {
+        return Err("decode base64: there are letters that are not of ASCII".into());
+    }
     match crate::codec::base64(text.as_bytes()) {
         Ok(bytes) => Ok(Value::Binary(bytes)),
         Err(error) => Err(format!("{error:#}")),
