@@ -81,7 +81,8 @@ impl CloudConfig {
 
     /// The text of cloud-config.txt; empty when there was no part, not even a bad one.
     pub(crate) fn text(&self) -> String {
-        if self.accepted.is_empty() && self.rejected.is_empty() {
+        let nothing = self.accepted.is_empty() && self.rejected.is_empty();
+        if nothing || self.buffer == Value::Null {
             return String::new();
         }
         let mut text = format!("#cloud-config\n\n# from {} files\n", self.accepted.len());
@@ -93,7 +94,12 @@ impl CloudConfig {
             text.extend(["# Cloud-config part ignored SCHEMA_ERROR: ", name, "\n"]);
         }
         let body = yaml::to_yaml(&self.buffer);
-        let space = if self.buffer.as_map().is_some_and(|mapping| !mapping.is_empty()) { "\n" } else { " " };
+        let on_lines = match &self.buffer {
+            Value::Map(mapping) => !mapping.is_empty(),
+            Value::Seq(items) => !items.is_empty(),
+            _ => false,
+        };
+        let space = if on_lines { "\n" } else { " " };
         text.extend(["---", space, &body, "...\n"]);
         text
     }
@@ -109,6 +115,10 @@ impl CloudConfig {
         allowance
             .take(&added, 0)
             .map_err(|problem| anyhow::anyhow!("{problem}, with the parts before it"))?;
+        // A patch may have left nothing, not even an empty mapping.
+        if self.buffer == Value::Null {
+            self.buffer = Value::Map(Mapping::default());
+        }
         mergers.check(&self.buffer, &added)?;
         let below = std::mem::replace(&mut self.buffer, Value::Null);
         self.buffer = mergers.merge(below, added);

@@ -47,6 +47,11 @@ impl Mergers {
             return self;
         }
         let recurse = Recurse { dict: true, list: false, str: false };
-        Self(vec![Merger::Dict { replace: true, recurse, allow_delete: false }])
+        // The last two are for what a JSON patch has put in the place of the whole.
+        Self(vec![
+            Merger::Dict { replace: true, recurse, allow_delete: false },
+            Merger::List { method: Method::Replace, recurse },
+            Merger::Str { append: false },
+        ])
     }
 }

@@ -126,3 +126,21 @@ fn a_place_is_told_in_numbers_too() {
     assert_eq!(rejected.place, Some((2, 4)));
     assert!(rejected.to_string().contains("2 | a: !x y"), "{rejected}");
 }
+
+#[test]
+fn a_patch_may_put_another_value_in_the_place_of_the_whole() {
+    let replaced = |value: &str, parts: &[&str]| {
+        let patch = format!(r#"[{{"op": "replace", "path": "", "value": {value}}}]"#);
+        let mut config = CloudConfig::default();
+        config.patch(&part(1, &[], &patch)).unwrap();
+        for (number, text) in parts.iter().enumerate() {
+            config.add(&part(number + 2, &[], text)).unwrap();
+        }
+        config.text()
+    };
+    for value in ["[1]", "\"x\"", "null"] {
+        assert!(replaced(value, &["a: 1\n"]).ends_with("\n---\na: 1\n...\n"), "{value}");
+    }
+    assert!(replaced("[1]", &[]).ends_with("\n---\n- 1\n...\n"));
+    assert_eq!(replaced("null", &[]), "");
+}
