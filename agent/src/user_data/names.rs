@@ -14,7 +14,7 @@ impl Names {
     /// there already.
     pub(super) fn take(&mut self, directory: &str, name: &str, number: usize) -> String {
         let cleaned = clean(name);
-        let name = if cleaned.chars().all(|character| character == '.') { default(number) } else { cleaned };
+        let name = if ["", ".", ".."].contains(&cleaned.as_str()) { default(number) } else { cleaned };
         let wanted = format!("{directory}/{name}");
         let mut count = self.0.get(&wanted).copied().unwrap_or_default();
         loop {
@@ -64,6 +64,8 @@ mod tests {
             ("../../etc/evil", "d/.._.._etc_evil"),
             ("caf\u{e9} $;&.sh", "d/caf.sh"),
             ("..", "d/part-007"),
+            (".", "d/part-007"),
+            ("...", "d/..."),
             ("", "d/part-007"),
             ("\u{e9}", "d/part-007"),
             ("a\0b\nc", "d/abc"),
