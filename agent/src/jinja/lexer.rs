@@ -219,7 +219,7 @@ impl Lexer<'_> {
                 return Ok(Token::Int(number));
             }
         }
-        let whole = digits(self.rest);
+        let mut whole = digits(self.rest);
         let mut length = whole;
         if !after_dot {
             let rest = |length: usize| self.rest.get(length..).unwrap_or_default();
@@ -233,6 +233,11 @@ impl Lexer<'_> {
                     length += 1 + exponent.len() - power.len() + digits(power);
                 }
             }
+        }
+        // A whole number that begins with 0 is one of zeros alone.
+        if !after_dot && length == whole && self.rest.starts_with('0') {
+            whole -= self.rest.get(..whole).unwrap_or_default().trim_start_matches(['0', '_']).len();
+            length = whole;
         }
         let text = self.rest.get(..length).unwrap_or_default().replace('_', "");
         let token = if length == whole {

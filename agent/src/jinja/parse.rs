@@ -78,6 +78,15 @@ impl Parser {
                 self.block_end()?;
                 Ok(Kind::Do(expr))
             }
+            "print" => {
+                let expr = self.tuple(true)?;
+                self.block_end()?;
+                // Each of several is printed alone.
+                let parts = if let Expr::Tuple(parts) = expr { parts } else { vec![expr] };
+                let line = self.line;
+                let print = |part| Node { line, kind: Kind::Print(part) };
+                Ok(Kind::With(Vec::new(), parts.into_iter().map(print).collect()))
+            }
             "macro" => {
                 let name = self.name()?;
                 let called = self.macro_body(name, "endmacro")?;
@@ -115,13 +124,11 @@ impl Parser {
                 Ok(Kind::With(Vec::new(), self.body_to("endautoescape")?))
             }
             "block" => {
-                self.name()?;
+                let name = self.name()?;
                 while self.take_name("scoped") || self.take_name("required") {}
                 self.block_end()?;
                 let (nodes, _) = self.body(&["endblock"])?;
-                if !self.is(&Token::BlockEnd) {
-                    self.name()?;
-                }
+                self.take_name(&name);
                 self.block_end()?;
                 Ok(Kind::Block(nodes))
             }

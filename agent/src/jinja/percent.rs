@@ -12,10 +12,14 @@ struct Form {
     alternate: bool,
     fill: Option<char>,
     zero: bool,
-    comma: bool,
+    /// What stands between thousands.
+    between: Option<char>,
     width: usize,
     precision: Option<usize>,
 }
+
+/// The kind of a number that is written as it is shown.
+const AS_SHOWN: char = '\0';
 
 /// Where the text stands in its width.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -158,7 +162,7 @@ fn after_brace(rest: &str, place: usize) -> Option<char> {
     rest.get(place..)?.chars().next()
 }
 
-/// `[[fill]align][sign][#][0][width][,][.precision][type]`
+/// `[[fill]align][sign][#][0][width][,|_][.precision][type]`
 fn spec_form(machine: &Machine, spec: &str, value: &Value) -> Result<String, Failure> {
     if spec.is_empty() {
         return machine.text(value);
@@ -190,18 +194,19 @@ fn spec_form(machine: &Machine, spec: &str, value: &Value) -> Result<String, Fai
         rest = after;
     }
     form.width = digits(&mut rest).unwrap_or_default();
-    if let Some(after) = rest.strip_prefix(',') {
-        form.comma = true;
-        rest = after;
+    if let Some(between) = rest.chars().next().filter(|between| ",_".contains(*between)) {
+        form.between = Some(between);
+        rest = rest.get(1..).unwrap_or_default();
     }
     if let Some(after) = rest.strip_prefix('.') {
         rest = after;
         form.precision = Some(digits(&mut rest).unwrap_or_default());
     }
-    let number = value.as_float().is_some() && !matches!(value, Value::Bool(_));
+    let number = value.as_float().is_some();
     let default = match value {
-        Value::Int(_) => 'd',
+        Value::Int(_) | Value::Bool(_) => 'd',
         Value::Float(_) if form.precision.is_some() => 'g',
+        Value::Float(_) => AS_SHOWN,
         _ => 's',
     };
     form.side = match align {
@@ -265,9 +270,11 @@ impl Form {
                 let zeros = self.precision.unwrap_or_default().saturating_sub(digits.len());
                 machine.pay_bytes(zeros)?;
                 let prefix = if self.alternate { prefix } else { "" };
-                let digits = if self.comma { thousands(&digits) } else { digits };
+                let digits =
+                    self.between.map_or_else(|| digits.clone(), |between| thousands(&digits, between));
                 return self.signed(machine, whole < 0, prefix, "0".repeat(zeros) + &digits);
             }
+            AS_SHOWN => show::float(number()?.abs()),
             'f' | 'F' => format!("{:.digits$}", number()?.abs()),
             'e' | 'E' => exponent(number()?.abs(), digits),
             'g' | 'G' => general(number()?.abs(), digits.max(1), self.alternate),
@@ -275,7 +282,7 @@ impl Form {
         };
         let number = number()?;
         let body = if number.is_finite() { body } else { show::float(number.abs()) };
-        let body = if self.comma { thousands(&body) } else { body };
+        let body = self.between.map_or_else(|| body.clone(), |between| thousands(&body, between));
         let body = if kind.is_uppercase() { body.to_uppercase() } else { body };
         self.signed(machine, number.is_sign_negative() && !number.is_nan(), "", body)
     }
@@ -311,13 +318,13 @@ fn digits(rest: &mut &str) -> Option<usize> {
     number
 }
 
-fn thousands(number: &str) -> String {
+fn thousands(number: &str, between: char) -> String {
     let (whole, rest) =
         number.split_at_checked(number.find('.').unwrap_or(number.len())).unwrap_or((number, ""));
     let mut out = String::new();
     for (index, digit) in whole.chars().enumerate() {
         if index > 0 && (whole.len() - index) % 3 == 0 {
-            out.push(',');
+            out.push(between);
         }
         out.push(digit);
     }

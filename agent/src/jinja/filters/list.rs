@@ -88,8 +88,8 @@ pub(super) const ALL: &[Named] = &[
         for number in 0..count {
             let own = size + usize::from(number < longer);
             let mut slice: Vec<Value> = items.by_ref().take(own).collect();
-            // Only a slice that is one shorter than others is filled up.
-            if number >= longer && longer > 0 {
+            // Where all are of one size, each is filled up by one.
+            if number >= longer {
                 fill(machine, &mut slice, size + 1, given.get(1, "fill_with"))?;
             }
             slices.push(machine.list(slice)?);

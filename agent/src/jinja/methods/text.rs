@@ -124,6 +124,20 @@ const ALL: &[(&str, Method<std::rc::Rc<str>>)] = &[
     ("isalpha", |_, text, _| all(text, char::is_alphabetic)),
     ("isalnum", |_, text, _| all(text, char::is_alphanumeric)),
     ("isspace", |_, text, _| all(text, char::is_whitespace)),
+    ("istitle", |_, text, _| Ok(Value::Bool(text.chars().any(char::is_alphabetic) && title(text) == **text))),
+    ("isidentifier", |_, text, _| {
+        let begins = !text.starts_with(char::is_numeric);
+        all(text, |character| character == '_' || character.is_alphanumeric())
+            .map(|value| if begins { value } else { Value::Bool(false) })
+    }),
+    ("expandtabs", |machine, text, given| {
+        let size = match given.get(0, "tabsize") {
+            Some(size) => usize::try_from(machine.whole(size)?).unwrap_or_default(),
+            None => 8,
+        };
+        machine.pay_bytes(text.matches('\t').count().saturating_mul(size))?;
+        Ok(Value::str(expand_tabs(text, size)))
+    }),
     ("isupper", |_, text, _| Ok(Value::Bool(is_upper(text)))),
     ("islower", |_, text, _| Ok(Value::Bool(is_lower(text)))),
 ];
@@ -144,6 +158,22 @@ pub(in super::super) fn capitalize(text: &str) -> String {
     let mut characters = text.chars();
     let first: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
     first + &characters.as_str().to_lowercase()
+}
+
+fn expand_tabs(text: &str, size: usize) -> String {
+    let mut out = String::new();
+    let mut column = 0_usize;
+    for character in text.chars() {
+        if character == '\t' {
+            let blanks = column.checked_rem(size).map_or(0, |over| size - over);
+            out.push_str(&" ".repeat(blanks));
+            column += blanks;
+        } else {
+            out.push(character);
+            column = if matches!(character, '\n' | '\r') { 0 } else { column + 1 };
+        }
+    }
+    out
 }
 
 fn title(text: &str) -> String {
