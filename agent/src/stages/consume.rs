@@ -275,9 +275,10 @@ struct Settings {
     unwanted: Vec<String>,
 }
 
-/// The first one counts that says something of it; nothing said is yes.
+/// The first one counts that says something of it; nothing said is yes, and a text in their place says nothing.
 fn settings(layers: &[Option<&Value>]) -> Settings {
-    let said: Vec<&Value> = layers.iter().flatten().copied().collect();
+    let said: Vec<&Value> =
+        layers.iter().flatten().copied().filter(|layer| layer.as_str().is_none()).collect();
     let mappings: Vec<_> = said.iter().map_while(|layer| layer.as_map()).collect();
     let first = |key: &str| mappings.iter().find_map(|mapping| mapping.get(key));
     let wanted = match first("enabled") {
@@ -286,7 +287,7 @@ fn settings(layers: &[Option<&Value>]) -> Settings {
         None => mappings.len() == said.len(),
     };
     let unwanted = match first("disabled_handlers") {
-        Some(Value::Seq(types)) => types.iter().filter_map(Value::scalar_text).collect(),
+        Some(Value::Seq(types) | Value::Set(types)) => types.iter().filter_map(Value::scalar_text).collect(),
         // In Python what is in a text is a part of it.
         Some(Value::Str(text)) => {
             user_data::types().filter(|name| text.contains(name)).map(str::to_owned).collect()
@@ -325,6 +326,9 @@ mod tests {
         check("v: {disabled_handlers: [b]}", "v: {disabled_handlers: [a]}", true, &["b"]);
         check("v: {enabled: 'on'}", "", true, &[]);
         check("v: {disabled_handlers: text/jinja2}", "", true, &["text/jinja2"]);
+        check("v: 'no'", "", true, &[]);
+        check("v: 'yes'", "v: {enabled: false}", false, &[]);
+        check("v: {disabled_handlers: !!set {a}}", "", true, &["a"]);
         for odd in ["v: null", "v: yes", "v: {enabled: 2}", "v: {enabled: maybe}", "v: {enabled: }"] {
             check(odd, "v: {enabled: true}", false, &[]);
         }
