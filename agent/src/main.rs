@@ -3,6 +3,8 @@
 #![cfg_attr(fuzzing, no_main, allow(dead_code, reason = "fuzz/ has an entry of its own"))]
 
 mod accounts;
+#[cfg(not(fuzzing))]
+mod allocator;
 mod apply;
 mod args;
 mod changes;
@@ -54,10 +56,9 @@ use root::Root;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// musl's own gives memory back to the kernel, and takes it again, a thousand times in a large configuration.
 #[cfg(not(fuzzing))]
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 #[cfg(fuzzing)]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| match env!("CARGO_BIN_NAME") {
