@@ -1,5 +1,6 @@
 //! Meta-data: who the machine is.
 
+use crate::jinja;
 use crate::yaml::{self, Allowance, Mapping, Value};
 use anyhow::{Context, Result, bail};
 
@@ -25,7 +26,8 @@ impl From<Mapping> for MetaData {
         let text =
             |key: &str| all.get(key).and_then(Value::scalar_text).filter(|text| !text.trim().is_empty());
         Self {
-            instance_id: text("instance-id"),
+            // Whatever it is counts by what Python writes for it.
+            instance_id: all.get("instance-id").map(jinja::text).filter(|id| !id.trim().is_empty()),
             hostname: text("local-hostname"),
             public_keys: all.get("public-keys").map(keys).unwrap_or_default(),
             all,
@@ -94,6 +96,17 @@ mod tests {
             r#"{"instance-id": "i", "public-keys": {"0": {"openssh-key": "k"}, "me": ["l"]}}"#,
             expect![[r#"Some("i") None ["k", "l"]"#]],
         );
+        for (id, text) in [
+            ("~", "None"),
+            ("[x, 1]", "['x', 1]"),
+            ("1.0e+16", "1e+16"),
+            ("yes", "True"),
+            ("{a: b}", "{'a': 'b'}"),
+        ] {
+            let meta = parse(format!("instance-id: {id}\n").as_bytes()).unwrap();
+            assert_eq!(meta.instance_id.as_deref(), Some(text));
+        }
+        assert_eq!(parse(b"{instance-id: ''}").unwrap().instance_id, None);
     }
 
     #[test]
@@ -105,7 +118,7 @@ mod tests {
     #[test]
     fn nothing_and_nonsense_are_told_apart() {
         check("", expect!["None None []"]);
-        check("instance-id:\n", expect!["None None []"]);
+        check("instance-id:\n", expect![[r#"Some("None") None []"#]]);
         check("- a\n", expect!["read meta-data: it is a list and no mapping of keys like instance-id"]);
     }
 }

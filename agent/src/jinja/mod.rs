@@ -81,6 +81,11 @@ pub(crate) fn render(
     }
 }
 
+/// A value as Python's `str()` writes it.
+pub(crate) fn text(value: &yaml::Value) -> String {
+    Value::from(value).text()
+}
+
 /// The variables that were missing in a text that has been rendered.
 pub(crate) fn missing(rendered: &str) -> Vec<String> {
     let names = rendered.split(MISSING).skip(1);
