@@ -311,6 +311,13 @@ pub(crate) fn cloud(source: &str) -> &str {
     ALL.iter().find(|one| one.cloud.eq_ignore_ascii_case(source)).map_or(source, |one| one.cloud)
 }
 
+/// The source by its own name, from what it or cloud-init kept of it: `ec2`, `DataSourceEc2Local: …`.
+pub(crate) fn kept_as(text: &str) -> String {
+    let name = text.split(':').next().unwrap_or_default().trim();
+    let Some(cloud) = name.strip_prefix("DataSource") else { return name.to_owned() };
+    cloud.trim_end_matches("Local").trim_end_matches("Net").to_lowercase()
+}
+
 /// What one attempt to ask a metadata service may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 

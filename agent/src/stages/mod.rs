@@ -35,6 +35,9 @@ struct Context<'a> {
     root: &'a Root,
 }
 
+/// Where handlers write, each perhaps a file system of its own.
+const WRITTEN_TO: [&str; 4] = ["", "etc", "home", "var"];
+
 /// Runs the handlers of a stage; one that fails costs only itself.
 fn run_handlers(
     stage: Stage,
@@ -83,10 +86,17 @@ fn run_handler(
             for problem in plan.problems {
                 report.warn(format!("{}: {problem}", handler.name));
             }
+            let is_written = !plan.steps.is_empty();
             for step in plan.steps {
                 match apply(&step, root, report) {
                     Ok(()) => report.info(&format!("{}: {step}", handler.name)),
                     Err(error) => report.error(format!("{}: {error:#}", handler.name)),
+                }
+            }
+            // Once its semaphore is on the disk it is not done again, so it is there before.
+            for directory in WRITTEN_TO.iter().filter(|_| is_written) {
+                if root.holds(directory)? {
+                    root.sync(directory)?;
                 }
             }
         }

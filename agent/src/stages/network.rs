@@ -43,10 +43,9 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
             (instance, meta_data, source, work)
         }
         (Ok(None), Some(kept)) => {
-            let source = root.read_text(&kept.path("datasource"))?.unwrap_or_default();
+            let source = kept_source(&kept, root)?;
             report.warn(format!(
-                "its source ({}) is not there any more (going on with instance {} as it was kept)",
-                source.trim(),
+                "its source ({source}) is not there any more (going on with instance {} as it was kept)",
                 kept.id
             ));
             go_on(kept, system, root, report)?
@@ -93,10 +92,14 @@ fn go_on(
     report: &mut Report,
 ) -> Result<(Instance, MetaData, String, Vec<Work>)> {
     let meta_data = kept_meta_data(&kept, root, report);
-    let source = root.read_text(&kept.path("datasource"))?.unwrap_or_default();
-    let work = consume::kept(source.trim(), &meta_data, system, &kept, root)?;
-    let source = recorded(source.trim(), None);
+    let source = kept_source(&kept, root)?;
+    let work = consume::kept(&source, &meta_data, system, &kept, root)?;
+    let source = recorded(&source, None);
     Ok((kept, meta_data, source, work))
+}
+
+fn kept_source(kept: &Instance, root: &Root) -> Result<String> {
+    Ok(sources::kept_as(&root.read_text(&kept.path("datasource"))?.unwrap_or_default()))
 }
 
 /// Keeps what a source gave, or goes on with what the same instance kept before.

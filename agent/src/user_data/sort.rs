@@ -261,11 +261,13 @@ pub(crate) fn unknown(part: &Part) -> Dropped {
     let line: String = line.chars().take(40).collect();
     let line = line.escape_debug();
     let content_type = part.content_type.escape_debug();
-    if part.content_type == kinds::UNKNOWN || part.content_type == super::mime::PLAIN {
-        part.dropped(format!("it begins with `{line}`, which is no known kind (a script begins with `#!`)"))
+    let reason = if part.content_type == kinds::UNKNOWN || part.content_type == super::mime::PLAIN {
+        "its first line is that of no known kind (a script begins with `#!`)".to_owned()
     } else {
-        part.dropped(format!("nothing handles the type {content_type} (it begins with `{line}`)"))
-    }
+        format!("nothing handles the type {content_type}")
+    };
+    // As an error of YAML shows its line: not every reader of the reason may see what is in the part.
+    part.dropped(format!("{reason}\n  1 | {line}"))
 }
 
 #[cfg(test)]

@@ -32,7 +32,8 @@ fn one_error_of_the_format_ends_its_part_and_no_other() {
             f:2:1: part-002: bootcmd: it is a number and not a list
             f: part-004: line 3: a value is missing before `%}`
               3 | {% if %}
-            f: part-003: nothing handles the type text/odd (it begins with `x`)
+            f: part-003: nothing handles the type text/odd
+              1 | x
         "]],
     );
 }
@@ -59,7 +60,8 @@ fn what_begins_like_nothing_is_told() {
     check(
         "cloud-config\n",
         expect![[r"
-        f: it begins with `cloud-config`, which is no known kind (a script begins with `#!`)
-    "]],
+            f: its first line is that of no known kind (a script begins with `#!`)
+              1 | cloud-config
+        "]],
     );
 }

@@ -74,7 +74,7 @@ fn a_bad_part_costs_only_itself_and_is_told() {
         "warning: user-data, MIME part 1: part-001 is dropped: read the cloud-config: line 2, column 1",
         "warning: user-data, MIME part 2: part-002 is dropped: unpack gzip: ",
         "warning: user-data, MIME part 3: include http://127.0.0.1:9/gone is dropped: fetch http://127.0.0.1:9/gone",
-        "warning: user-data, MIME part 4: part-003 is dropped: nothing handles the type text/html (it begins with `<p>`)",
+        "warning: user-data, MIME part 4: part-003 is dropped: nothing handles the type text/html\n",
         "warning: user-data, MIME part 6: part-005 is dropped: an upstart job, and this system has no upstart",
         "warning: user-data, MIME part 7, entry 1 of the archive: the entry is dropped: it is neither",
         "warning: user-data, MIME part 7, entry 2 of the archive: part-006 is dropped: its type `x` is none",

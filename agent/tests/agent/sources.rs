@@ -502,6 +502,14 @@ fn a_command_line_that_names_no_place_is_silent_once_the_seed_is_gone() {
     assert!(well && instance(&machine) == "i-1", "{said}");
     let (code, text) = machine.agent(&["status"]);
     assert!(code == 2 && text.contains("it names no place"), "{text}");
+    // As cloud-init kept it.
+    machine.write(
+        "var/lib/cloud/instances/i-1/datasource",
+        "DataSourceNoCloudNet: DataSourceNoCloudNet [seed=/dev/sr0]\n",
+    );
+    assert!(machine.boot().0);
+    assert_eq!(machine.read("run/cloud-init/cloud-id-nocloud"), "nocloud\n");
+    assert_eq!(machine.list("run/cloud-init").iter().filter(|name| name.starts_with("cloud-id-")).count(), 1);
     // Under the id that was kept there is user-data; another is another machine.
     machine.write("proc/cmdline", "ds=nocloud;i=i-1\n");
     assert!(machine.boot().0 && machine.agent(&["status"]).0 == 2);

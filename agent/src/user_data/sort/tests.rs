@@ -92,7 +92,8 @@ fn a_handler_is_python_or_a_program() {
             Python var/lib/cloud/instances/i/handlers/part-handler-000.py
             Executable var/lib/cloud/instances/i/handlers/part-handler-001
             Python var/lib/cloud/instances/i/handlers/part-handler-002.py
-            offer package/x user-data, entry 4 of the archive: part-004 is dropped: nothing handles the type package/x (it begins with `y`)
+            offer package/x user-data, entry 4 of the archive: part-004 is dropped: nothing handles the type package/x
+              1 | y
         "##]],
     );
 }
@@ -134,15 +135,17 @@ fn what_is_no_kind_is_told_with_its_beginning() {
     check(
         "hello there\nsecond\n",
         expect![[r"
-        offer text/x-not-multipart user-data: part-001 is dropped: it begins with `hello there`, which is no known kind (a script begins with `#!`)
-    "]],
+            offer text/x-not-multipart user-data: part-001 is dropped: its first line is that of no known kind (a script begins with `#!`)
+              1 | hello there
+        "]],
     );
     check(
         "#cloud-config-archive\n- '#include http://x/'\n- {type: text/html, content: <p>}\n",
         expect![[r"
-        offer text/html user-data, entry 2 of the archive: part-002 is dropped: nothing handles the type text/html (it begins with `<p>`)
-        user-data, entry 1 of the archive: part-001 is dropped: text/x-include-url is not expanded inside an archive
-    "]],
+            offer text/html user-data, entry 2 of the archive: part-002 is dropped: nothing handles the type text/html
+              1 | <p>
+            user-data, entry 1 of the archive: part-001 is dropped: text/x-include-url is not expanded inside an archive
+        "]],
     );
     check(
         "#include http://me:secret@x/\n",
