@@ -5,7 +5,6 @@
 
 mod args;
 mod baked;
-mod cmdline;
 mod consoles;
 mod ffi;
 mod include;
@@ -22,7 +21,9 @@ mod state;
 mod unwind;
 mod volume;
 
+use anyhow::Context;
 use args::{Invocation, Journey};
+use lifeboat_common::command_line::CommandLine;
 use outcome::{Mode, Outcome};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -68,17 +69,18 @@ fn those_there(scripts: &[PathBuf]) -> String {
 }
 
 fn run(journey: &Journey, mode: Mode) -> anyhow::Result<Outcome> {
-    let parameters = cmdline::Parameters::read()?;
-    if let Some(parameter) = parameters.switched_off(journey.name()) {
+    let line = std::fs::read("/proc/cmdline").context("read /proc/cmdline")?;
+    let line = CommandLine::parse(&String::from_utf8_lossy(&line));
+    if let Some(parameter) = line.switched_off(journey.name()) {
         return Ok(Outcome::Skipped(format!("{parameter} is on the kernel command line")));
     }
     match journey {
-        Journey::RescuePremount => rescue::premount::run(&parameters, mode),
-        Journey::RescueBlock(missing) => rescue::block::run(&parameters, missing, mode),
-        Journey::RescueWait(message) => rescue::wait::run(&parameters, message, mode),
+        Journey::RescuePremount => rescue::premount::run(&line, mode),
+        Journey::RescueBlock(missing) => rescue::block::run(&line, missing, mode),
+        Journey::RescueWait(message) => rescue::wait::run(&line, message, mode),
         Journey::RescueMounted => rescue::mounted::run(mode),
-        Journey::RescueBottom => rescue::bottom::run(&parameters, mode),
-        Journey::Modules => modules::run(&parameters, mode),
-        Journey::Seed => seed::run(&parameters, mode),
+        Journey::RescueBottom => rescue::bottom::run(&line, mode),
+        Journey::Modules => modules::run(&line, mode),
+        Journey::Seed => seed::run(&line, mode),
     }
 }

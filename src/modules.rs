@@ -13,13 +13,13 @@ mod tree;
 mod usable;
 mod vermagic;
 
-use crate::cmdline::Parameters;
 use crate::initramfs_tools;
 use crate::kmsg::{self, Level};
 use crate::outcome::{Mode, Outcome};
 use crate::root::Root;
 use anyhow::Result;
 use facts::Facts;
+use lifeboat_common::command_line::CommandLine;
 use plan::{Plan, Way, plan};
 use settings::{Means, Settings};
 
@@ -27,12 +27,12 @@ use settings::{Means, Settings};
 const MODULES: &str = "lib/modules";
 
 /// Exports the modules, or says why it need not be.
-pub(crate) fn run(parameters: &Parameters, mode: Mode) -> Result<Outcome> {
+pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
     let mount_point = initramfs_tools::root_mount_point();
     let root = Root::open(&mount_point)?;
-    let settings = Settings::read(parameters, &root)?;
+    let settings = Settings::read(line, &root)?;
     let forced = settings.means != Means::Cheapest;
-    let mut facts = Facts::gather(parameters, &root, &mount_point, settings)?;
+    let mut facts = Facts::gather(line, &root, &mount_point, settings)?;
     if let Some(complaint) = facts.settings.complaint.as_ref().filter(|_| mode == Mode::Apply) {
         kmsg::log(Level::Error, "modules", complaint);
     }

@@ -1,10 +1,10 @@
 //! Hands the seed on the kernel command line to the booted system: `ds=nocloud…`, `cloud-config-url=` and
 //! `lifeboat.seed=` become /run/lifeboat/seed, which the agent reads.
 
-use crate::cmdline::Parameters;
 use crate::outcome::{Mode, Outcome};
 use crate::state::State;
 use anyhow::{Context, Result, bail};
+use lifeboat_common::command_line::CommandLine;
 
 /// The data sources that `ds=` may name.
 const SOURCES: [&str; 2] = ["nocloud", "nocloud-net"];
@@ -18,8 +18,8 @@ const HOST_NAME: &str = "LOCAL_HOSTNAME";
 const INSTANCE_ID: &str = "INSTANCE_ID";
 
 /// Writes the hand-off, or says why there is none.
-pub(crate) fn run(parameters: &Parameters, mode: Mode) -> Result<Outcome> {
-    let Some(seed) = plan(parameters)? else {
+pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
+    let Some(seed) = plan(line)? else {
         return Ok(Outcome::Skipped("no seed is on the kernel command line".into()));
     };
     if mode == Mode::Apply {
@@ -49,16 +49,16 @@ impl Seed {
     }
 }
 
-fn plan(parameters: &Parameters) -> Result<Option<Seed>> {
-    let cloud_config_url = parameters.value("cloud-config-url").map(str::to_owned);
+fn plan(line: &CommandLine) -> Result<Option<Seed>> {
+    let cloud_config_url = line.value("cloud-config-url").map(str::to_owned);
     if let Some(url) = &cloud_config_url {
         check_url(url).with_context(|| format!("cloud-config-url={url}"))?;
     }
-    let (mut source, mut fields) = match parameters.value("ds") {
+    let (mut source, mut fields) = match line.value("ds") {
         Some(value) => parse_ds(value).with_context(|| format!("ds={value}"))?.unzip(),
         None => (None, None),
     };
-    if let Some(url) = parameters.value("lifeboat.seed") {
+    if let Some(url) = line.value("lifeboat.seed") {
         check_url(url).with_context(|| format!("lifeboat.seed={url}"))?;
         source = Some("lifeboat.seed".to_owned());
         let mut kept: Vec<_> = fields.unwrap_or_default();
@@ -150,7 +150,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     fn check(line: &str, expected: Expect) {
-        let text = match plan(&Parameters::from(line)) {
+        let text = match plan(&CommandLine::parse(line)) {
             Ok(Some(seed)) => seed.state().render(),
             Ok(None) => String::from("nothing\n"),
             Err(error) => format!("error: {error:#}\n"),
@@ -254,7 +254,7 @@ mod tests {
             "ds=nocloud;i=",
             "lifeboat.seed=http://x/%s/%s",
         ] {
-            let error = plan(&Parameters::from(line)).unwrap_err();
+            let error = plan(&CommandLine::parse(line)).unwrap_err();
             assert!(format!("{error:#}").starts_with(line), "{error:#}");
         }
         check(

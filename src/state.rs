@@ -3,7 +3,7 @@
 
 use crate::kmsg::is_plain;
 use anyhow::{Context, Result};
-pub(crate) use lifeboat_environment_file::lookup;
+pub(crate) use lifeboat_common::environment_file::lookup;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::fmt::Write as _;

@@ -6,7 +6,8 @@ mod together;
 mod tree;
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{self, AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags};
+use lifeboat_common::in_root;
+use rustix::fs::{self, AtFlags, CWD, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -18,10 +19,6 @@ const TEMPORARY: &str = ".lifeboat-new";
 
 /// Links that may follow each other, as in the kernel.
 const MOST_LINKS: usize = 40;
-
-/// Where a path climbs (`..`), openat2(2) gives up with EAGAIN when anything on the machine was renamed or mounted
-/// meanwhile, and wants to be called again.
-const TRIES: usize = 1000;
 
 /// A directory taken as `/`. Paths may begin with `/` or not.
 pub(crate) struct Root {
@@ -229,10 +226,23 @@ impl Root {
         remove().with_context(|| format!("remove {}", self.show(path)))
     }
 
-    /// Waits until what was written below a directory is on the disk.
-    pub(crate) fn sync(&self, path: &str) -> Result<()> {
-        let sync = || fs::syncfs(self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY)?);
-        sync().with_context(|| format!("sync {}", self.show(path)))
+    /// Waits until what was written below directories is on the disk: each file system once.
+    pub(crate) fn sync(&self, directories: &[&str]) -> Result<()> {
+        let mut synced = Vec::new();
+        for directory in directories {
+            let mut sync = || -> rustix::io::Result<()> {
+                let opened = self.open_at(directory, OFlags::RDONLY | OFlags::DIRECTORY);
+                let Some(opened) = none_if_missing(opened)? else { return Ok(()) };
+                let device = fs::fstat(&opened)?.st_dev;
+                if !synced.contains(&device) {
+                    fs::syncfs(opened)?;
+                    synced.push(device);
+                }
+                Ok(())
+            };
+            sync().with_context(|| format!("sync {}", self.show(directory)))?;
+        }
+        Ok(())
     }
 
     /// Opens a directory that has to be there.
@@ -303,18 +313,8 @@ impl Root {
     }
 
     fn create_at(&self, path: &str, flags: OFlags, mode: u32) -> rustix::io::Result<OwnedFd> {
-        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-        let path = if path.is_empty() { "." } else { path };
-        let open =
-            || fs::openat2(&self.fd, path, flags | OFlags::CLOEXEC, Mode::from_raw_mode(mode), resolve);
-        let mut opened = open();
-        for _ in 1..TRIES {
-            if !matches!(opened, Err(Errno::AGAIN)) {
-                break;
-            }
-            opened = open();
-        }
-        opened
+        let path = Path::new(if path.is_empty() { "." } else { path });
+        in_root::open(&self.fd, path, flags, Mode::from_raw_mode(mode))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether the agent is switched on for this boot, by the switches that cloud-init has.
 
-use crate::command_line::CommandLine;
+use crate::command_line;
 use crate::layout;
 use crate::root::Root;
 use anyhow::Result;
@@ -104,7 +104,7 @@ impl Facts {
     fn read(root: &Root) -> Result<Self> {
         Ok(Self {
             systemd: root.holds("run/systemd/system")?,
-            parameter: CommandLine::read(root)?.value("cloud-init").map(str::to_owned),
+            parameter: command_line::read(root)?.value("cloud-init").map(str::to_owned),
             file: root.holds(layout::SWITCHED_OFF)?,
             generated: None,
         })

@@ -4,7 +4,7 @@
 mod defaults;
 pub(crate) mod modules;
 
-use crate::command_line::CommandLine;
+use crate::command_line;
 use crate::root::Root;
 use crate::yaml::{self, Mapping, Value};
 use anyhow::{Context, Result, bail};
@@ -28,9 +28,11 @@ impl SystemConfig {
     /// Reads it; a file that is bad costs only itself.
     pub(crate) fn read(root: &Root) -> Self {
         let mut config = Self::default();
-        config.take("the kernel command line, cc:", || match CommandLine::read(root)?.cloud_config() {
-            Some(text) => mapping(&yaml::load(&text)?),
-            None => Ok(Mapping::default()),
+        config.take("the kernel command line, cc:", || {
+            match command_line::cloud_config(&command_line::read(root)?) {
+                Some(text) => mapping(&yaml::load(&text)?),
+                None => Ok(Mapping::default()),
+            }
         });
         config.take_file(RUN_CLOUD_CFG, root);
         match root.names(CLOUD_CFG_D) {

@@ -9,6 +9,7 @@ use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
     fsmount, fsopen,
 };
+use std::cell::OnceCell;
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -38,24 +39,48 @@ const KINDS: &[Kind] = &[
     Kind { name: "vfat", mark: (0x36, b"FAT1"), label: (0x2b, 11), options: &[] },
 ];
 
-/// The paths of volumes that have one of the labels, in any case of its letters.
-pub(crate) fn labelled(labels: &[&str], root: &Root) -> Result<Vec<String>> {
-    let has_it = |own: &str| labels.iter().any(|label| own.eq_ignore_ascii_case(label));
-    if root.holds(BY_LABEL)? {
-        let names = root.names(BY_LABEL)?.into_iter().filter(|name| has_it(&decoded(name)));
-        let links: Vec<_> = names.map(|name| format!("{BY_LABEL}/{name}")).collect();
-        if !links.is_empty() {
-            return Ok(links);
+/// A machine's volumes by their labels. Superblocks are read once, and only when udev's links are not enough.
+#[derive(Default, Debug)]
+pub(crate) struct Volumes {
+    /// Paths and labels.
+    superblocks: OnceCell<Vec<(String, String)>>,
+}
+
+impl Volumes {
+    /// The paths of those that have one of the labels, in any case of its letters.
+    pub(crate) fn labelled(&self, labels: &[&str], root: &Root) -> Result<Vec<String>> {
+        let with_one = |volumes: &[(String, String)]| -> Vec<String> {
+            let has_one = |own: &str| labels.iter().any(|label| own.eq_ignore_ascii_case(label));
+            volumes.iter().filter(|(_, own)| has_one(own)).map(|(path, _)| path.clone()).collect()
+        };
+        let linked = with_one(&links(root)?);
+        if !linked.is_empty() {
+            return Ok(linked);
         }
         // udev may not have come to the one that has it.
+        if let Some(volumes) = self.superblocks.get() {
+            return Ok(with_one(volumes));
+        }
+        let volumes = superblocks(root)?;
+        Ok(with_one(self.superblocks.get_or_init(|| volumes)))
     }
+}
+
+fn links(root: &Root) -> Result<Vec<(String, String)>> {
+    let names = if root.holds(BY_LABEL)? { root.names(BY_LABEL)? } else { Vec::new() };
+    Ok(names.into_iter().map(|name| (format!("{BY_LABEL}/{name}"), decoded(&name))).collect())
+}
+
+fn superblocks(root: &Root) -> Result<Vec<(String, String)>> {
     let names =
         root.names(BLOCK)?.into_iter().filter(|name| !PASSED_OVER.iter().any(|own| name.starts_with(own)));
     let paths = names.map(|name| format!("dev/{name}"));
     // One that cannot be read (an empty drive) has no label.
-    let has_it =
-        |path: &String| superblock_label(path, root).is_ok_and(|own| own.is_some_and(|own| has_it(&own)));
-    Ok(paths.filter(has_it).collect())
+    let labelled = paths.filter_map(|path| {
+        let label = superblock_label(&path, root).ok()??;
+        Some((path, label))
+    });
+    Ok(labelled.collect())
 }
 
 fn superblock_label(path: &str, root: &Root) -> Result<Option<String>> {
@@ -159,10 +184,11 @@ mod tests {
         for name in ["CIDATA", "cidata2", "OVF\\x20ENV", "a\\x", "b\\xzz"] {
             root.link(&format!("{BY_LABEL}/{name}"), "../../vdb").unwrap();
         }
-        assert_eq!(labelled(&["cidata"], &root).unwrap(), ["dev/disk/by-label/CIDATA"]);
-        assert_eq!(labelled(&["OVF ENV"], &root).unwrap(), ["dev/disk/by-label/OVF\\x20ENV"]);
-        assert_eq!(labelled(&["b\\xzz"], &root).unwrap().len(), 1);
-        assert!(labelled(&["config-2"], &root).unwrap().is_empty());
+        let labelled = |label| Volumes::default().labelled(&[label], &root).unwrap();
+        assert_eq!(labelled("cidata"), ["dev/disk/by-label/CIDATA"]);
+        assert_eq!(labelled("OVF ENV"), ["dev/disk/by-label/OVF\\x20ENV"]);
+        assert_eq!(labelled("b\\xzz").len(), 1);
+        assert!(labelled("config-2").is_empty());
     }
 
     #[test]

@@ -29,8 +29,10 @@ pub enum Bus {
     Scsi,
     /// /dev/nvme0n1 and so on, each a controller of its own.
     Nvme,
-    /// /dev/sda and so on, by libata; Debian's cloud kernel has no driver for SATA.
+    /// /dev/sda and so on, by libata.
     Ata,
+    /// The same, each on a controller (AHCI) of its own, for which Debian 12's cloud kernel has no driver.
+    Sata,
     /// /dev/sr0 and so on.
     Cd,
 }
@@ -60,6 +62,9 @@ impl Connected {
             Bus::Virtio => vec![format!("virtio-blk-pci,{end}")],
             Bus::Nvme => vec![format!("nvme,{end}")],
             Bus::Ata => vec![format!("ide-hd,{end}")],
+            Bus::Sata => {
+                vec![format!("ahci,id=ahci{number}"), format!("ide-hd,bus=ahci{number}.0,{end}")]
+            }
             Bus::Scsi => vec![controller, format!("scsi-hd,bus=scsi{number}.0,{end}")],
             Bus::Cd => vec![controller, format!("scsi-cd,bus=scsi{number}.0,{end}")],
         };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 /// The host, as a guest on qemu's user network sees it.
-const HOST: &str = "10.0.2.2";
+pub const HOST: &str = "10.0.2.2";
 
 /// A guest that sends nothing does not hold up the next one longer than this.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -4,13 +4,13 @@ use super::MODULES;
 use super::settings::{Means, Settings, When};
 use super::tree::{self, Size};
 use super::usable::{self, Usable};
-use crate::cmdline::Parameters;
 use crate::initramfs_tools::switcher::Switcher;
 use crate::mounts;
 use crate::root::{Entry, Root};
 use crate::state;
 use crate::volume::{self, Nature};
 use anyhow::{Context, Result};
+use lifeboat_common::command_line::CommandLine;
 use std::path::{Path, PathBuf};
 
 /// Settles what is mounted, early in the booted system.
@@ -70,7 +70,7 @@ pub(super) struct Memory {
 
 impl Facts {
     pub(super) fn gather(
-        parameters: &Parameters,
+        line: &CommandLine,
         root: &Root,
         mount_point: &Path,
         settings: Settings,
@@ -86,7 +86,7 @@ impl Facts {
                 When::Auto | When::Force => usable::check(root, &Root::open("/")?, &release),
             },
             switcher: Switcher::find(),
-            labels: Labels::find(parameters, root)?,
+            labels: Labels::find(line, root)?,
             memory: Memory::read()?,
             settings,
             release,
@@ -148,14 +148,14 @@ impl Writes {
 
 impl Labels {
     // See selinux_config(5): a policy is in the directory that SELINUXTYPE names.
-    fn find(parameters: &Parameters, root: &Root) -> Result<Self> {
+    fn find(line: &CommandLine, root: &Root) -> Result<Self> {
         let config = root.read("etc/selinux/config")?.unwrap_or_default();
         let config = String::from_utf8_lossy(&config);
         let mode = state::lookup(&config, "SELINUX").unwrap_or_default();
         let kind = state::lookup(&config, "SELINUXTYPE").unwrap_or_else(|| "targeted".into());
         let on = ["enforcing", "permissive"].iter().any(|known| mode.eq_ignore_ascii_case(known));
         let needed = on
-            && parameters.value("selinux") != Some("0")
+            && line.value("selinux") != Some("0")
             && root.enter(Path::new("etc/selinux").join(kind).join("policy"))?.is_some();
         Ok(if needed { Self::Needed } else { Self::NotNeeded })
     }
@@ -195,7 +195,7 @@ mod tests {
         let root = Root::open(directory.path()).unwrap();
         let labels = |config: &str, line: &str| {
             std::fs::write(etc.join("config"), config).unwrap();
-            Labels::find(&Parameters::from(line), &root).unwrap()
+            Labels::find(&CommandLine::parse(line), &root).unwrap()
         };
         let enforcing = "# SELINUX=disabled\nSELINUX=enforcing\nSELINUXTYPE=default\n";
         assert_eq!(labels(enforcing, "ro"), Labels::Needed);

@@ -181,9 +181,9 @@ mod tests {
     use super::super::facts::{Labels, Memory};
     use super::super::settings::Settings;
     use super::*;
-    use crate::cmdline::Parameters;
     use crate::initramfs_tools::switcher::Switcher;
     use crate::root::Root;
+    use lifeboat_common::command_line::CommandLine;
 
     fn entry(name: &str, kind: FileType) -> Entry {
         Entry { name: name.into(), kind }
@@ -192,7 +192,7 @@ mod tests {
     fn settings(line: &str) -> Settings {
         let directory = tempfile::tempdir().unwrap();
         let root = Root::open(directory.path()).unwrap();
-        Settings::read(&Parameters::from(format!("lifeboat.modules={line}").as_str()), &root).unwrap()
+        Settings::read(&CommandLine::parse(format!("lifeboat.modules={line}").as_str()), &root).unwrap()
     }
 
     fn facts() -> Facts {

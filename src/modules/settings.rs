@@ -2,11 +2,11 @@
 //! files, and the /etc/default/lifeboat that was baked into the initramfs. Words are joined by commas.
 
 use crate::baked;
-use crate::cmdline::Parameters;
 use crate::kmsg::escape;
 use crate::root::Root;
 use crate::state;
 use anyhow::Result;
+use lifeboat_common::command_line::CommandLine;
 use std::fmt;
 
 /// The first place that says anything is the one that counts, whole.
@@ -57,12 +57,12 @@ const EC2_FILE: &str = "etc/default/ec2-init";
 
 impl Settings {
     /// Asks each place in turn.
-    pub(super) fn read(parameters: &Parameters, root: &Root) -> Result<Self> {
+    pub(super) fn read(line: &CommandLine, root: &Root) -> Result<Self> {
         let root_says = |file: &str, key: &str| -> Result<Option<String>> {
             let text = root.read(file)?;
             Ok(text.and_then(|text| state::lookup(&String::from_utf8_lossy(&text), key)))
         };
-        let said = match parameters.value("lifeboat.modules") {
+        let said = match line.value("lifeboat.modules") {
             Some(value) => Some((Place::CommandLine, value.to_owned())),
             None => match root_says(baked::PATH.trim_start_matches('/'), KEY)? {
                 Some(value) => Some((Place::Root, value)),
@@ -135,7 +135,7 @@ mod tests {
             }
         }
         let root = Root::open(directory.path()).unwrap();
-        Settings::read(&Parameters::from(command_line), &root).unwrap()
+        Settings::read(&CommandLine::parse(command_line), &root).unwrap()
     }
 
     #[test]

@@ -3,15 +3,15 @@
 use super::decision::{Decision, How, Original, Record, SoFar};
 use super::settings::Settings;
 use super::{Scan, carry_out};
-use crate::cmdline::Parameters;
 use crate::initramfs_tools::{self, Stuck};
 use crate::outcome::{Mode, Outcome};
 use anyhow::Result;
+use lifeboat_common::command_line::CommandLine;
 
 /// Steers init to a volume that was not there at the first look. `missing`: what init waits for, which may
 /// also be the device of /usr or of a hibernated system.
-pub(crate) fn run(parameters: &Parameters, missing: &str, mode: Mode) -> Result<Outcome> {
-    let settings = Settings::read(parameters)?;
+pub(crate) fn run(line: &CommandLine, missing: &str, mode: Mode) -> Result<Outcome> {
+    let settings = Settings::read(line)?;
     let mut so_far = SoFar::read()?;
     let own_root = initramfs_tools::own_root().filter(|own_root| own_root == missing);
     let Some(own_root) = own_root.filter(|_| settings.off.is_none() && so_far.rescue.is_none()) else {

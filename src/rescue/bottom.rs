@@ -6,7 +6,6 @@ use super::decision::{Decision, How, Original, Record, SoFar, Waited};
 use super::settings::Settings;
 use super::wait::{self, Ended};
 use super::{Choice, Scan, mounted, notice};
-use crate::cmdline::Parameters;
 use crate::initramfs_tools;
 use crate::kmsg::{self, Level};
 use crate::mounts::{self, Mount, Staged};
@@ -14,12 +13,13 @@ use crate::outcome::{Mode, Outcome};
 use crate::root::Root;
 use crate::volume::{self, Nature, Volume};
 use anyhow::{Context, Result, bail};
+use lifeboat_common::command_line::CommandLine;
 use rustix::mount::{MountFlags, UnmountFlags, mount_move, unmount};
 use std::path::Path;
 
 /// Pivots, or says why there is nothing to do.
-pub(crate) fn run(parameters: &Parameters, mode: Mode) -> Result<Outcome> {
-    let settings = Settings::read(parameters)?;
+pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
+    let settings = Settings::read(line)?;
     if let Some(place) = settings.off {
         return Ok(Outcome::Skipped(format!("`off` is {place}")));
     }

@@ -3,18 +3,18 @@
 use super::decision::{Decision, How, Original, Record, SoFar};
 use super::settings::{Selector, Settings};
 use super::{Choice, Scan, carry_out, identity};
-use crate::cmdline::Parameters;
 use crate::initramfs_tools;
 use crate::kmsg::{self, Level};
 use crate::outcome::{Mode, Outcome};
 use crate::volume::{self, Nature, Volume};
 use anyhow::Result;
+use lifeboat_common::command_line::CommandLine;
 use std::fmt;
 use std::path::PathBuf;
 
 /// Steers, or says why the own root is booted.
-pub(crate) fn run(parameters: &Parameters, mode: Mode) -> Result<Outcome> {
-    let settings = Settings::read(parameters)?;
+pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
+    let settings = Settings::read(line)?;
     if let Some(place) = settings.off {
         return Ok(Outcome::Skipped(format!("`off` is {place}")));
     }

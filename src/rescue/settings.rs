@@ -2,10 +2,10 @@
 //! /etc/default/lifeboat that was baked into the initramfs. Words are joined by commas.
 
 use crate::baked;
-use crate::cmdline::Parameters;
 use crate::kmsg::escape;
 use crate::volume::Volume;
 use anyhow::Result;
+use lifeboat_common::command_line::CommandLine;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -87,9 +87,9 @@ impl Settings {
 
 impl Settings {
     /// Reads both places.
-    pub(crate) fn read(parameters: &Parameters) -> Result<Self> {
+    pub(crate) fn read(line: &CommandLine) -> Result<Self> {
         let baked = baked::value("LIFEBOAT_RESCUE")?;
-        Ok(Self::from(parameters.value("lifeboat.rescue"), baked.as_deref()))
+        Ok(Self::from(line.value("lifeboat.rescue"), baked.as_deref()))
     }
 }
 

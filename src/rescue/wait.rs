@@ -4,7 +4,6 @@
 use super::decision::{Decision, How, Original, Record, SoFar, Waited};
 use super::settings::{Selector, Settings};
 use super::{LABELS, Scan, carry_out, identity, notice};
-use crate::cmdline::Parameters;
 use crate::consoles::{Consoles, Woken};
 use crate::ffi;
 use crate::initramfs_tools::{self, Stuck};
@@ -12,6 +11,7 @@ use crate::kmsg::{self, Level};
 use crate::outcome::{Mode, Outcome};
 use crate::volume::Volume;
 use anyhow::Result;
+use lifeboat_common::command_line::CommandLine;
 
 /// How often the devices are looked at while waiting, in milliseconds: a volume is booted within two seconds
 /// of its appearance, most of which its own probing by the kernel takes.
@@ -21,8 +21,8 @@ const INTERVAL: u32 = 200;
 const MARGIN: u64 = 30;
 
 /// Returns [`Outcome::GaveUp`] when init is to give up.
-pub(crate) fn run(parameters: &Parameters, message: &str, mode: Mode) -> Result<Outcome> {
-    let settings = Settings::read(parameters)?;
+pub(crate) fn run(line: &CommandLine, message: &str, mode: Mode) -> Result<Outcome> {
+    let settings = Settings::read(line)?;
     let Some(stuck) = Stuck::from_message(message) else {
         return Ok(Outcome::GaveUp(format!("nothing to do about `{message}`")));
     };

@@ -17,6 +17,7 @@ mod modules_layout;
 mod modules_packages;
 mod modules_roots;
 mod modules_url;
+mod nfs;
 mod packages;
 mod platform;
 mod rescue;
@@ -51,6 +52,7 @@ const FILES: &[(&str, &[Test])] = &[
     ("modules_packages", modules_packages::TESTS),
     ("modules_roots", modules_roots::TESTS),
     ("modules_url", modules_url::TESTS),
+    ("nfs", nfs::TESTS),
     ("packages", packages::TESTS),
     ("platform", platform::TESTS),
     ("rescue", rescue::TESTS),

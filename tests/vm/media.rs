@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use lifeboat_qemu::disk::{Bus, Disk};
 use lifeboat_qemu::guest::{
-    Damage, FileSystem, Initramfs, MBR_PARTITION_UUID, PARTITION_LABEL, PARTITION_UUID, Table, Tiny,
+    Damage, FileSystem, Initramfs, MBR_PARTITION_UUID, PARTITION_LABEL, PARTITION_UUID, Platform, Table, Tiny,
 };
 use lifeboat_qemu::run::program;
 use lifeboat_qemu::scratch::Scratch;
@@ -18,6 +18,9 @@ use crate::lab::{guests, machine, must_hold, must_not_say, must_say, root, volum
 pub(crate) const TESTS: &[Test] = &[
     ("ext2_on_an_ata_disk_is_booted", || {
         boots(&Medium { bus: Bus::Ata, ..on(FileSystem::Ext2, "/dev/sda") })
+    }),
+    ("ext4_on_a_sata_disk_is_booted", || {
+        boots(&Medium { bus: Bus::Sata, debian: Some("trixie"), ..on(FileSystem::Ext4, "/dev/sda") })
     }),
     ("ext3_in_an_mbr_partition_of_a_scsi_disk_is_booted", || {
         let medium = on(FileSystem::Ext3, "/dev/sda2");
@@ -63,6 +66,8 @@ struct Medium {
     parameter: String,
     device: &'static str,
     access: &'static str,
+    /// The Debian whose kernel has the driver, where the usual one has not.
+    debian: Option<&'static str>,
 }
 
 fn on(file_system: FileSystem, device: &'static str) -> Medium {
@@ -74,12 +79,16 @@ fn on(file_system: FileSystem, device: &'static str) -> Medium {
         parameter: String::new(),
         device,
         access: "rw",
+        debian: None,
     }
 }
 
 fn boots(medium: &Medium) -> Result<()> {
     let disk = volume(medium.label).on(medium.file_system).partitioned(medium.table);
-    let machine = machine()?.disk(root()).disk_on(medium.bus, "medium", disk);
+    let mut machine = machine()?.disk(root()).disk_on(medium.bus, "medium", disk);
+    if let Some(suite) = medium.debian {
+        machine = machine.platform(&Platform::new(suite));
+    }
     let mut vm = machine.parameter(&medium.parameter).boot()?;
     vm.wait_for_login("rescue")?;
     let kind = format!("{:?}", medium.file_system).to_lowercase();

@@ -1,18 +1,22 @@
 //! Modules in roots of other kinds, and in a guest with little memory.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use lifeboat_qemu::disk::Disk;
 use lifeboat_qemu::export::{Content, Exporter};
 use lifeboat_qemu::guest::{FileSystem, Modules, Platform, RunInit, Tiny};
+use lifeboat_qemu::run::find;
+use lifeboat_qemu::scratch::Scratch;
 use lifeboat_qemu::vm::Vm;
 use lifeboat_qemu::workspace;
 
 use crate::Test;
-use crate::lab::{machine, must_hold, must_not_say, must_say, root};
+use crate::lab::{guests, machine, must_hold, must_not_say, must_say, root};
 
 pub(crate) const TESTS: &[Test] = &[
     ("are_seen_through_an_overlay_that_was_put_on_the_root", overlayroot),
     ("are_in_an_usr_of_its_own", separate_usr),
     ("are_in_a_squashfs_without_the_directory", squashfs),
+    ("are_in_a_subvolume_of_a_btrfs", subvolume),
     ("a_root_that_will_be_written_to_is_not_overlaid", writable_without_the_directory),
     ("a_read_only_root_stays_so", read_only),
     ("packed_as_debian_13_packs_them_are_used", packed),
@@ -59,6 +63,24 @@ fn squashfs() -> Result<()> {
     let mut vm = machine()?.disk(root).parameter("root=/dev/vda").boot()?;
     vm.wait_for_login("own")?;
     must_be_exported(&mut vm, "overlay")
+}
+
+fn subvolume() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let btrfs = find("btrfs").context("find btrfs")?;
+    let root = root().on(FileSystem::Btrfs).modules(Modules::Foreign).program(&btrfs);
+    let image = guests()?.make(&root, scratch.path())?;
+    let machine = || Ok::<_, anyhow::Error>(machine()?.disk(Disk::Kept(image.clone())));
+    let mut vm = machine()?.boot()?;
+    vm.wait_for_login("own")?;
+    must_be_exported(&mut vm, "cover")?;
+    vm.read("mount -o remount,rw / && btrfs subvolume snapshot / /@ && echo sub > /@/etc/hostname && sync")?;
+    drop(vm);
+    let mut vm = machine()?.parameter("rootflags=subvol=@").boot()?;
+    vm.wait_for_login("sub")?;
+    must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vda / btrfs ", ",subvol=/@ "])?;
+    must_be_exported(&mut vm, "cover")?;
+    vm.read("test -e /lib/modules/5.0.0-foreign/modules.dep").map(drop)
 }
 
 fn writable_without_the_directory() -> Result<()> {
@@ -108,7 +130,7 @@ fn little_memory(exporter: Exporter) -> Result<()> {
     must_be_exported(&mut vm, "cover")
 }
 
-fn must_be_exported(vm: &mut Vm, layout: &str) -> Result<()> {
+pub(crate) fn must_be_exported(vm: &mut Vm, layout: &str) -> Result<()> {
     must_say(vm, &format!(", {layout})"))?;
     let whole = vm.read("find /lib/modules/$(uname -r)/kernel -name '*.ko*' -size +0 | wc -l")?;
     let indexed = vm.read("cat /lib/modules/$(uname -r)/modules.dep | wc -l")?;

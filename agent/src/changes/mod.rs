@@ -7,7 +7,7 @@ mod diff;
 
 pub(crate) use diff::diff;
 
-use crate::command_line::CommandLine;
+use crate::command_line;
 use crate::instance::Instance;
 use crate::report::Report;
 use crate::root::Root;
@@ -63,7 +63,7 @@ impl Policy {
 
     /// The one that is set: the kernel command line's before the system's. A word that is none is told.
     fn read(system: &Mapping, root: &Root, report: &mut Report) -> Self {
-        let line = report.take(CommandLine::read(root)).unwrap_or_default();
+        let line = report.take(command_line::read(root)).unwrap_or_default();
         let given = [
             (PARAMETER, line.value(PARAMETER).map(str::to_owned)),
             (SETTING, system.get(SETTING).map(|value| value.scalar_text().unwrap_or_default())),

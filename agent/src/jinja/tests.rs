@@ -1,3 +1,5 @@
+//! The engine, held against what the original makes of the same templates.
+
 use super::*;
 use expect_test::{Expect, expect};
 

@@ -4,7 +4,7 @@ use super::disk::{self, Disk};
 use crate::rescue::mounts::{self, Access, Mount, is_within};
 use crate::root::Root;
 use anyhow::{Context, Result};
-use lifeboat_environment_file::lookup;
+use lifeboat_common::environment_file::lookup;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -41,7 +41,7 @@ pub(crate) fn check_markable(facts: &Facts) -> Result<()> {
 pub(crate) fn mark(root: &Root) -> Result<()> {
     let [marker, ..] = MARKERS;
     root.write(marker, b"", 0o644)?;
-    root.sync("")
+    root.sync(&[""])
 }
 
 /// What the next boot does, in words.

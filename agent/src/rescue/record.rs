@@ -3,7 +3,7 @@
 use crate::layout::RESCUE;
 use crate::root::Root;
 use anyhow::Result;
-use lifeboat_environment_file::lookup;
+use lifeboat_common::environment_file::lookup;
 use std::fmt;
 
 /// What the machine was booted from.

@@ -22,7 +22,7 @@ impl Root {
                 Err(error) => errors.push(error),
             }
         }
-        self.sync(below)?;
+        self.sync(&[below])?;
         for (file, temporary) in written {
             let renamed = self.rename(file, &temporary, &mut last);
             if let Err(error) = renamed.with_context(|| format!("write {}", self.show(&file.path))) {

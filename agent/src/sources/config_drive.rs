@@ -15,7 +15,7 @@ pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
     if facts.root.holds(&format!("{DIRECTORY}/openstack"))? {
         return Ok(Some(Signal::in_machine(format!("{} is there", facts.root.show(DIRECTORY)))));
     }
-    let volumes = volume::labelled(&[LABEL], facts.root)?;
+    let volumes = facts.volumes(&[LABEL])?;
     Ok(volumes.first().map(|path| Signal::in_machine(format!("{} is there", facts.root.show(path)))))
 }
 
@@ -23,7 +23,7 @@ pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed
     if facts.root.holds(&format!("{DIRECTORY}/openstack"))? {
         return from_directory(DIRECTORY, facts.root, report).map(Some);
     }
-    match volume::labelled(&[LABEL], facts.root)?.first() {
+    match facts.volumes(&[LABEL])?.first() {
         Some(path) => from_directory(".", &volume::open(path, facts.root)?, report).map(Some),
         None => Ok(None),
     }

@@ -2,17 +2,15 @@
 //! same rules.
 
 use super::{Facts, Signal, nocloud_directory, nocloud_volume};
-use crate::command_line::CommandLine;
+use crate::command_line;
 use crate::fetch;
 use crate::layout::HAND_OFF;
 use crate::report::Report;
 use crate::root::Root;
 use crate::seed::{self, Seed};
 use anyhow::{Context, Result, bail};
-use lifeboat_environment_file::lookup;
-
-/// Those that switch the journey off.
-const SWITCHES: [&str; 2] = ["lifeboat", "lifeboat.seed"];
+use lifeboat_common::command_line::CommandLine;
+use lifeboat_common::environment_file::lookup;
 
 /// What is said.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -36,7 +34,7 @@ pub(crate) fn of(facts: &Facts<'_>) -> Result<Option<HandOff>> {
 pub(crate) fn read_below(root: &Root) -> Result<Option<HandOff>> {
     match root.read_text(HAND_OFF)? {
         Some(text) => Ok(Some(parse(&text))),
-        None => from_line(&CommandLine::read(root)?),
+        None => from_line(&command_line::read(root)?),
     }
 }
 
@@ -111,7 +109,7 @@ fn parse(text: &str) -> HandOff {
 
 /// By the rules of the initramfs.
 fn from_line(line: &CommandLine) -> Result<Option<HandOff>> {
-    if SWITCHES.iter().any(|name| line.value(name) == Some("off")) {
+    if line.switched_off("seed").is_some() {
         return Ok(None);
     }
     let cloud_config_url = line.value(ONLY_CONFIG).map(str::to_owned);

@@ -21,7 +21,7 @@ mod smbios_serial;
 mod smbios_strings;
 mod vmware;
 
-use crate::command_line::CommandLine;
+use crate::command_line;
 use crate::dmi;
 use crate::fetch::{self, Client, Over};
 use crate::instance::Instance;
@@ -29,8 +29,10 @@ use crate::report::Report;
 use crate::root::Root;
 use crate::seed::Seed;
 use crate::system_config::SystemConfig;
+use crate::volume::Volumes;
 use crate::yaml::{Mapping, Value};
 use anyhow::Result;
+use lifeboat_common::command_line::CommandLine;
 use std::time::Duration;
 
 /// What sources may know.
@@ -45,6 +47,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) kept: Option<String>,
     /// How long each source may take.
     pub(crate) budget: Duration,
+    volumes: Volumes,
 }
 
 /// A source.
@@ -207,8 +210,8 @@ const PARAMETERS: [&str; 3] = ["ds", "ci.ds", "ci.datasource"];
 impl<'a> Facts<'a> {
     /// Reads them.
     pub(crate) fn read(root: &'a Root, kept: Option<String>, budget: Duration) -> Result<Self> {
-        let (config, line) = (SystemConfig::read(root), CommandLine::read(root)?);
-        Ok(Self { root, config, line, kept, budget })
+        let (config, line) = (SystemConfig::read(root), command_line::read(root)?);
+        Ok(Self { root, config, line, kept, budget, volumes: Volumes::default() })
     }
 
     /// Whether a command line that names no place is about the instance that is kept: under the id that it gives, if
@@ -218,6 +221,11 @@ impl<'a> Facts<'a> {
         let Some(id) = id else { return Ok(true) };
         let path = Instance::new(kept).path("user-data.txt");
         Ok(id == kept && self.root.read(&path)?.is_some_and(|data| !data.is_empty()))
+    }
+
+    /// The paths of the volumes that have one of the labels.
+    fn volumes(&self, labels: &[&str]) -> Result<Vec<String>> {
+        self.volumes.labelled(labels, self.root)
     }
 
     /// A client for one seed.

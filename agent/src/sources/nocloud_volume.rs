@@ -28,5 +28,5 @@ pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed
 fn labelled(facts: &Facts<'_>) -> Result<Vec<String>> {
     let own = facts.settings(NOCLOUD).and_then(|settings| settings.get("fs_label")?.scalar_text());
     let off = facts.settings(NOCLOUD).is_some_and(|settings| settings.get("fs_label") == Some(&Value::Null));
-    if off { Ok(Vec::new()) } else { volume::labelled(&[own.as_deref().unwrap_or(LABEL)], facts.root) }
+    if off { Ok(Vec::new()) } else { facts.volumes(&[own.as_deref().unwrap_or(LABEL)]) }
 }

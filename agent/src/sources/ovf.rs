@@ -30,8 +30,7 @@ const META_DATA: &[(&str, &str)] = &[
 
 pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
     let file = format!("{DIRECTORY}/{FILE}");
-    let path =
-        if facts.root.holds(&file)? { Some(file) } else { volume::labelled(LABELS, facts.root)?.pop() };
+    let path = if facts.root.holds(&file)? { Some(file) } else { facts.volumes(LABELS)?.pop() };
     Ok(path.map(|path| Signal::in_machine(format!("{} is there", facts.root.show(&path)))))
 }
 
@@ -39,7 +38,7 @@ pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed
     if let Some(seed) = from_directory(DIRECTORY, facts.root)? {
         return seed::completed(seed, facts, report).map(Some);
     }
-    for path in volume::labelled(LABELS, facts.root)? {
+    for path in facts.volumes(LABELS)? {
         if let Some(seed) = from_directory(".", &volume::open(&path, facts.root)?)? {
             return seed::completed(seed, facts, report).map(Some);
         }

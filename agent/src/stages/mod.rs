@@ -94,10 +94,8 @@ fn run_handler(
                 }
             }
             // Once its semaphore is on the disk it is not done again, so it is there before.
-            for directory in WRITTEN_TO.iter().filter(|_| is_written) {
-                if root.holds(directory)? {
-                    root.sync(directory)?;
-                }
+            if is_written {
+                root.sync(&WRITTEN_TO)?;
             }
         }
         Err(error) => report.error(format!("{}: {error:#}", handler.name)),

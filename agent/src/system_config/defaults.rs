@@ -1,7 +1,7 @@
 //! What a distribution's own cloud.cfg says of its default user, for images that have none.
 
 use crate::yaml::{Mapping, Value};
-use lifeboat_environment_file::lookup;
+use lifeboat_common::environment_file::lookup;
 
 struct Distribution {
     id: &'static str,

@@ -148,7 +148,7 @@ impl Tiny {
         self
     }
 
-    /// Adds a static program to /bin.
+    /// Adds a program of the host to /bin, with the libraries that it is linked with.
     #[must_use]
     pub fn program(mut self, program: &Path) -> Self {
         self.programs.push(program.to_owned());
@@ -238,6 +238,11 @@ impl Tiny {
         for program in &self.programs {
             let name = program.file_name().context("name a program")?;
             fs::copy(program, tree.join("bin").join(name))?;
+            for library in libraries(program)? {
+                let path = tree.join(library.strip_prefix("/")?);
+                fs::create_dir_all(path.parent().context("find the folder of a library")?)?;
+                fs::copy(&library, &path)?;
+            }
         }
         for (from, to) in &self.trees {
             run::program("cp").args(["-R", "-T"]).arg(from).arg(tree.join(to)).run()?;
@@ -281,4 +286,11 @@ impl Tiny {
         }
         Ok(())
     }
+}
+
+/// The files that a program is linked with, the loader among them; none for a static one.
+fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
+    let listing = run::program("ldd").arg(program).run().unwrap_or_default();
+    let paths = listing.split_whitespace().filter(|word| word.starts_with('/'));
+    Ok(paths.map(PathBuf::from).collect())
 }

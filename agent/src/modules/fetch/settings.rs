@@ -1,9 +1,10 @@
 //! Where the tarball is: `lifeboat.modules-url=` on the kernel command line, else the agent's configuration.
 
-use crate::command_line::CommandLine;
+use crate::command_line;
 use crate::root::Root;
 use anyhow::{Result, bail};
-use lifeboat_environment_file::lookup;
+use lifeboat_common::command_line::CommandLine;
+use lifeboat_common::environment_file::lookup;
 
 const CONFIGURATION: &str = "etc/default/lifeboat-agent";
 
@@ -11,9 +12,6 @@ const PARAMETER: &str = "lifeboat.modules-url";
 
 /// What stands for the kernel's release and for the machine's architecture.
 const PLACEHOLDERS: [&str; 2] = ["{release}", "{arch}"];
-
-/// Those that switch the journey off, and with it what stands in for it.
-const SWITCHES: [&str; 2] = ["lifeboat", "lifeboat.modules"];
 
 /// What is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,13 +24,13 @@ pub(crate) struct Setting {
 
 /// Reads it; `None` when nothing is asked for.
 pub(crate) fn read(root: &Root) -> Result<Option<Setting>> {
-    let line = CommandLine::read(root)?;
+    let line = command_line::read(root)?;
     let configuration = root.read_text(CONFIGURATION)?.unwrap_or_default();
     parse(&line, &configuration)
 }
 
 fn parse(line: &CommandLine, configuration: &str) -> Result<Option<Setting>> {
-    if SWITCHES.iter().any(|name| line.value(name) == Some("off")) {
+    if line.switched_off("modules").is_some() {
         return Ok(None);
     }
     let (url, beside) = match line.value(PARAMETER) {

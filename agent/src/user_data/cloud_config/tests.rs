@@ -1,3 +1,5 @@
+//! How configurations of several parts are merged.
+
 use super::*;
 use expect_test::{Expect, expect};
 

@@ -1,3 +1,5 @@
+//! JSON patches on YAML documents.
+
 use super::*;
 use crate::yaml;
 

@@ -1,5 +1,5 @@
-//! `KEY=value` lines in the syntax of systemd's `EnvironmentFile=`, as both programs read them: settings, and what
-//! the boot program leaves in /run/lifeboat for the agent.
+//! `KEY=value` lines in the syntax of systemd's `EnvironmentFile=`: settings, and what the boot program leaves in
+//! /run/lifeboat for the agent.
 
 /// The value of a key in `KEY=value` lines; of several the last counts, as for a shell. Files that were once sourced
 /// have `export` before a key, and comments behind a value.
