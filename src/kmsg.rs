@@ -1,7 +1,8 @@
 //! Lines for whoever watches the console: the kernel's log, or standard error where there is none.
 
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::write as write_once;
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -94,10 +95,8 @@ pub(crate) fn escape(bytes: &[u8]) -> String {
 /// The kernel lets only ten lines in a row through per open descriptor, hence one for each.
 fn write_record(record: &str) -> bool {
     KMSG.iter().any(|path| {
-        OpenOptions::new()
-            .write(true)
-            .open(path)
-            .is_ok_and(|mut kmsg| kmsg.write_all(record.as_bytes()).is_ok())
+        open(*path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
+            .is_ok_and(|kmsg| write_once(&kmsg, record.as_bytes()).is_ok())
     })
 }
 

@@ -3,10 +3,12 @@
 
 #![cfg_attr(fuzzing, no_main, allow(dead_code, reason = "fuzz/ has an entry of its own"))]
 
+mod allocator;
 mod args;
 mod baked;
 mod consoles;
 mod ffi;
+mod files;
 mod include;
 mod initramfs_tools;
 mod kmsg;
@@ -21,12 +23,14 @@ mod state;
 mod unwind;
 mod volume;
 
-use anyhow::Context;
 use args::{Invocation, Journey};
 use lifeboat_common::command_line::CommandLine;
 use outcome::{Mode, Outcome};
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: allocator::Allocator = allocator::Allocator::new();
 
 /// In seconds. A journey takes well under one; one that is stuck, on a device that does not answer, must not
 /// hold up the boot for good.
@@ -69,7 +73,7 @@ fn those_there(scripts: &[PathBuf]) -> String {
 }
 
 fn run(journey: &Journey, mode: Mode) -> anyhow::Result<Outcome> {
-    let line = std::fs::read("/proc/cmdline").context("read /proc/cmdline")?;
+    let line = files::read("/proc/cmdline")?.unwrap_or_default();
     let line = CommandLine::parse(&String::from_utf8_lossy(&line));
     if let Some(parameter) = line.switched_off(journey.name()) {
         return Ok(Outcome::Skipped(format!("{parameter} is on the kernel command line")));

@@ -6,7 +6,7 @@ mod vfat;
 use crate::ffi;
 use crate::kmsg::escape;
 use anyhow::{Context, Result};
-use rustix::fs::{Advice, Mode, OFlags, fadvise};
+use rustix::fs::{Advice, Dir, Mode, OFlags, fadvise};
 use std::cmp::Ordering;
 use std::ffi::CStr;
 use std::fmt;
@@ -182,20 +182,24 @@ pub(crate) fn devices() -> Result<Vec<String>> {
 /// The kernel's names of all block devices but those that are made of memory.
 fn names() -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(SYS_BLOCK).with_context(|| format!("list {SYS_BLOCK}"))? {
-        let name = entry.with_context(|| format!("list {SYS_BLOCK}"))?.file_name();
-        let name = name.to_string_lossy().into_owned();
-        if !name.starts_with("ram") && !name.starts_with("zram") {
-            names.push(name);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut list = || -> rustix::io::Result<()> {
+        for entry in Dir::new(rustix::fs::open(SYS_BLOCK, flags, Mode::empty())?)? {
+            let name = String::from_utf8_lossy(entry?.file_name().to_bytes()).into_owned();
+            if !["ram", "zram", "."].iter().any(|other| name.starts_with(other)) {
+                names.push(name);
+            }
         }
-    }
+        Ok(())
+    };
+    list().with_context(|| format!("list {SYS_BLOCK}"))?;
     Ok(names)
 }
 
 /// The node of a device that is named as the kernel names it.
 pub(crate) fn node(name: &str) -> PathBuf {
     // Names such as cciss/c0d0 have a `!` in sysfs.
-    Path::new("/dev").join(name.replace('!', "/"))
+    PathBuf::from(format!("/dev/{}", name.replace('!', "/")))
 }
 
 /// The kernel's name of a device's node.

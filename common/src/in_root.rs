@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 /// Where a path climbs (`..`), openat2(2) gives up with EAGAIN when anything on the machine was renamed or mounted
-/// meanwhile, and wants to be called again. udev renames a lot.
-const TRIES: usize = 1000;
+/// meanwhile, and wants to be called again. udev renames a lot; beside what does nothing else, one in a hundred succeeds.
+const TRIES: usize = 100_000;
 
 /// Opens a path, with the mode for a file that is made. Not even /proc's own links lead out.
 ///

@@ -1,12 +1,9 @@
 //! /conf/param.conf: after each stage script init sources it into its own shell, so that what is assigned
 //! there takes the place of what the kernel command line said, and what is defined there that of its functions.
 
-use crate::state::write_whole;
-use anyhow::{Context, Result};
+use crate::files;
+use anyhow::Result;
 use std::fmt::Write as _;
-use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
 
 const PATH: &str = "/conf/param.conf";
 const BEGIN: &str = "# lifeboat: begin\n";
@@ -107,10 +104,16 @@ impl Conf {
     /// The whole file: what others left in it, and our part in place of our earlier one, which ends at the last
     /// such line: a value may hold one too.
     pub(crate) fn render(&self, existing: &str) -> String {
-        let others = match (existing.split_once(BEGIN), existing.rsplit_once(END)) {
-            (Some((before, _)), Some((_, after))) => format!("{before}{after}"),
-            _ => existing.to_owned(),
-        };
+        let lines: Vec<&str> = existing.split_inclusive('\n').collect();
+        let (begin, end) =
+            (lines.iter().position(|line| *line == BEGIN), lines.iter().rposition(|line| *line == END));
+        let ours = begin.zip(end).map_or(0..0, |(begin, end)| begin..end + 1);
+        let mut others = String::new();
+        for (place, line) in lines.iter().enumerate() {
+            if !ours.contains(&place) {
+                others += line;
+            }
+        }
         let newline = if others.is_empty() || others.ends_with('\n') { "" } else { "\n" };
         format!("{others}{newline}{BEGIN}{PANIC}{}{END}", self.lines)
     }
@@ -118,11 +121,8 @@ impl Conf {
 
 /// Writes our part of the file, whole or not at all.
 pub(crate) fn write(conf: &Conf) -> Result<()> {
-    let existing = match fs::read_to_string(PATH) {
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        other => other.with_context(|| format!("read {PATH}"))?,
-    };
-    write_whole(Path::new(PATH), conf.render(&existing).as_bytes(), 0o644)
+    let existing = files::read_text(PATH)?.unwrap_or_default();
+    files::write(PATH, conf.render(&existing).as_bytes(), 0o644)
 }
 
 fn quote(value: &str) -> String {

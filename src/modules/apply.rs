@@ -5,6 +5,7 @@ use super::aside::{self, Aside};
 use super::facts::{Labels, own_tree};
 use super::plan::{Beside, Export, How, Layout, Way};
 use super::tree::Moved;
+use crate::files;
 use crate::initramfs_tools;
 use crate::kmsg::{self, Level};
 use crate::mounts::{self, Mount, Staged};
@@ -224,11 +225,7 @@ fn record(export: &Export, place: &Place, mount_point: &Path) -> Result<()> {
             points.push(booted(&place.modules));
         }
         points.push(String::new());
-        state::write_whole(
-            &Path::new(RELABEL).join("lifeboat.relabel"),
-            points.join("\n").as_bytes(),
-            0o644,
-        )?;
+        files::write(&format!("{RELABEL}/lifeboat.relabel"), points.join("\n").as_bytes(), 0o644)?;
     }
     Ok(())
 }

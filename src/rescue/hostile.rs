@@ -39,8 +39,7 @@ fn superblock(place: u64, bytes: &[u8]) {
     // Two types at once are an error, and only that.
     let Ok(Some(found)) = volume::probe(path) else { return };
     if super::claim(&found, &Settings::from(None, None)).is_some() {
-        let mut head = vec![0; glance::HEAD];
-        let sight = glance::look(&image, &mut head, &super::LABELS).unwrap();
+        let sight = glance::look(&image, &super::LABELS).unwrap();
         assert_eq!(sight, glance::Sight::Candidate, "{found} is not seen at a glance");
     }
     let mut data = found.label.unwrap_or_default();

@@ -3,7 +3,7 @@
 
 use super::candidate::{Candidate, Verdict};
 use super::settings::Selector;
-use crate::state::write_whole;
+use crate::files;
 use crate::volume::{self, Volume};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
@@ -64,12 +64,11 @@ pub(super) fn give_way(disks: &[String]) -> Result<()> {
     if disks.is_empty() {
         return Ok(());
     }
-    let rules = Path::new(RULES);
-    if let Some(directory) = rules.parent() {
+    if let Some(directory) = Path::new(RULES).parent() {
         fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
     }
     let paths: Vec<PathBuf> = disks.iter().map(|disk| volume::disk(disk)).collect();
-    write_whole(rules, render_rules(&paths).as_bytes(), 0o644)?;
+    files::write(RULES, render_rules(&paths).as_bytes(), 0o644)?;
     // The booted system's udev may come to these devices only after something was mounted by a link.
     // All devices: udev makes links for more superblocks than are known here.
     let devices = volume::devices()?;

@@ -8,8 +8,8 @@ use crate::initramfs_tools;
 use crate::mounts;
 use crate::outcome::{Mode, Outcome};
 use crate::root::Root;
-use crate::state::{self, write_whole};
 use crate::volume::{self, Volume};
+use crate::{files, state};
 use anyhow::{Context, Result};
 use std::path::Path;
 
@@ -51,7 +51,7 @@ pub(super) fn cover(root: &Path, rescue: &Volume, original: &Original, volumes: 
 fn cover_file(root: &Root, name: &str, generate: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
     let path = format!("etc/{name}");
     let Some(text) = root.read(&path)? else { return Ok(()) };
-    let generated = Path::new(state::DIRECTORY).join(name);
-    write_whole(&generated, &generate(&text), 0o644)?;
-    mounts::cover(root, &path, &generated).with_context(|| format!("cover {}", root.show(&path)))
+    let generated = format!("{}/{name}", state::DIRECTORY);
+    files::write(&generated, &generate(&text), 0o644)?;
+    mounts::cover(root, &path, Path::new(&generated)).with_context(|| format!("cover {}", root.show(&path)))
 }

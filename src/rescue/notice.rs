@@ -1,9 +1,9 @@
 //! Tells whoever reads the console or logs in that this is a rescue system, and how to leave it.
 
 use super::decision::Original;
+use crate::files;
 use crate::kmsg::escape;
 use crate::root::Root;
-use crate::state::{remove_if_there, write_whole};
 use crate::volume::{Nature, Volume};
 use anyhow::{Context, Result};
 use std::path::Path;
@@ -42,11 +42,10 @@ impl Tenants {
 
 /// Writes the notice to where the rescue system's own programs show it; nothing of lifeboat need be in it.
 pub(crate) fn write(rescue: &Volume, original: &Original, tenants: Tenants) -> Result<()> {
-    let path = Path::new(MOTD);
-    if let Some(directory) = path.parent() {
+    if let Some(directory) = Path::new(MOTD).parent() {
         std::fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
     }
-    write_whole(path, text(rescue, original, tenants).as_bytes(), 0o644)
+    files::write(MOTD, text(rescue, original, tenants).as_bytes(), 0o644)
 }
 
 /// What agetty shows above its prompt: the rescue system's own text and the notice, in which a backslash would
@@ -57,7 +56,7 @@ pub(crate) fn issue(own: &[u8], rescue: &Volume, original: &Original, tenants: T
 
 /// Takes the notice back.
 pub(crate) fn forget() -> Result<()> {
-    remove_if_there(Path::new(MOTD))
+    files::remove(MOTD)
 }
 
 // Put together from pieces: each format string costs the boot program more than they do.

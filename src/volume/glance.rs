@@ -12,20 +12,16 @@ use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::Path;
 
-/// In bytes, from a device's beginning; the last of the labels is btrfs's.
-pub(crate) const HEAD: usize = 68 << 10;
+/// All that is looked at, in bytes from a device's beginning; the last of the labels is btrfs's.
+pub(super) const READ: [Range<usize>; 3] = [0..2048, 32 << 10..33 << 10, 64 << 10..65 << 10];
 
-/// All that is looked at.
-const READ: [Range<usize>; 3] = [0..2048, 32 << 10..33 << 10, 64 << 10..65 << 10];
+const LENGTH: usize = 4096;
 
 /// Where ext2 to ext4, xfs and btrfs have their labels.
 const LABELS: [usize; 3] = [1024 + 120, 108, (64 << 10) + 299];
 
 /// What file systems begin with whose labels can be in more than one place: iso9660, and its forerunner.
 const SIGNATURES: [(usize, &[u8]); 2] = [((32 << 10) + 1, b"CD001"), ((32 << 10) + 9, b"CDROM")];
-
-/// Where vfat has what it is made of, its boot sector.
-const VFAT: Range<usize> = 0..512;
 
 /// What a device can hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,10 +39,9 @@ pub(crate) enum Sight {
 pub(crate) fn without(labels: &[&str]) -> Result<Option<Vec<String>>> {
     let names = names()?;
     let files: Vec<_> = names.iter().map(|name| open_ahead(&node(name))).collect();
-    let mut head = vec![0; HEAD];
     let mut looked_at = Vec::new();
     for (name, file) in names.into_iter().zip(files) {
-        match file.and_then(|file| look(&file, &mut head, labels)) {
+        match file.and_then(|file| look(&file, labels)) {
             Ok(Sight::Nothing) => {}
             Ok(Sight::Other) => looked_at.push(name),
             Ok(Sight::Candidate) | Err(_) => return Ok(None),
@@ -55,19 +50,21 @@ pub(crate) fn without(labels: &[&str]) -> Result<Option<Vec<String>>> {
     Ok(Some(looked_at))
 }
 
-/// Looks at a device; `head` is for what is read, and as long as that is far.
-pub(crate) fn look(file: &File, head: &mut [u8], labels: &[&str]) -> Result<Sight> {
+/// Looks at a device.
+pub(crate) fn look(file: &File, labels: &[&str]) -> Result<Sight> {
+    let mut parts = Parts([0; LENGTH]);
+    let mut rest = parts.0.as_mut_slice();
     for part in READ {
-        let offset = part.start as u64;
-        let part = head.get_mut(part).unwrap_or_default();
-        match pread(file, &mut *part, offset)? {
-            0 if offset == 0 => return Ok(Sight::Nothing),
-            length if length < part.len() => return Ok(Sight::Candidate),
+        let (bytes, behind) = rest.split_at_mut_checked(part.len()).unwrap_or_default();
+        rest = behind;
+        match pread(file, &mut *bytes, part.start as u64)? {
+            0 if part.start == 0 => return Ok(Sight::Nothing),
+            length if length < bytes.len() => return Ok(Sight::Candidate),
             _ => {}
         }
     }
-    let candidate = may_hold(head, labels)
-        || match Vfat::parse(head.get(VFAT).unwrap_or_default()) {
+    let candidate = parts.may_hold(labels)
+        || match Vfat::parse(parts.at(0)) {
             Some(vfat) => vfat.may_have(labels, file)?,
             None => false,
         };
@@ -85,16 +82,29 @@ fn open_ahead(device: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Whether a device that begins with these bytes can, unless it is vfat.
-fn may_hold(head: &[u8], labels: &[&str]) -> bool {
-    let labelled = LABELS
-        .iter()
-        .any(|offset| labels.iter().any(|label| at(head, *offset).starts_with(label.as_bytes())));
-    labelled || SIGNATURES.iter().any(|(offset, signature)| at(head, *offset).starts_with(signature))
-}
+/// What was read, one part after the other.
+struct Parts([u8; LENGTH]);
 
-fn at(head: &[u8], offset: usize) -> &[u8] {
-    head.get(offset..).unwrap_or_default()
+impl Parts {
+    /// Whether a device that begins so can, unless it is vfat.
+    fn may_hold(&self, labels: &[&str]) -> bool {
+        let is_labelled =
+            |place: &usize| labels.iter().any(|label| self.at(*place).starts_with(label.as_bytes()));
+        LABELS.iter().any(is_labelled)
+            || SIGNATURES.iter().any(|(place, signature)| self.at(*place).starts_with(signature))
+    }
+
+    /// From a place of the device to the end of the part that it is in.
+    fn at(&self, place: usize) -> &[u8] {
+        let mut begin = 0;
+        for part in READ {
+            if part.contains(&place) {
+                return self.0.get(begin + place - part.start..begin + part.len()).unwrap_or_default();
+            }
+            begin += part.len();
+        }
+        &[]
+    }
 }
 
 #[cfg(test)]
@@ -103,13 +113,27 @@ mod tests {
 
     #[test]
     fn all_that_is_looked_at_is_read() {
+        assert_eq!(READ.iter().map(Range::len).sum::<usize>(), LENGTH);
         let longest = "UEC-rescue".len();
         let labels = LABELS.iter().map(|offset| *offset..offset + longest);
         let signatures = SIGNATURES.iter().map(|(offset, signature)| *offset..offset + signature.len());
-        for looked_at in labels.chain(signatures).chain(std::iter::once(VFAT)) {
+        for looked_at in labels.chain(signatures).chain(std::iter::once(0..512)) {
             let covers = |read: &Range<usize>| read.start <= looked_at.start && looked_at.end <= read.end;
             assert!(READ.iter().any(covers), "{looked_at:?}");
-            assert!(looked_at.end <= HEAD, "{looked_at:?}");
         }
+    }
+
+    #[test]
+    fn each_place_is_found_in_its_part() {
+        let mut parts = Parts([0; LENGTH]);
+        for (place, byte) in parts.0.iter_mut().enumerate() {
+            *byte = u8::try_from(place / 1024).unwrap();
+        }
+        for (place, byte, length) in
+            [(0, 0, 2048), (2047, 1, 1), (32 << 10, 2, 1024), ((64 << 10) + 299, 3, 725)]
+        {
+            assert_eq!((parts.at(place)[0], parts.at(place).len()), (byte, length), "{place}");
+        }
+        assert!(parts.at(2048).is_empty() && parts.at(65 << 10).is_empty());
     }
 }

@@ -238,7 +238,7 @@ impl Tiny {
         for program in &self.programs {
             let name = program.file_name().context("name a program")?;
             fs::copy(program, tree.join("bin").join(name))?;
-            for library in libraries(program)? {
+            for library in libraries(program) {
                 let path = tree.join(library.strip_prefix("/")?);
                 fs::create_dir_all(path.parent().context("find the folder of a library")?)?;
                 fs::copy(&library, &path)?;
@@ -289,8 +289,9 @@ impl Tiny {
 }
 
 /// The files that a program is linked with, the loader among them; none for a static one.
-fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
+fn libraries(program: &Path) -> Vec<PathBuf> {
+    // Which says of a static one that it is an error.
     let listing = run::program("ldd").arg(program).run().unwrap_or_default();
     let paths = listing.split_whitespace().filter(|word| word.starts_with('/'));
-    Ok(paths.map(PathBuf::from).collect())
+    paths.map(PathBuf::from).collect()
 }
