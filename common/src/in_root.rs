@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 /// Where a path climbs (`..`), openat2(2) gives up with EAGAIN when anything on the machine was renamed or mounted
-/// meanwhile, and wants to be called again. udev renames a lot; beside what does nothing else, one in a hundred succeeds.
-const TRIES: usize = 100_000;
+/// meanwhile, and wants to be called again. udev renames a lot.
+const TRIES: usize = 1000;
 
 /// Opens a path, with the mode for a file that is made. Not even /proc's own links lead out.
 ///
@@ -73,9 +73,9 @@ mod tests {
                     std::fs::rename(&other, &one).unwrap();
                 }
             });
-            let looks: Vec<_> = (0..20_000).map(|_| look(&root, "a/b/../b/../../file")).collect();
+            let looks: Vec<_> = (0..20_000).map(|_| look(&root, "a/b/../b/../../file").map(drop)).collect();
             done.store(true, Ordering::Relaxed);
-            assert!(looks.iter().all(std::result::Result::is_ok));
+            assert_eq!(looks.into_iter().collect::<Result<()>>(), Ok(()));
         });
     }
 }
