@@ -10,7 +10,7 @@ pub(super) fn plan(facts: &Facts<'_>) -> Result<Plan> {
     let mut plan = Plan::default();
     let mut keys = facts.meta_data.public_keys.clone();
     if let Some(value) = facts.config.get("ssh_authorized_keys") {
-        keys.extend(read(value, "ssh_authorized_keys", &mut plan));
+        keys.extend(read(value, "", &mut plan));
     }
     if !keys.is_empty() {
         let user = users::default_user(facts.config).unwrap_or_else(|| "root".into());
@@ -19,7 +19,7 @@ pub(super) fn plan(facts: &Facts<'_>) -> Result<Plan> {
     Ok(plan)
 }
 
-/// Keys are a list or a text; one that is not a line of its own is dropped.
+/// Keys are a list or a text; one that is not a line of its own is dropped, and told with what stands before it.
 pub(super) fn read(value: &Value, place: &str, plan: &mut Plan) -> Vec<String> {
     let texts: Vec<Option<String>> = match value {
         Value::Seq(items) => items.iter().map(Value::scalar_text).collect(),
@@ -33,7 +33,7 @@ pub(super) fn read(value: &Value, place: &str, plan: &mut Plan) -> Vec<String> {
             Some(text) if !text.contains('\0') => {
                 keys.extend(text.lines().map(|line| line.trim().to_owned()));
             }
-            _ => plan.problem(format!("{place}, entry {}: it is no key", number + 1)),
+            _ => plan.problem(format!("{place}entry {}: it is no key", number + 1)),
         }
     }
     keys
@@ -53,7 +53,7 @@ mod tests {
             "public-keys: ssh-ed25519 AAAA",
             expect![[r"
                 let root log in with 2 keys: ssh-ed25519 AAAA | ssh-ed25519 BBBB
-                problem: ssh_authorized_keys, entry 2: it is no key
+                problem: entry 2: it is no key
             "]],
         );
         check(plan, "a: b", "", expect![[""]]);

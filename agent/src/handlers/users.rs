@@ -44,15 +44,29 @@ pub(super) fn plan(facts: &Facts<'_>) -> Result<Plan> {
     Ok(plan)
 }
 
-/// Without the key there is the default user; a text is names with commas between.
+/// Without the key there is the default user; a text is names with commas between, and a mapping has a user under each
+/// name.
 fn entries(config: &Mapping) -> Result<Vec<Value>> {
     match config.get("users") {
         None | Some(Value::Null) => {
             Ok(default_entry(config).map(|_| Value::from("default")).into_iter().collect())
         }
         Some(Value::Seq(items)) => Ok(items.clone()),
-        Some(Value::Str(text)) => Ok(text.split(',').map(|name| Value::from(name.trim())).collect()),
+        Some(Value::Str(text)) => Ok(vec![text.as_str().into()]),
+        Some(Value::Map(users)) => Ok(users.iter().filter_map(|(name, user)| under(name, user)).collect()),
         Some(other) => bail!("it is {} and no list", other.kind()),
+    }
+}
+
+/// The user under a name: one that is switched on or described.
+fn under(name: &Value, user: &Value) -> Option<Value> {
+    match user {
+        Value::Map(user) => {
+            let mut user = user.clone();
+            user.set("name", name.clone());
+            Some(user.into())
+        }
+        user => user.is_on().then(|| name.clone()),
     }
 }
 
@@ -67,14 +81,29 @@ fn plan_entry(entry: &Value, facts: &Facts<'_>, plan: &mut Plan, sudoers: &mut S
                 .context("`default`: this system's configuration names no default user, so none is made")?;
             plan_user(default, facts, plan, sudoers)
         }
+        Value::Str(names) if names.contains(',') => names
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .try_for_each(|name| plan_entry(&name.into(), facts, plan, sudoers)),
         Value::Str(name) => {
             let mut user = Mapping::default();
             user.set("name", name.as_str());
             plan_user(&user, facts, plan, sudoers)
         }
-        Value::Map(user) => plan_user(user, facts, plan, sudoers),
+        Value::Seq(names) if names.iter().all(|name| name.as_str().is_some()) => {
+            names.iter().try_for_each(|name| plan_entry(name, facts, plan, sudoers))
+        }
+        Value::Map(user) => plan_user(&with_underscores(user), facts, plan, sudoers),
         other => bail!("it is {} and no user", other.kind()),
     }
+}
+
+/// A `-` in a key is an old way to write `_`.
+fn with_underscores(user: &Mapping) -> Mapping {
+    let underscored =
+        |key: &Value| key.as_str().map_or_else(|| key.clone(), |key| key.replace('-', "_").into());
+    user.iter().map(|(key, value)| (underscored(key), value.clone())).collect()
 }
 
 fn plan_user(user: &Mapping, facts: &Facts<'_>, plan: &mut Plan, sudoers: &mut String) -> Result<()> {
@@ -93,7 +122,7 @@ fn plan_user(user: &Mapping, facts: &Facts<'_>, plan: &mut Plan, sudoers: &mut S
     }
     plan_password(&name, user, plan);
     if let Some(value) = user.get("ssh_authorized_keys") {
-        let keys = ssh_authorized_keys::read(value, &format!("{name}: ssh_authorized_keys"), plan);
+        let keys = ssh_authorized_keys::read(value, &format!("{name}: ssh_authorized_keys, "), plan);
         if !keys.is_empty() {
             plan.push(Step::Authorize { user: name.clone(), keys });
         }
@@ -184,7 +213,7 @@ fn check_name(name: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::check;
+    use super::super::testing::{self, check};
     use super::*;
     use expect_test::expect;
 
@@ -216,6 +245,37 @@ mod tests {
                 # Made by lifeboat-agent
                 web ALL=(ALL) NOPASSWD:ALL
             "]],
+        );
+    }
+
+    #[test]
+    fn users_and_their_keys_may_be_written_as_of_old() {
+        let steps = |users: &str| testing::plan(plan, &format!("users: {users}"), "").steps;
+        let made = steps("[{name: a, no_create_home: true, lock_passwd: false}, {name: b}]");
+        assert_eq!(made.len(), 3);
+        for users in [
+            "[{name: a, no-create-home: true, lock-passwd: false}, b]",
+            "{a: {no_create_home: true, lock_passwd: false}, b: yes, c: no}",
+            "[{name: a, no_create_home: true, lock_passwd: false}, [b]]",
+        ] {
+            assert_eq!(steps(users), made, "{users}");
+        }
+        let two = expect![[r"
+            run useradd a -m
+            run passwd -l a
+            run useradd b -m
+            run passwd -l b
+        "]];
+        check(plan, "users: 'a, b'", "", two);
+        check(
+            plan,
+            "users: [{name: c}, [5]]",
+            "",
+            expect![[r"
+            run useradd c -m
+            run passwd -l c
+            problem: entry 2: it is a list and no user
+        "]],
         );
     }
 
