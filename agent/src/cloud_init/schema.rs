@@ -3,7 +3,7 @@
 use crate::layout;
 use crate::report;
 use crate::root::Root;
-use crate::validate::{Finding, findings};
+use crate::validate::{Finding, Gravity, findings};
 use anyhow::{Context, Result};
 use clap::Args;
 use std::fmt::Write as _;
@@ -37,20 +37,31 @@ pub(super) fn run(options: &Options, root: &Root) -> Result<ExitCode> {
         ),
     };
     let findings = findings(&data, root)?;
-    if findings.is_empty() {
+    let (errors, warnings): (Vec<&Finding>, Vec<&Finding>) =
+        findings.iter().partition(|finding| finding.gravity == Gravity::Error);
+    if options.annotate && !findings.is_empty() {
+        report::print(&annotated(
+            &String::from_utf8_lossy(&data),
+            &[("E", "Errors", &errors), ("D", "Deprecations", &warnings)],
+        ));
+    } else if !warnings.is_empty() {
+        report::print(&format!("Cloud config schema deprecations: {}\n", all_shown(&warnings)));
+    }
+    if errors.is_empty() {
         report::print(&format!("Valid schema {name}\n"));
         return Ok(ExitCode::SUCCESS);
     }
-    if options.annotate {
-        report::print(&annotated(&String::from_utf8_lossy(&data), &findings));
-    } else {
-        let all: Vec<_> = findings.iter().map(shown).collect();
+    if !options.annotate {
         report::complain(&format!(
             "Invalid user-data {name}\nError: Cloud config schema errors: {}\n",
-            all.join(", ")
+            all_shown(&errors)
         ));
     }
     Ok(ExitCode::FAILURE)
+}
+
+fn all_shown(findings: &[&Finding]) -> String {
+    findings.iter().map(|finding| shown(finding)).collect::<Vec<_>>().join(", ")
 }
 
 /// As cloud-init has it: what is not about a key is about a place.
@@ -61,23 +72,31 @@ fn shown(finding: &Finding) -> String {
     format!("{path}: {part}{}", finding.message)
 }
 
-/// The text, with numbers behind the lines and what they stand for below it.
-fn annotated(text: &str, findings: &[Finding]) -> String {
+/// The text, with numbers behind the lines and what they stand for below it: their letter, the heading, and what was
+/// found.
+fn annotated(text: &str, kinds: &[(&str, &str, &[&Finding])]) -> String {
     let mut out = String::new();
     for (index, line) in text.lines().enumerate() {
-        let here = findings.iter().enumerate().filter(|(_, finding)| match (finding.place, &finding.part) {
+        let is_here = |finding: &Finding| match (finding.place, &finding.part) {
             (Some((line, _)), None) => line == index + 1,
             // Of a part's lines nobody knows where they are in the whole.
             _ => index == 0,
+        };
+        let marks = kinds.iter().flat_map(|(letter, _, findings)| {
+            let here = findings.iter().enumerate().filter(|(_, finding)| is_here(finding));
+            here.map(move |(number, _)| format!("{letter}{}", number + 1))
         });
-        let marks: Vec<_> = here.map(|(number, _)| format!("E{}", number + 1)).collect();
-        let marks = if marks.is_empty() { String::new() } else { format!("\t\t# {}", marks.join(",")) };
+        let marks = marks.collect::<Vec<_>>().join(",");
+        let marks = if marks.is_empty() { marks } else { format!("\t\t# {marks}") };
         // Writing to a String cannot fail.
         writeln!(out, "{line}{marks}").unwrap_or_default();
     }
-    out.push_str("\n# Errors: -------------\n");
-    for (number, finding) in findings.iter().enumerate() {
-        writeln!(out, "# E{}: {}", number + 1, finding.message.replace('\n', "\n#   ")).unwrap_or_default();
+    for (letter, heading, findings) in kinds.iter().filter(|(.., findings)| !findings.is_empty()) {
+        writeln!(out, "\n# {heading}: -------------").unwrap_or_default();
+        for (number, finding) in findings.iter().enumerate() {
+            let message = finding.message.replace('\n', "\n#   ");
+            writeln!(out, "# {letter}{}: {message}", number + 1).unwrap_or_default();
+        }
     }
     out
 }

@@ -156,7 +156,14 @@ pub(crate) fn parse(content: &[u8]) -> Result<Mapping> {
     Ok(mapping)
 }
 
-fn read(content: &[u8]) -> Result<Mapping> {
+/// Whether what a configuration says of merging can be understood.
+pub(crate) fn check_merging(config: &Mapping) -> Result<()> {
+    let said = merge::KEYS.iter().filter_map(|key| Some(((*key).into(), config.get(key)?.clone())));
+    Mergers::of_content(&mut said.collect()).map(drop)
+}
+
+/// Reads a configuration, which is a mapping.
+pub(crate) fn read(content: &[u8]) -> Result<Mapping> {
     let text = std::str::from_utf8(content).context("read the cloud-config: it is no UTF-8")?;
     match yaml::load(text).context("read the cloud-config")? {
         Value::Map(mapping) => Ok(mapping),

@@ -25,12 +25,13 @@ mod sort;
 mod stored;
 mod text;
 
-pub(crate) use cloud_config::parse as parse_config;
+pub(crate) use cloud_config::{check_merging, parse as parse_config, read as read_config};
 pub(crate) use digest::digest;
 pub(crate) use effect::{Effect, effect};
 pub(crate) use expand::{Expanded, expand};
 pub(crate) use include::{Includes, NOT_FETCHED, Reach};
 pub(crate) use launch_index::{is_for, number};
+pub(crate) use merge::KEYS as MERGE_KEYS;
 pub(crate) use names::Names;
 pub(crate) use part::Part;
 pub(crate) use sort::{Circumstances, Handler, Language, Sorted, Upstart, Work, sort, types, unknown};
@@ -38,7 +39,7 @@ pub(crate) use stored::{from_mime, to_mime};
 
 /// A part as tests have it.
 #[cfg(any(test, fuzzing))]
-fn part_for_tests(name: &str, headers: &[(&str, &str)], content: &str) -> Part {
+pub(crate) fn part_for_tests(name: &str, headers: &[(&str, &str)], content: &str) -> Part {
     let mut own = mime::Headers::default();
     for (name, value) in headers {
         own.add(name, value);

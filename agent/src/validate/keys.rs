@@ -1,45 +1,14 @@
-//! The keys of a cloud-config, and the kinds of values that they take.
+//! The keys at the top of a cloud-config: those that are carried out, with all that they hold, and those that are left
+//! to others, with the kinds of values that they take.
 
-use crate::yaml::Value;
+use super::forms::Form::{self, Number, Text, YesNo};
+use super::forms::TOP;
 
-/// A kind of value.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
-    Text,
-    Number,
-    YesNo,
-    List,
-    Mapping,
-}
+const LIST: Form = Form::List(&[Form::Any]);
+const MAPPING: Form = Form::Names(&[Form::Any]);
 
-use Kind::{List, Mapping, Number, Text, YesNo};
-
-impl Kind {
-    /// The kind of a value; `None` for what may stand anywhere.
-    fn of(value: &Value) -> Option<Self> {
-        match value {
-            Value::Null | Value::Set(_) => None,
-            Value::Bool(_) => Some(YesNo),
-            Value::Int(_) | Value::Float(_) => Some(Number),
-            Value::Str(_) | Value::Time(_) | Value::Binary(_) => Some(Text),
-            Value::Seq(_) => Some(List),
-            Value::Map(_) => Some(Mapping),
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Text => "a text",
-            Number => "a number",
-            YesNo => "a yes or no",
-            List => "a list",
-            Mapping => "a mapping",
-        }
-    }
-}
-
-/// Sorted by what they take.
-const ALL: &[(&[Kind], &[&str])] = &[
+/// Those of others, sorted by what they take.
+const OTHERS: &[(&[Form], &[&str])] = &[
     (
         &[Text],
         &[
@@ -48,22 +17,15 @@ const ALL: &[(&[Kind], &[&str])] = &[
             "def_log_file",
             "disable_root_opts",
             "final_message",
-            "fqdn",
-            "hostname",
             "locale_configfile",
-            "merge_type",
             "password",
             "ssh_svcname",
             "timezone",
             "yum_repo_dir",
         ],
     ),
-    (&[Text, YesNo], &["locale", "manage_etc_hosts", "resize_rootfs", "ssh_pwauth"]),
+    (&[Text, YesNo], &["locale", "resize_rootfs", "ssh_pwauth"]),
     (&[Text, Number, YesNo], &["apt_pipelining"]),
-    (&[Text, Mapping], &["output", "user"]),
-    (&[Text, List], &["merge_how"]),
-    (&[Text, List, Mapping], &["groups", "users"]),
-    (&[Text, Number], &["launch-index"]),
     (
         &[YesNo],
         &[
@@ -71,7 +33,6 @@ const ALL: &[(&[Kind], &[&str])] = &[
             "apt_reboot_if_required",
             "apt_update",
             "apt_upgrade",
-            "create_hostname_file",
             "disable_ec2_metadata",
             "disable_root",
             "manage_resolv_conf",
@@ -81,39 +42,29 @@ const ALL: &[(&[Kind], &[&str])] = &[
             "package_reboot_if_required",
             "package_update",
             "package_upgrade",
-            "prefer_fqdn_over_hostname",
-            "preserve_hostname",
             "ssh_deletekeys",
             "ssh_quiet_keygen",
         ],
     ),
     (
-        &[List],
+        &[LIST],
         &[
-            "bootcmd",
-            "cloud_config_modules",
-            "cloud_final_modules",
-            "cloud_init_modules",
-            "datasource_list",
             "fs_setup",
             "log_cfgs",
             "mount_default_fields",
             "mounts",
             "packages",
-            "runcmd",
-            "ssh_authorized_keys",
             "ssh_fp_console_blacklist",
             "ssh_genkeytypes",
             "ssh_import_id",
             "ssh_key_console_blacklist",
             "unverified_modules",
-            "write_files",
         ],
     ),
-    (&[List, Mapping], &["rsyslog"]),
-    (&[List, Text], &["syslog_fix_perms"]),
+    (&[LIST, MAPPING], &["rsyslog"]),
+    (&[LIST, Text], &["syslog_fix_perms"]),
     (
-        &[Mapping],
+        &[MAPPING],
         &[
             "ansible",
             "apk_repos",
@@ -152,12 +103,9 @@ const ALL: &[(&[Kind], &[&str])] = &[
             "ssh_keys",
             "ssh_publish_hostkeys",
             "swap",
-            "system_info",
             "ubuntu_advantage",
             "ubuntu_pro",
             "updates",
-            "vendor_data",
-            "vendor_data2",
             "wireguard",
             "yum_repos",
             "zypper",
@@ -165,25 +113,22 @@ const ALL: &[(&[Kind], &[&str])] = &[
     ),
 ];
 
-/// What is wrong with a key and its value.
-pub(super) fn problem(key: &str, value: &Value) -> Option<String> {
-    let Some((kinds, _)) = ALL.iter().find(|(_, names)| names.contains(&key)) else {
-        let nearest = nearest(key).map(|name| format!(" (is it {name}?)")).unwrap_or_default();
-        return Some(format!("there is no such key{nearest}"));
-    };
-    let kind = Kind::of(value)?;
-    if kinds.contains(&kind) {
-        return None;
-    }
-    let words: Vec<_> = kinds.iter().map(|kind| kind.word()).collect();
-    Some(format!("it is {} and not {}", value.kind(), words.join(" or ")))
+/// What a key may hold; `None` when there is no such key.
+pub(super) fn forms(key: &str) -> Option<&'static [Form]> {
+    let own = TOP.iter().find(|(name, _)| *name == key).map(|(_, forms)| *forms);
+    own.or_else(|| OTHERS.iter().find(|(_, names)| names.contains(&key)).map(|(forms, _)| *forms))
 }
 
-/// The key that one may have been meant to be.
-fn nearest(key: &str) -> Option<&'static str> {
-    let names = ALL.iter().flat_map(|(_, names)| names.iter().copied());
-    let near = names.map(|name| (distance(key, name), name)).min()?;
-    (near.0 <= 2 && near.0 * 2 < key.len()).then_some(near.1)
+/// The names of all of them.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    let others = OTHERS.iter().flat_map(|(_, names)| names.iter().copied());
+    TOP.iter().map(|(name, _)| *name).chain(others)
+}
+
+/// The name that one may have been meant to be.
+pub(super) fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let near = known.map(|known| (distance(name, known), known)).min()?;
+    (near.0 <= 2 && near.0 * 2 < name.len()).then_some(near.1)
 }
 
 /// How many characters have to be changed, left out or put in.
@@ -208,44 +153,52 @@ const LONGEST: usize = 40;
 
 #[cfg(test)]
 mod tests {
+    use super::super::check::{check, unknown};
     use super::*;
     use crate::handlers;
     use crate::yaml::load;
 
-    fn check(key: &str, value: &str, problem: Option<&str>) {
-        assert_eq!(super::problem(key, &load(value).unwrap()).as_deref(), problem, "{key}: {value}");
+    fn check_key(key: &str, value: &str, problem: Option<&str>) {
+        let mut found = Vec::new();
+        check(&load(value).unwrap(), forms(key).unwrap(), &mut Vec::new(), &mut found);
+        assert_eq!(found.first().map(|fault| fault.message.as_str()), problem, "{key}: {value}");
     }
 
     #[test]
     fn a_key_takes_its_kinds_and_no_other() {
         for (key, value) in
-            [("runcmd", "[ls]"), ("runcmd", "~"), ("users", "a, b"), ("users", "[a]"), ("ssh_pwauth", "yes")]
+            [("packages", "[a, [b, c]]"), ("packages", "~"), ("rsyslog", "{a: 1}"), ("ssh_pwauth", "yes")]
         {
-            check(key, value, None);
+            check_key(key, value, None);
         }
-        check("runcmd", "ls", Some("it is a text and not a list"));
-        check("package_update", "'yes'", Some("it is a text and not a yes or no"));
-        check("user", "[a]", Some("it is a list and not a text or a mapping"));
+        check_key("packages", "ls", Some("it is a text and not a list"));
+        check_key("package_update", "'yes'", Some("it is a text and not a yes or no"));
+        check_key("rsyslog", "a", Some("it is a text and not a list or a mapping"));
     }
 
     #[test]
     fn an_unknown_key_is_told_with_the_one_that_is_nearest() {
-        check("runcmds", "[]", Some("there is no such key (is it runcmd?)"));
-        check("write-files", "[]", Some("there is no such key (is it write_files?)"));
-        check("mine", "[]", Some("there is no such key"));
-        check("x", "[]", Some("there is no such key"));
-        check(&"y".repeat(100_000), "[]", Some("there is no such key"));
+        for (key, told) in [
+            ("runcmds", "there is no such key (is it runcmd?)"),
+            ("write-files", "there is no such key (is it write_files?)"),
+            ("mine", "there is no such key"),
+            ("x", "there is no such key"),
+            (&"y".repeat(100_000), "there is no such key"),
+        ] {
+            assert!(forms(key).is_none());
+            assert_eq!(unknown(key, names()), told);
+        }
     }
 
     #[test]
     fn no_key_stands_there_twice_and_none_of_a_handler_is_missing() {
-        let mut names: Vec<_> = ALL.iter().flat_map(|(_, names)| names.iter()).collect();
+        let mut names: Vec<_> = names().collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
         for handler in handlers::ALL {
-            assert!(names.contains(&&handler.name), "{}", handler.name);
+            assert!(TOP.iter().any(|(name, _)| *name == handler.name), "{}", handler.name);
         }
     }
 }

@@ -1,50 +1,26 @@
 //! `validate`: everything that is wrong with user-data, each with its place. Nothing is fetched and nothing done.
 
+mod check;
+mod finding;
+mod forms;
 mod keys;
+
+pub(crate) use finding::{Finding, Gravity};
 
 use crate::accounts::Accounts;
 use crate::handlers::{self, Facts};
 use crate::instance::{Instance, NO_ID};
 use crate::instance_data;
-use crate::json;
 use crate::meta_data::MetaData;
 use crate::report;
 use crate::root::Root;
 use crate::system_config::SystemConfig;
 use crate::user_data::{self, Circumstances, Effect, Includes, Names, Part, Reach, Upstart, Work};
-use crate::yaml::{self, Mapping, Value};
-use crate::yaml::{Places, Step};
+use crate::yaml::{self, Mapping, Places, Step, Value};
 use anyhow::{Context, Result};
-use std::fmt::{self, Write as _};
-use std::path::{Path, PathBuf};
-
-/// One thing that is wrong.
-#[derive(Default, PartialEq, Eq, Debug)]
-pub(crate) struct Finding {
-    /// The part it is in; nothing where the data is one part.
-    pub(crate) part: Option<String>,
-    /// Line and column in the part, both from 1.
-    pub(crate) place: Option<(usize, usize)>,
-    /// Keys and the numbers of entries, with dots between.
-    pub(crate) key: Option<String>,
-    /// What it is.
-    pub(crate) message: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some((line, column)) = self.place {
-            write!(out, "{line}:{column}: ")?;
-        }
-        if let Some(part) = &self.part {
-            write!(out, "{}: ", part.escape_debug())?;
-        }
-        if let Some(key) = &self.key {
-            write!(out, "{}: ", key.escape_debug())?;
-        }
-        write!(out, "{}", self.message)
-    }
-}
+use check::{Fault, Kind, MOST};
+use std::collections::HashSet;
+use std::path::PathBuf;
 
 /// For whom it is printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,52 +38,12 @@ pub(crate) fn run(files: &[PathBuf], reader: For, root: &Root) -> Result<bool> {
         let data = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
         all.push((file, findings(&data, root)?));
     }
-    let text: String = match reader {
-        For::People => all.iter().map(|(file, findings)| lines(file, findings)).collect(),
-        For::Programs => {
-            let files = all.iter().map(|(file, findings)| value(file, findings));
-            let mut document = Mapping::default();
-            document.set("files", Value::Seq(files.collect()));
-            json::pretty(&document.into(), 2) + "\n"
-        }
-    };
-    report::print(&text);
-    Ok(all.iter().all(|(_, findings)| findings.is_empty()))
-}
-
-fn lines(file: &Path, findings: &[Finding]) -> String {
-    let name = file.display();
-    if findings.is_empty() {
-        return format!("{name}: nothing is wrong\n");
-    }
-    let mut text = String::new();
-    for finding in findings {
-        let space = if finding.place.is_some() { "" } else { " " };
-        // Writing to a String cannot fail.
-        writeln!(text, "{name}:{space}{finding}").unwrap_or_default();
-    }
-    text
-}
-
-fn value(file: &Path, findings: &[Finding]) -> Value {
-    let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
-    let entries = findings.iter().map(|finding| {
-        let number = |number: Option<usize>| {
-            number.and_then(|number| i128::try_from(number).ok()).map_or(Value::Null, Value::Int)
-        };
-        let mut entry = Mapping::default();
-        entry.set("part", text(&finding.part));
-        entry.set("line", number(finding.place.map(|(line, _)| line)));
-        entry.set("column", number(finding.place.map(|(_, column)| column)));
-        entry.set("key", text(&finding.key));
-        entry.set("message", finding.message.as_str());
-        Value::Map(entry)
+    let each = all.iter().map(|(file, findings)| (file.as_path(), findings.as_slice()));
+    report::print(&match reader {
+        For::People => each.map(|(file, findings)| finding::lines(file, findings)).collect(),
+        For::Programs => finding::document(each),
     });
-    let mut entry = Mapping::default();
-    entry.set("file", file.display().to_string());
-    entry.set("valid", Value::Bool(findings.is_empty()));
-    entry.set("errors", Value::Seq(entries.collect()));
-    entry.into()
+    Ok(all.iter().all(|(_, findings)| finding::is_valid(findings)))
 }
 
 /// What is wrong with user-data.
@@ -123,11 +59,14 @@ pub(crate) fn findings(data: &[u8], root: &Root) -> Result<Vec<Finding>> {
         found.push(Finding { part, message: dropped.reason.clone(), ..Finding::default() });
     }
     let machine = Machine { accounts: Accounts::read(root)?, system: SystemConfig::read(root) };
-    let (configs, others): (Vec<Part>, Vec<Part>) =
-        expanded.parts.into_iter().partition(|part| user_data::effect(part) == Effect::Configuration);
-    for part in &configs {
+    let mut refused = HashSet::new();
+    for part in expanded.parts.iter().filter(|part| user_data::effect(part) == Effect::Configuration) {
         let name = names(&part.place, &part.name);
-        found.extend(config(part, &machine).into_iter().map(|it| Finding { part: name.clone(), ..it }));
+        let of_part = config(part, &machine);
+        if of_part.iter().any(is_about_all) {
+            refused.insert(part.place.clone());
+        }
+        found.extend(of_part.into_iter().map(|it| Finding { part: name.clone(), ..it }));
     }
     let instance = Instance::current(root)?.unwrap_or_else(|| Instance::new(NO_ID));
     let around = Circumstances {
@@ -138,17 +77,25 @@ pub(crate) fn findings(data: &[u8], root: &Root) -> Result<Vec<Finding>> {
         // Whether there is one is the machine's affair.
         upstart: Upstart::There,
     };
-    let sorted = user_data::sort(others, &around, &mut Names::default());
+    // With the configurations, for a patch is about what they come to.
+    let sorted = user_data::sort(expanded.parts, &around, &mut Names::default());
     let has_handler = sorted.work.iter().any(|work| matches!(work, Work::Handler(_)));
     let unknown = sorted.work.iter().filter_map(|work| match work {
         Work::Offer(part) if !has_handler => Some(user_data::unknown(part)),
         _ => None,
     });
-    for dropped in sorted.dropped.into_iter().chain(unknown) {
+    let untold = sorted.dropped.into_iter().filter(|dropped| !refused.contains(&dropped.place));
+    for dropped in untold.chain(unknown) {
         let part = names(&dropped.place, &dropped.name);
         found.push(Finding { part, message: dropped.reason, ..Finding::default() });
     }
     Ok(found)
+}
+
+/// Whether it keeps a configuration from being taken: it cannot be read, or it cannot be told how it is merged.
+fn is_about_all(finding: &Finding) -> bool {
+    let is_of = |key: &String| user_data::MERGE_KEYS.iter().any(|name| key.starts_with(name));
+    finding.gravity == Gravity::Error && finding.key.as_ref().is_none_or(is_of)
 }
 
 /// What handlers look at beside the configuration.
@@ -162,55 +109,130 @@ const SYSTEM_INFO: &str = "system_info";
 
 /// What is wrong with a configuration.
 fn config(part: &Part, machine: &Machine) -> Vec<Finding> {
-    let config = match user_data::parse_config(&part.payload) {
+    let config = match user_data::read_config(&part.payload) {
         Ok(config) => config,
         Err(error) => {
             let place = error.chain().find_map(|cause| cause.downcast_ref::<yaml::Error>()?.place());
             return vec![Finding { place, message: format!("{error:#}"), ..Finding::default() }];
         }
     };
+    let faults = faults(&config);
+    let mut problems = problems(&config, &faults, machine);
+    if let Err(error) = user_data::check_merging(&config)
+        && let Some(key) = user_data::MERGE_KEYS.into_iter().find(|key| config.get(key).is_some())
+        && !faults.iter().any(|fault| fault.steps.first() == Some(&Step::Key(key.into())))
+    {
+        problems.push((vec![Step::Key(key.into())], format!("{error:#}")));
+    }
     let text = part.text();
-    let places = Places::of(&text);
-    let at = |steps: &[Step], message: String| {
+    let (places, lines) = (Places::of(&text), text.lines().collect::<Vec<_>>());
+    let at = |gravity: Gravity, steps: &[Step], message: String| {
         let words = steps.iter().map(|step| match step {
             Step::Key(name) => name.clone(),
             Step::Entry(number) => number.to_string(),
         });
+        let place = places.find(steps);
+        let line = place.and_then(|(line, _)| lines.get(line.checked_sub(1)?).copied());
         let key = words.collect::<Vec<_>>().join(".");
-        Finding { part: None, place: places.find(steps), key: Some(key), message }
+        Finding { gravity, part: None, place, line: line.map(finding::shown), key: Some(key), message }
     };
+    let left = MOST.saturating_sub(faults.len());
+    let more = problems.len().saturating_sub(left);
+    let mut found: Vec<Finding> = faults
+        .into_iter()
+        .map(|Fault { steps, kind, message }| {
+            let gravity = if kind == Kind::Deprecated { Gravity::Warning } else { Gravity::Error };
+            at(gravity, &steps, message)
+        })
+        .collect();
+    found.extend(problems.into_iter().take(left).map(|(steps, message)| at(Gravity::Error, &steps, message)));
+    found.sort_by_key(|finding| finding.place);
+    found.dedup();
+    if more > 0 || found.len() >= MOST {
+        let message = format!("there is more than these {MOST}, which is not listed");
+        found.push(Finding { message, ..Finding::default() });
+    }
+    found
+}
+
+/// What the table says of it.
+fn faults(config: &Mapping) -> Vec<Fault> {
     let mut found = Vec::new();
-    let mut faulty = Vec::new();
     for (key, value) in config.iter() {
+        if found.len() >= MOST {
+            break;
+        }
         let key = key.scalar_text().unwrap_or_default();
-        if let Some(problem) = keys::problem(&key, value) {
-            found.push(at(&[Step::Key(key.clone())], problem));
-            faulty.push(key);
+        if let Some(forms) = keys::forms(&key) {
+            check::check(value, forms, &mut vec![Step::Key(key)], &mut found);
+        } else {
+            let message = check::unknown(&key, keys::names());
+            found.push(Fault { steps: vec![Step::Key(key)], kind: Kind::Unknown, message });
         }
     }
-    let meta_data = MetaData::default();
-    let mut all = config.clone();
+    found.truncate(MOST);
+    found
+}
+
+/// What the handlers say of what the table has nothing against.
+fn problems(config: &Mapping, faults: &[Fault], machine: &Machine) -> Vec<(Vec<Step>, String)> {
+    let unusable: Vec<&[Step]> = faults
+        .iter()
+        .filter(|fault| fault.kind == Kind::Unusable)
+        .map(|fault| fault.steps.as_slice())
+        .collect();
+    let mut usable = Value::Map(config.clone());
+    // The last first, so that the numbers of those before it stay.
+    for steps in unusable.iter().rev() {
+        without(&mut usable, steps);
+    }
+    let Value::Map(mut all) = usable else { return Vec::new() };
     if let Some(info) =
         machine.system.mapping().get(SYSTEM_INFO).filter(|_| config.get(SYSTEM_INFO).is_none())
     {
         all.set(SYSTEM_INFO, info.clone());
     }
+    let meta_data = MetaData::default();
     let facts =
         Facts { config: &all, meta_data: &meta_data, accounts: &machine.accounts, scripts: "scripts" };
-    // What has the wrong kind is told once.
-    for handler in handlers::ALL.iter().filter(|handler| !faulty.iter().any(|key| key == handler.name)) {
+    let mut found = Vec::new();
+    for handler in handlers::ALL {
         let problems = match (handler.plan)(&facts) {
             Ok(plan) => plan.problems,
             Err(error) => vec![format!("{error:#}")],
         };
-        for problem in problems {
-            let (steps, message) = entry(handler.name, &problem);
-            found.push(at(&steps, message));
-        }
+        let told = problems.iter().map(|problem| entry(handler.name, problem));
+        found.extend(told.filter(|(steps, _)| !unusable.contains(&steps.as_slice())));
     }
-    found.sort_by_key(|finding| finding.place);
-    found.dedup();
     found
+}
+
+/// Takes a value out. An entry of a list at the top becomes nothing instead, for handlers name entries by their
+/// numbers.
+fn without(value: &mut Value, steps: &[Step]) {
+    match (value, steps) {
+        (Value::Map(mapping), [Step::Key(name)]) => drop(mapping.remove(&name.as_str().into())),
+        (Value::Map(mapping), [Step::Key(name), Step::Entry(number)]) => {
+            let list = mapping.get_mut(&name.as_str().into());
+            if let Some(Value::Seq(items)) = list
+                && let Some(item) = items.get_mut(*number)
+            {
+                *item = Value::Null;
+            }
+        }
+        (Value::Seq(items), [Step::Entry(number)]) if *number < items.len() => drop(items.remove(*number)),
+        (Value::Map(mapping), [Step::Key(name), rest @ ..]) => {
+            if let Some(value) = mapping.get_mut(&name.as_str().into()) {
+                without(value, rest);
+            }
+        }
+        (Value::Seq(items), [Step::Entry(number), rest @ ..]) => {
+            if let Some(value) = items.get_mut(*number) {
+                without(value, rest);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// A handler's problem -> where it is, and what it is. Handlers begin with `entry N: ` where it is in a list.

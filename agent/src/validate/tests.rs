@@ -2,12 +2,13 @@
 
 use super::*;
 use expect_test::{Expect, expect};
+use std::path::Path;
 
 fn check(data: &str, expected: Expect) {
     let directory = tempfile::tempdir().unwrap();
     let root = Root::open(directory.path()).unwrap();
     root.write("etc/os-release", b"ID=debian\n", 0o644).unwrap();
-    expected.assert_eq(&lines(Path::new("f"), &findings(data.as_bytes(), &root).unwrap()));
+    expected.assert_eq(&finding::lines(Path::new("f"), &findings(data.as_bytes(), &root).unwrap()));
 }
 
 #[test]
@@ -16,9 +17,17 @@ fn all_errors_are_told_with_their_places() {
         "#cloud-config\nhostnam: a\nruncmd: ls\nwrite_files:\n- path: /a\n  content: x\n- content: y\n- {path: /b, encoding: rot13}\n",
         expect![[r"
             f:2:1: hostnam: there is no such key (is it hostname?)
+              2 | hostnam: a
+                | ^
             f:3:1: runcmd: it is a text and not a list
+              3 | runcmd: ls
+                | ^
             f:7:3: write_files.1: it has no path
+              7 | - content: y
+                |   ^
             f:8:3: write_files.2: /b: unknown encoding `rot13` (known: text/plain, base64, gzip, gz+base64)
+              8 | - {path: /b, encoding: rot13}
+                |   ^
         "]],
     );
 }
@@ -30,12 +39,127 @@ fn one_error_of_the_format_ends_its_part_and_no_other() {
         expect![[r"
             f:3:1: part-001: read the cloud-config: line 3, column 1: did not find expected node content (while parsing a flow node)
             f:2:1: part-002: bootcmd: it is a number and not a list
+              2 | bootcmd: 1
+                | ^
             f: part-004: line 3: a value is missing before `%}`
               3 | {% if %}
             f: part-003: nothing handles the type text/odd
               1 | x
         "]],
     );
+}
+
+#[test]
+fn what_is_nested_is_looked_at_with_all_that_is_wrong_in_it() {
+    check(
+        "#cloud-config\nusers:\n  - name: web\n    lock_paswd: true\n    shell: [/bin/sh]\n    lock-passwd: no\n  - gecos: nobody\n  - 5\n\
+         write_files:\n- {path: a, content: x, apend: true, permissions: [6]}\n- 5\n- {content: y}\n\
+         runcmd:\n- [ls, {a: b}]\n- ls\n- 7\nssh_authorized_keys: [k, {a: b}]\nvendor_data: {prefix: 5}\nmerge_how: frob()\n",
+        expect![[r"
+            f:4:5: users.0.lock_paswd: there is no such key (is it lock_passwd?)
+              4 |     lock_paswd: true
+                |     ^
+            f:5:5: users.0.shell: it is a list and not a text
+              5 |     shell: [/bin/sh]
+                |     ^
+            f:6:5: warning: users.0.lock-passwd: it is deprecated: use lock_passwd
+              6 |     lock-passwd: no
+                |     ^
+            f:7:5: users.1: it has no name
+              7 |   - gecos: nobody
+                |     ^
+            f:8:5: users.2: it is a number and not a text or a list or a mapping
+              8 |   - 5
+                |     ^
+            f:10:3: write_files.0: the path `a` is not absolute
+              10 | - {path: a, content: x, apend: true, permissions: [6]}
+                 |   ^
+            f:10:25: write_files.0.apend: there is no such key (is it append?)
+              10 | - {path: a, content: x, apend: true, permissions: [6]}
+                 |                         ^
+            f:10:38: write_files.0.permissions: it is a list and not a text or a number
+              10 | - {path: a, content: x, apend: true, permissions: [6]}
+                 |                                      ^
+            f:11:3: write_files.1: it is a number and not a mapping
+              11 | - 5
+                 |   ^
+            f:12:3: write_files.2: it has no path
+              12 | - {content: y}
+                 |   ^
+            f:14:8: runcmd.0.1: it is a mapping and not a text or a number or a yes or no
+              14 | - [ls, {a: b}]
+                 |        ^
+            f:16:3: runcmd.2: it is a number and not a text or a list
+              16 | - 7
+                 |   ^
+            f:17:26: ssh_authorized_keys.1: it is a mapping and not a text
+              17 | ssh_authorized_keys: [k, {a: b}]
+                 |                          ^
+            f:18:15: vendor_data.prefix: it is a number and not a text or a list
+              18 | vendor_data: {prefix: 5}
+                 |               ^
+            f:19:1: merge_how: there is no merger `frob` (there are dict, list and str)
+              19 | merge_how: frob()
+                 | ^
+        "]],
+    );
+}
+
+#[test]
+fn what_is_deprecated_is_a_warning_and_no_error() {
+    check(
+        "#cloud-config\nusers: [{name: a, ssh-authorized-keys: [k]}]\n",
+        expect![[r"
+        f:2:19: warning: users.0.ssh-authorized-keys: it is deprecated: use ssh_authorized_keys
+          2 | users: [{name: a, ssh-authorized-keys: [k]}]
+            |                   ^
+        f: nothing is wrong
+    "]],
+    );
+}
+
+#[test]
+fn a_patch_is_about_the_configurations_before_it() {
+    let patch = |path: &str| {
+        format!("- \"#cloud-config-jsonp\\n[{{op: remove, path: {path}}}]\\n\"\n")
+            .replace("op:", "\\\"op\\\":")
+            .replace("remove, path: ", "\\\"remove\\\", \\\"path\\\": ")
+    };
+    let of = |path: &str| {
+        format!(
+            "#cloud-config-archive\n- \"#cloud-config\\nhostname: a\\n\"\n{}",
+            patch(&format!("\\\"{path}\\\""))
+        )
+    };
+    check(
+        &of("/hostname"),
+        expect![[r"
+        f: nothing is wrong
+    "]],
+    );
+    check(
+        &of("/fqdn"),
+        expect![[r"
+        f: part-002: operation 1 of the JSON patch: there is no `/fqdn`
+    "]],
+    );
+}
+
+#[test]
+fn many_findings_have_an_end_and_a_terminal_is_safe_from_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::open(directory.path()).unwrap();
+    for (data, least) in [
+        (format!("#cloud-config\nruncmd: [{}]\n", "5,".repeat(20_000)), 1000),
+        (format!("#cloud-config\nwrite_files: [{}]\n", "{path: x},".repeat(20_000)), 1000),
+        ((0..20_000).fold(String::from("#cloud-config\n"), |text, n| text + &format!("k{n}: \n")), 1000),
+    ] {
+        let found = findings(data.as_bytes(), &root).unwrap();
+        assert_eq!(found.len(), least + 1);
+        assert!(found.last().unwrap().message.contains("more than these 1000"));
+    }
+    let found = findings("#cloud-config\nhostnam: a # \u{9b}2J\n".as_bytes(), &root).unwrap();
+    assert!(!finding::lines(Path::new("f"), &found).contains('\u{9b}'));
 }
 
 #[test]

@@ -29,7 +29,10 @@ impl Places {
         let mut place = node.place;
         for step in steps {
             let next = match (step, &node.content) {
-                (Step::Key(name), Content::Map(pairs)) => pairs.iter().find(|(key, _)| is(key, name)),
+                (Step::Key(name), Content::Map(pairs)) => {
+                    // Of two the later counts.
+                    pairs.iter().rfind(|(key, _)| is(key, name))
+                }
                 (Step::Entry(index), Content::Seq(items)) => {
                     let Some(item) = items.get(*index) else { break };
                     (node, place) = (item, item.place);
@@ -69,5 +72,6 @@ mod tests {
         check(&[key("b"), Step::Entry(0), key("d")], (4, 5));
         check(&[key("z")], (2, 1));
         assert_eq!(Places::of("a: [").find(&[]), None);
+        assert_eq!(Places::of("a: 1\nb: 2\na: 3\n").find(&[key("a")]), Some((3, 1)));
     }
 }

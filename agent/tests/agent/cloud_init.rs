@@ -3,6 +3,7 @@
 use crate::machine::Machine;
 use crate::server::Server;
 use expect_test::expect;
+use std::fs;
 use std::process::Stdio;
 
 const META: &str = "instance-id: i-1\nlocal-hostname: web.example\nregion: r-1\n";
@@ -270,6 +271,32 @@ fn a_single_module_is_carried_out_when_it_is_asked_for() {
 }
 
 #[test]
+fn a_single_module_is_carried_out_once_for_all_instances() {
+    let machine = booted(GOOD);
+    let once = |words: &[&str]| {
+        let words = [&["single", "--name", "set_hostname", "--frequency"], words].concat();
+        let (code, _, said) = machine.called("cloud-init", &words);
+        assert_eq!(code, 0, "{said}");
+        machine.read("etc/hostname")
+    };
+    machine.write("etc/hostname", "changed\n");
+    assert_eq!(once(&["once"]), "web\n");
+    assert_ne!(machine.mode("var/lib/cloud/sem/config_set_hostname.once"), 0);
+    machine.write("etc/hostname", "changed\n");
+    assert_eq!(once(&["once"]), "changed\n");
+    // Nor for another instance, which would do what is once per instance.
+    fs::write(machine.path("var/lib/cloud/data/instance-id"), "i-2\n").unwrap();
+    fs::create_dir_all(machine.path("var/lib/cloud/instances/i-2")).unwrap();
+    fs::copy(
+        machine.path("var/lib/cloud/instances/i-1/cloud-config.txt"),
+        machine.path("var/lib/cloud/instances/i-2/cloud-config.txt"),
+    )
+    .unwrap();
+    assert_eq!(once(&["once"]), "changed\n");
+    assert_eq!(once(&["instance"]), "web\n");
+}
+
+#[test]
 fn scripts_are_a_module_too() {
     let machine = booted("#!/bin/sh\n");
     let single = |words: &[&str]| machine.called("cloud-init", &[&["single", "--name"], words].concat());
@@ -314,6 +341,18 @@ fn schema_says_what_is_wrong_in_cloud_inits_words() {
         # E1: it is a text and not a list
     "]]
     .assert_eq(&out);
+    // What is deprecated is told, and valid.
+    machine.write("old", "#cloud-config\nhostname: a\nusers: [{name: b, lock-passwd: true}]\n");
+    let old = machine.path("old").to_str().unwrap().to_owned();
+    let (code, out, err) = machine.called("cloud-init", &["schema", "-c", &old]);
+    let told = "Cloud config schema deprecations: users.0.lock-passwd: it is deprecated: use lock_passwd\n";
+    assert_eq!((code, out, err), (0, format!("{told}Valid schema {old}\n"), String::new()));
+    let (code, out, _) = machine.called("cloud-init", &["schema", "--annotate", "-c", &old]);
+    assert!(code == 0 && out.contains("users: [{name: b, lock-passwd: true}]\t\t# D1\n"), "{out}");
+    assert!(
+        out.contains("\n# Deprecations: -------------\n# D1: it is deprecated: use lock_passwd\n"),
+        "{out}"
+    );
     machine.write("bad", BAD);
     let bad = machine.path("bad").to_str().unwrap().to_owned();
     let (code, _, err) = machine.called("cloud-init", &["schema", "-c", &bad]);

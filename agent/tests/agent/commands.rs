@@ -109,8 +109,14 @@ fn validate_tells_everything_that_is_wrong_and_where() {
     assert_eq!(code, 1);
     expect![[r"
         bad:2:1: runcmd: it is a text and not a list
+          2 | runcmd: ls
+            | ^
         bad:3:1: hostnam: there is no such key (is it hostname?)
+          3 | hostnam: a
+            | ^
         bad:6:3: write_files.1: it has no path
+          6 | - {}
+            |   ^
         good: nothing is wrong
     "]]
     .assert_eq(&said.replace(&machine.path("").display().to_string(), ""));
@@ -135,11 +141,43 @@ fn validate_tells_programs_the_same() {
                   "key": null,
                   "line": 3,
                   "message": "read the cloud-config: line 3, column 1: did not find expected ',' or ']' (while parsing a flow sequence)",
-                  "part": null
+                  "part": null,
+                  "text": null
                 }
               ],
               "file": "bad",
-              "valid": false
+              "valid": false,
+              "warnings": []
+            }
+          ]
+        }
+    "#]]
+    .assert_eq(&said.replace(&machine.path("").display().to_string(), ""));
+}
+
+#[test]
+fn what_is_deprecated_fails_no_validation() {
+    let machine = Machine::new();
+    machine.write("old", "#cloud-config\nvendor_data: {enabled: 'yes'}\n");
+    let (code, said) = machine.agent(&["validate", "--json", machine.path("old").to_str().unwrap()]);
+    assert_eq!(code, 0);
+    expect![[r#"
+        {
+          "files": [
+            {
+              "errors": [],
+              "file": "old",
+              "valid": true,
+              "warnings": [
+                {
+                  "column": 15,
+                  "key": "vendor_data.enabled",
+                  "line": 2,
+                  "message": "`yes` is deprecated here: use a yes or no",
+                  "part": null,
+                  "text": "vendor_data: {enabled: 'yes'}"
+                }
+              ]
             }
           ]
         }
