@@ -51,6 +51,22 @@ pub(crate) enum Patience {
     Endless,
 }
 
+impl Patience {
+    /// Half of the time until then, so that whoever comes next has some, too.
+    pub(crate) fn half_until(end: Instant) -> Self {
+        let now = Instant::now();
+        Self::Until(now + end.saturating_duration_since(now) / 2)
+    }
+
+    /// Whether it has come to its end.
+    pub(crate) fn is_over(self) -> bool {
+        match self {
+            Self::Until(end) => Instant::now() >= end,
+            Self::Endless => false,
+        }
+    }
+}
+
 /// A program that hangs while logins wait for the agent must not cost the keys that come after it.
 const LIMIT: Duration = Duration::from_mins(2);
 

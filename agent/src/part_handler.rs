@@ -35,6 +35,8 @@ enum How {
     Program(String),
     /// A program that has had its parts on an earlier boot.
     Done,
+    /// A program that did not end in time.
+    Silent,
     Module(Conversation),
 }
 
@@ -80,8 +82,14 @@ impl PartHandler {
                     [("CTYPE", content_type), ("FILENAME", name), ("FREQUENCY", self.frequency)];
                 let payload = part.map_or(&b""[..], |part| &part.payload);
                 let argv = [path.clone(), "handle-part".to_owned()];
-                apply::run(&argv, Some(payload), &environment, Patience::Until(self.end), root)
+                let patience = Patience::half_until(self.end);
+                let ran = apply::run(&argv, Some(payload), &environment, patience, root);
+                if ran.is_err() && patience.is_over() {
+                    self.how = How::Silent;
+                }
+                ran
             }
+            How::Silent => bail!("it did not end in time before, and is asked no more"),
             How::Module(module) => {
                 let mut question = Mapping::default();
                 question.set("do", "part");

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The program; it is ended when nobody speaks with it any more.
 pub(crate) struct Conversation {
@@ -20,6 +20,9 @@ pub(crate) struct Conversation {
 /// How many lines it may be ahead, and how long one is at the most.
 const AHEAD: usize = 64;
 const LONGEST_LINE: u64 = 1 << 20;
+
+/// How long it may take to end.
+const GRACE: Duration = Duration::from_secs(5);
 
 impl Conversation {
     /// Starts it; what it says besides goes to the log of outputs. Nobody waits for it after `end`.
@@ -58,7 +61,8 @@ impl Conversation {
 
     /// The next line that it says; `None` when it has ended.
     pub(crate) fn line(&mut self) -> Result<Option<String>> {
-        let left = self.end.saturating_duration_since(Instant::now());
+        // Whoever comes next has some time, too.
+        let left = self.end.saturating_duration_since(Instant::now()) / 2;
         match self.from.recv_timeout(left) {
             Ok(line) => Ok(Some(line)),
             Err(RecvTimeoutError::Disconnected) => Ok(None),
@@ -73,9 +77,9 @@ impl Conversation {
 
 impl Drop for Conversation {
     fn drop(&mut self) {
-        // Whoever reads to the end of its input is done by itself.
-        drop(self.to.take());
-        let patient = super::ends_within(&self.child, std::time::Duration::from_secs(5));
+        // Whoever reads to the end of its input is done by itself; whoever did not answer is not waited for.
+        let grace = if self.to.take().is_some() { GRACE } else { Duration::ZERO };
+        let patient = super::ends_within(&self.child, grace);
         if !patient.unwrap_or(false) {
             self.child.kill().unwrap_or_default();
         }
@@ -86,7 +90,6 @@ impl Drop for Conversation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn begin(script: &str, patience: Duration) -> (tempfile::TempDir, Conversation) {
         let directory = tempfile::tempdir().unwrap();
@@ -112,7 +115,9 @@ mod tests {
         silent.say(&"x".repeat(1 << 20)).unwrap();
         assert!(silent.line().unwrap_err().to_string().contains("logins wait for it"));
         assert!(silent.say("again").is_err());
-        silent.child.kill().unwrap();
+        let start = Instant::now();
+        drop(silent);
+        assert!(start.elapsed() < GRACE, "it was waited for");
     }
 
     #[test]

@@ -13,16 +13,20 @@ use std::time::{Duration, Instant};
 /// What says that the handlers have had their parts.
 const SEMAPHORE: &str = "consume_data";
 
-/// What all of it may take together. Users and their keys come after it, and systemd ends the stage after 10 minutes.
+/// What all of it may take together, and one at most half of what is left of it. Users and their keys come after it,
+/// and systemd ends the stage after 10 minutes.
 const PATIENCE: Duration = Duration::from_mins(4);
 
 /// Does it. What fails costs only itself.
 pub(super) fn run(work: Vec<Work>, context: &Context<'_>, report: &mut Report) -> Result<()> {
+    run_until(Instant::now() + PATIENCE, work, context, report)
+}
+
+fn run_until(end: Instant, work: Vec<Work>, context: &Context<'_>, report: &mut Report) -> Result<()> {
     let Context { instance, boot, root } = context;
     let before = instance.is_done(root, SEMAPHORE, Frequency::Instance)?;
     let frequency = if before { Frequency::Boot } else { Frequency::Instance };
     let mut handlers: Vec<PartHandler> = Vec::new();
-    let end = Instant::now() + PATIENCE;
     for work in work {
         match work {
             Work::Boothook(path) if boot.is_rescue() => {
@@ -40,7 +44,7 @@ pub(super) fn run(work: Vec<Work>, context: &Context<'_>, report: &mut Report) -
             Work::Boothook(path) => {
                 let argv = [format!("/{path}")];
                 let environment = [("INSTANCE_ID", instance.id.as_str())];
-                match apply::run(&argv, None, &environment, Patience::Until(end), root) {
+                match apply::run(&argv, None, &environment, Patience::half_until(end), root) {
                     Ok(()) => report.info(&format!("ran /{path}")),
                     Err(error) => report.warn(format!("run /{path}: {error:#}")),
                 }
@@ -88,5 +92,115 @@ pub(super) fn told(work: Vec<Work>, report: &mut Report) {
             }
             Work::Offer(part) => report.warn(user_data::unknown(&part).to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instance::Instance;
+    use crate::rescue::record::Boot;
+    use crate::user_data::{Handler, Language, part_for_tests};
+    use std::path::Path;
+
+    /// A directory that is shown as `/`: what is run there are the host's own paths.
+    struct Live {
+        directory: tempfile::TempDir,
+        root: Root,
+    }
+
+    impl Live {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let opened = Root::open(directory.path()).unwrap();
+            let root = Root::at(opened.open_directory("").unwrap(), "/");
+            Self { directory, root }
+        }
+
+        /// A program in it, by its path on the host without the first `/`.
+        fn program(&self, name: &str, script: &str) -> String {
+            self.root.write(name, format!("#!/bin/sh\n{script}\n").as_bytes(), 0o700).unwrap();
+            let path = self.directory.path().join(name);
+            path.strip_prefix(Path::new("/")).unwrap().to_str().unwrap().to_owned()
+        }
+
+        fn handler(&self, name: &str, language: Language, script: &str) -> Work {
+            Work::Handler(Handler { path: self.program(name, script), language })
+        }
+
+        /// Does the work within a time: what was told, and what the programs wrote.
+        fn run(&self, seconds: u64, work: Vec<Work>) -> (Vec<String>, String) {
+            let instance = Instance::new("i-1");
+            let boot = Boot::read(&self.root).unwrap();
+            let context = Context { instance: &instance, boot: &boot, root: &self.root };
+            let mut report = Report::default();
+            run_until(Instant::now() + Duration::from_secs(seconds), work, &context, &mut report).unwrap();
+            assert!(report.errors.is_empty(), "{:?}", report.errors);
+            assert!(instance.is_done(&self.root, SEMAPHORE, Frequency::Instance).unwrap());
+            (report.warnings, self.root.read_text("ran").unwrap().unwrap_or_default())
+        }
+
+        fn note(&self, word: &str) -> String {
+            format!("echo {word} >>{}", self.directory.path().join("ran").display())
+        }
+    }
+
+    fn offer(content_type: &str) -> Work {
+        let mut part = part_for_tests("p", &[], "x");
+        part.content_type = content_type.into();
+        Work::Offer(part)
+    }
+
+    #[test]
+    fn what_never_ends_is_ended_and_the_rest_is_done() {
+        let live = Live::new();
+        let types = |word: &str, then: &str| {
+            format!(
+                "[ $1 != list-types ] || {{ echo {word}; exit; }}; [ -n \"$FILENAME\" ] || exit 0; {then}"
+            )
+        };
+        let (warnings, ran) = live.run(
+            6,
+            vec![
+                Work::Boothook(live.program("hook", &format!("{}; exec sleep 1000", live.note("hook")))),
+                live.handler("silent", Language::Executable, "exec sleep 1000"),
+                live.handler(
+                    "hangs",
+                    Language::Executable,
+                    &types("text/a", &format!("{}; exec sleep 1000", live.note("a"))),
+                ),
+                live.handler("works", Language::Executable, &types("text/b", &live.note("b"))),
+                offer("text/a"),
+                offer("text/a"),
+                offer("text/b"),
+                Work::Boothook(live.program("last", &live.note("last"))),
+            ],
+        );
+        assert_eq!(ran, "hook\na\nb\nlast\n", "{warnings:?}");
+        let told = [
+            "hook: it was ended after ",
+            "silent: it said nothing for ",
+            "hangs: it was ended after ",
+            "hangs: it did not end in time before, and is asked no more",
+            // It is not told the end either.
+            "hangs: it did not end in time before, and is asked no more",
+        ];
+        assert_eq!(warnings.len(), told.len(), "{warnings:?}");
+        for (warning, told) in warnings.iter().zip(told) {
+            assert!(warning.contains(told), "{told}: {warnings:?}");
+        }
+    }
+
+    #[test]
+    fn what_ends_is_not_ended() {
+        let live = Live::new();
+        let work = vec![
+            Work::Boothook(live.program("hook", &live.note("hook"))),
+            live.handler("handler", Language::Executable, &format!("{}; echo text/a", live.note("$1"))),
+            offer("text/a"),
+        ];
+        let (warnings, ran) = live.run(60, work);
+        assert_eq!(warnings, [""; 0]);
+        assert_eq!(ran, "hook\nlist-types\nhandle-part\nhandle-part\nhandle-part\n");
     }
 }
