@@ -10,6 +10,10 @@ impl Root {
     /// Writes files: all under temporary names, which are on the disk together before any of them gets its
     /// own. A file that cannot be written costs only itself: the errors.
     pub(crate) fn write_together(&self, files: &[File], below: &str) -> Result<Vec<anyhow::Error>> {
+        self.write_with(files, || self.sync(&[below]))
+    }
+
+    fn write_with(&self, files: &[File], sync: impl FnOnce() -> Result<()>) -> Result<Vec<anyhow::Error>> {
         let mut errors = Vec::new();
         let mut written = Vec::new();
         let mut last: Option<(&str, OwnedFd)> = None;
@@ -22,7 +26,7 @@ impl Root {
                 Err(error) => errors.push(error),
             }
         }
-        self.sync(&[below])?;
+        sync()?;
         for (file, temporary) in written {
             let renamed = self.rename(file, &temporary, &mut last);
             if let Err(error) = renamed.with_context(|| format!("write {}", self.show(&file.path))) {
@@ -92,5 +96,39 @@ mod tests {
         );
         assert_eq!(root.files("d").unwrap(), ["a", "d"]);
         assert_eq!(root.read("e/c").unwrap().unwrap(), b"e/c");
+    }
+
+    #[test]
+    fn all_is_written_when_it_is_synced_and_nothing_has_its_name_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        root.write("d/a", b"old", 0o600).unwrap();
+        let files: Vec<_> = ["d/a", "d/b", "e/c"].map(|path| File::new(path, "new", 0o640)).into();
+        let look = || {
+            let new = [".0", ".1"].map(|number| format!("{number}{TEMPORARY}"));
+            let names = root.names("d").unwrap();
+            assert_eq!(names, [new[0].as_str(), new[1].as_str(), "a"]);
+            for path in [format!("d/{}", new[0]), format!("d/{}", new[1]), format!("e/.2{TEMPORARY}")] {
+                assert_eq!(root.read(&path).unwrap().unwrap(), b"new", "{path}");
+            }
+            assert_eq!(root.read("d/a").unwrap().unwrap(), b"old");
+            assert_eq!(root.files("e").unwrap(), [""; 0]);
+        };
+        let failed = root.write_with(&files, || {
+            look();
+            anyhow::bail!("the disk is gone")
+        });
+        assert!(failed.is_err());
+        assert_eq!(root.read("d/a").unwrap().unwrap(), b"old");
+        let errors = root.write_with(&files, || {
+            look();
+            Ok(())
+        });
+        assert!(errors.unwrap().is_empty());
+        assert_eq!(
+            (root.names("d").unwrap(), root.names("e").unwrap()),
+            (vec!["a".into(), "b".into()], vec!["c".into()])
+        );
+        assert_eq!(root.read("d/a").unwrap().unwrap(), b"new");
     }
 }

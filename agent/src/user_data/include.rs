@@ -243,6 +243,42 @@ mod tests {
     }
 
     #[test]
+    fn all_includes_together_have_their_time_and_files_need_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        root.write("a", b"1", 0o600).unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let silent = format!("http://{}/", listener.local_addr().unwrap());
+        let after = |spent: Duration| {
+            let since = Instant::now().checked_sub(spent).unwrap();
+            Includes { since, ..Includes::new(&root, None, Reach::All) }
+        };
+        let get =
+            |includes: &Includes<'_>, url: &str| includes.get(&Line { url: url.into(), keep: Keep::No });
+        // Half a second is left: the first has it, and nobody is asked for the second.
+        let start = Instant::now();
+        let includes = after(ALL_TOGETHER.checked_sub(Duration::from_millis(500)).unwrap());
+        let error = format!("{:#}", get(&includes, &silent).unwrap_err());
+        assert!(error.contains("until the time for it ran out"), "{error}");
+        listener.set_nonblocking(true).unwrap();
+        while listener.accept().is_ok() {}
+        let error = format!("{:#}", get(&includes, &silent).unwrap_err());
+        assert_eq!(error, "the 60 seconds for all includes are over");
+        assert!(listener.accept().is_err(), "it was asked");
+        assert!(start.elapsed() < ONE, "{:?}", start.elapsed());
+        assert_eq!(get(&includes, "/a").unwrap(), b"1");
+        // Before that it is asked.
+        std::thread::spawn(move || {
+            use std::io::{Read, Write};
+            listener.set_nonblocking(false).unwrap();
+            let (mut stream, _) = listener.accept().unwrap();
+            assert_ne!(stream.read(&mut [0; 1000]).unwrap(), 0);
+            stream.write_all(b"HTTP/1.1 200 x\r\nContent-Length: 1\r\n\r\n2").unwrap();
+        });
+        assert_eq!(get(&after(Duration::ZERO), &silent).unwrap(), b"2");
+    }
+
+    #[test]
     fn a_pin_has_to_fit() {
         let directory = tempfile::tempdir().unwrap();
         let root = Root::open(directory.path()).unwrap();

@@ -185,6 +185,34 @@ fn to_refuse_it_is_to_go_on_and_be_loud() {
 }
 
 #[test]
+fn the_kernel_command_line_says_what_becomes_of_it_whatever_the_configuration_says() {
+    // Of each: whether the new text is kept, whether a new script is run, and whether the boot went well.
+    for (word, other, is_taken, is_run, is_well) in [
+        ("ignore", "reapply", false, false, true),
+        ("refresh", "ignore", true, false, true),
+        ("reapply", "refuse", true, true, true),
+        ("refuse", "refresh", false, false, false),
+    ] {
+        let policy = format!("user_data_policy: {other}");
+        let machine = changed(&policy);
+        machine.write("proc/cmdline", format!("ro lifeboat.user-data={word} quiet\n"));
+        let (well, said) = machine.boot();
+        assert_eq!(well, is_well, "{word}: {said}");
+        let kept = machine.read(&format!("{INSTANCE}/cloud-config.txt"));
+        assert_eq!(kept.contains("hostname: new"), is_taken, "{word}: {kept}");
+        assert_eq!(run(&said).join("\n").contains("scripts/comes"), is_run, "{word}: {said}");
+        let (_, text) = machine.agent(&["diff"]);
+        assert!(is_run || text.contains(&format!("(policy: {word})")), "{word}: {text}");
+    }
+    // A word that is none is told, and the configuration's counts.
+    let machine = changed("user_data_policy: ignore");
+    machine.write("proc/cmdline", "ro lifeboat.user-data=never\n");
+    let (well, said) = machine.boot();
+    assert!(well && said.contains("lifeboat.user-data: `never` is no policy"), "{said}");
+    assert!(machine.read(&format!("{INSTANCE}/cloud-config.txt")).contains("hostname: old"));
+}
+
+#[test]
 fn to_reapply_it_is_to_do_everything_again() {
     let machine = changed("user_data_policy: reapply");
     let (well, said) = machine.boot();

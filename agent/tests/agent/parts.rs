@@ -3,6 +3,7 @@
 use crate::machine::Machine;
 use crate::memory::within_memory;
 use crate::server::{Reply, Server};
+use crate::tarball::through;
 use expect_test::expect;
 use std::io::Write as _;
 use std::process::Command;
@@ -165,10 +166,9 @@ fn a_message_in_a_message_is_handled_once() {
 
 #[test]
 fn what_is_compressed_is_unpacked_in_every_format() {
-    let config = b"#cloud-config\na: 1\n";
-    let mut packer = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
-    packer.write_all(config).unwrap();
-    for packed in [gzip(config), packer.finish().unwrap()] {
+    let config = b"#cloud-config\na: 1\nbootcmd: [echo]\n";
+    for packer in ["gzip", "bzip2", "xz", "zstd"] {
+        let packed = through(&[packer, "-c"], config);
         let (machine, said) = process(&[("user-data", &packed)]);
         assert_eq!(said, "");
         assert!(machine.read(&format!("{INSTANCE}/cloud-config.txt")).contains("a: 1\n"));
@@ -176,6 +176,22 @@ fn what_is_compressed_is_unpacked_in_every_format() {
         let (machine, said) = process(&[("user-data", &packed[..packed.len() - 4])]);
         assert!(said.contains("user-data: part-001 is dropped: unpack "), "{said}");
         assert_eq!(machine.read(&format!("{INSTANCE}/cloud-config.txt")), "");
+        // As a part, and as what is included.
+        let part = format!(
+            "Content-Type: application/{packer}\nContent-Transfer-Encoding: base64\n\n{}",
+            String::from_utf8(through(&["base64"], &through(&[packer, "-c"], b"#!/bin/sh\n"))).unwrap()
+        );
+        let (machine, said) = process(&[("user-data", mime(&[&part]).as_bytes())]);
+        assert_eq!((said.as_str(), script(&machine, "part-001").as_str()), ("", "#!/bin/sh\n"), "{packer}");
+        let server = Server::new(move |path, _| match path {
+            "/user-data" => Reply::Ok(packed.clone()),
+            "/meta-data" => Reply::Ok(META.into()),
+            _ => Reply::Status(404),
+        });
+        let machine = Machine::with_seed(&server.hand_off());
+        let (well, said) = machine.boot();
+        assert!(well && machine.read("run/cloud-init/bootcmd").contains("echo"), "{packer}: {said}");
+        assert_eq!(machine.agent(&["status"]).0, 0, "{packer}");
     }
 }
 
@@ -391,4 +407,68 @@ fn a_root_that_cannot_be_written_is_an_error() {
     let seed = machine.path("in");
     let (code, said) = machine.agent(&["process", "--seed", seed.to_str().unwrap()]);
     assert_eq!(code, 1, "{said}");
+}
+
+#[test]
+fn upstarts_jobs_go_where_upstart_is_and_are_refused_elsewhere() {
+    let data = mime(&[
+        "Content-Type: text/upstart-job; name=one\n\nstart on x\n",
+        "Content-Type: text/x-upstart; name=two.conf\n\nstart on y\n",
+        "Content-Type: text/plain\n\n#upstart-job\nstart on z\n",
+    ]);
+    let process = |files: &[&str]| {
+        let machine = Machine::new();
+        machine.write("in/meta-data", META);
+        machine.write("in/user-data", &data);
+        machine.make("etc");
+        for file in files {
+            machine.write(file, "");
+        }
+        let seed = machine.path("in");
+        let (code, said) = machine.agent(&["process", "--seed", seed.to_str().unwrap()]);
+        assert_eq!(code, 0, "{said}");
+        (machine, said)
+    };
+    for program in ["sbin/initctl", "usr/bin/initctl"] {
+        let (machine, said) = process(&[program, "etc/init/rc.conf"]);
+        assert_eq!(said, "");
+        assert_eq!(machine.list("etc/init"), ["one.conf", "part-003.conf", "rc.conf", "two.conf"]);
+        assert_eq!(
+            (machine.read("etc/init/one.conf"), machine.mode("etc/init/one.conf")),
+            ("start on x\n".into(), 0o644)
+        );
+    }
+    for files in [&["sbin/initctl"][..], &["etc/init/rc.conf"], &[]] {
+        let (machine, said) = process(files);
+        let reason = "is dropped: an upstart job, and this system has no upstart (/etc/init and initctl)";
+        assert_eq!(said.matches(reason).count(), 3, "{said}");
+        assert!(machine.list("etc/init").iter().all(|name| name == "rc.conf"), "{files:?}");
+    }
+}
+
+#[test]
+fn vendor_data2_wins_over_vendor_data_and_the_user_over_both() {
+    let of = |user: &str, vendor2: &str| {
+        let vendor = "#cloud-config\nhostname: vendor\nbootcmd: [echo vendor]\n";
+        let (machine, said) = process(&[
+            ("user-data", user.as_bytes()),
+            ("vendor-data", vendor.as_bytes()),
+            ("vendor-data2", vendor2.as_bytes()),
+        ]);
+        assert_eq!(said, "");
+        // What is kept is carried out by the stage.
+        let (code, said) = machine.agent(&["network"]);
+        assert_eq!(code, 0, "{said}");
+        let bootcmd = machine.read("run/cloud-init/bootcmd");
+        (machine.read("etc/hostname"), bootcmd.lines().last().unwrap_or_default().to_owned())
+    };
+    let vendor2 = "#cloud-config\nhostname: vendor2\n";
+    let names = |host: &str, command: &str| (format!("{host}\n"), format!("echo {command}"));
+    assert_eq!(of("", vendor2), names("vendor2", "vendor"));
+    assert_eq!(of("", ""), names("vendor", "vendor"));
+    assert_eq!(of("#cloud-config\nhostname: user\n", vendor2), names("user", "vendor"));
+    let off = "#cloud-config\nvendor_data2: {enabled: false}\n";
+    assert_eq!(of(off, vendor2), names("vendor", "vendor"));
+    let off = "#cloud-config\nvendor_data: {enabled: false}\n";
+    assert_eq!(of(off, vendor2), ("vendor2\n".into(), String::new()));
 }

@@ -1,17 +1,17 @@
 //! Boothooks and part handlers at work, in a mount namespace in which a scratch root is `/`.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::Command;
 
 /// A root with the host's programs, on which the agent is at home.
-struct Live {
+pub(crate) struct Live {
     root: tempfile::TempDir,
 }
 
 impl Live {
-    fn new(user_data: &str) -> Self {
+    pub(crate) fn new(user_data: &str) -> Self {
         let live = Self { root: tempfile::tempdir().unwrap() };
         for directory in ["proc", "dev", "usr", "tmp", "etc", "seed", "run/lifeboat"] {
             fs::create_dir_all(live.path(directory)).unwrap();
@@ -28,34 +28,52 @@ impl Live {
         live
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.root.path().join(path)
     }
 
-    fn write(&self, path: &str, text: &str) {
-        fs::write(self.path(path), text).unwrap();
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
 
-    fn read(&self, path: &str) -> String {
+    /// A program that comes before the host's of its name, and notes how it was called in `/called`.
+    pub(crate) fn program(&self, name: &str, script: &str) {
+        let path = format!("programs/{name}");
+        self.write(&path, &format!("#!/bin/sh\necho \"$0 $*\" >>/called\n{script}\n"));
+        fs::set_permissions(self.path(&path), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    pub(crate) fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap_or_default()
     }
 
     /// The stage with the network; what it said.
-    fn boot(&self) -> String {
-        let script = "set -e; mount --rbind /proc \"$1/proc\"; mount --bind /usr \"$1/usr\"
+    pub(crate) fn boot(&self) -> String {
+        let (well, said) = self.agent(&["network", "--budget", "2"], "");
+        assert!(well, "{said}");
+        said
+    }
+
+    /// Calls the agent; whether it went well, and what it said. `$1` is the root to what is set up before.
+    pub(crate) fn agent(&self, words: &[&str], set_up: &str) -> (bool, String) {
+        let script = format!(
+            "set -e; mount --rbind /proc \"$1/proc\"; mount --bind /usr \"$1/usr\"
              mount --bind /dev \"$1/dev\"; mount --bind \"$2\" \"$1/agent\"
-             exec chroot \"$1\" /agent network --budget 2";
+             {set_up}
+             root=$1; shift 2; exec chroot \"$root\" /agent \"$@\""
+        );
         let namespace = if rustix::process::geteuid().is_root() { "-mu" } else { "-Urmu" };
         let output = Command::new("unshare")
-            .args([namespace, "sh", "-c", script, "sh"])
+            .args([namespace, "sh", "-c", &script, "sh"])
             .args([self.root.path().as_os_str(), env!("CARGO_BIN_EXE_lifeboat-agent").as_ref()])
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .args(words)
+            .env("PATH", "/programs:/usr/sbin:/usr/bin:/sbin:/bin")
             .env_remove("JOURNAL_STREAM")
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{}: {said}", output.status);
-        said
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 }
 
@@ -197,4 +215,54 @@ fn what_a_boothook_has_run_once_per_instance_is_not_run_again() {
     live.write("seed/meta-data", "instance-id: i-2\n");
     live.boot();
     assert_eq!(live.read("ran"), "once\nalways\nalways\nonce\nalways\n");
+}
+
+#[test]
+fn other_user_data_has_its_handlers_and_vendors_data_taken_over_and_not_called_again() {
+    let handler = |word: &str| PROGRAM.replace(">>/ran", &format!(">>/ran-{word}"));
+    let live = Live::new(&archive(&[("text/part-handler", &handler("old")), ("text/y", "old")]));
+    live.write("seed/vendor-data", "#!/bin/sh\necho old\n");
+    live.boot();
+    assert_eq!(live.read("ran-old").lines().count(), 3);
+    let vendors = "var/lib/cloud/instances/i-1/scripts/vendor/part-001";
+    let kept = "var/lib/cloud/instances/i-1/handlers/part-handler-000";
+    assert!(live.read(vendors).contains("echo old") && live.read(kept).contains("ran-old"));
+
+    live.write("seed/user-data", &archive(&[("text/part-handler", &handler("new")), ("text/y", "new")]));
+    live.write("seed/vendor-data", "#cloud-config\nbootcmd: ['echo new >>/vendor']\n");
+    live.boot();
+    assert!(live.read(kept).contains("ran-new"), "{}", live.read(kept));
+    assert_eq!((live.read("ran-old").lines().count(), live.read("ran-new").as_str()), (3, ""));
+    assert_eq!((live.read(vendors).as_str(), live.read("vendor").as_str()), ("", "new\n"));
+    // As a new instance: it is called.
+    live.write("etc/cloud/cloud.cfg.d/policy.cfg", "user_data_policy: reapply\n");
+    live.write("seed/user-data", &archive(&[("text/part-handler", &handler("third")), ("text/y", "third")]));
+    live.boot();
+    assert_eq!(live.read("ran-third").lines().count(), 3);
+    // What was kept goes on: neither is taken over.
+    live.write("etc/cloud/cloud.cfg.d/policy.cfg", "user_data_policy: ignore\n");
+    live.write("seed/user-data", &archive(&[("text/part-handler", &handler("fourth"))]));
+    live.write("seed/vendor-data", "#!/bin/sh\necho fourth\n");
+    live.boot();
+    assert!(live.read(kept).contains("ran-third"), "{}", live.read(kept));
+    assert_eq!(live.read(vendors), "");
+}
+
+#[test]
+fn clean_reboots_when_it_is_asked_to_and_nothing_is_left() {
+    const IN_THE_WAY: &str = "mount -t tmpfs tmpfs \"$1/var/lib/cloud/data\"";
+    let live = Live::new("#!/bin/sh\n");
+    live.program("shutdown", "");
+    live.boot();
+    let (well, said) = live.agent(&["clean"], "");
+    assert!(well && live.read("called").is_empty(), "{said}");
+    live.boot();
+    let (well, said) = live.agent(&["clean", "--reboot"], IN_THE_WAY);
+    assert!(!well && said.contains("not rebooting: something is left"), "{said}");
+    assert_eq!(live.read("called"), "");
+    live.boot();
+    let (well, said) = live.agent(&["clean", "--reboot"], "");
+    assert!(well, "{said}");
+    assert_eq!(live.read("called"), "/programs/shutdown -r now\n");
+    assert!(!live.path("var/lib/cloud/data").try_exists().unwrap());
 }
