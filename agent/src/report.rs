@@ -50,7 +50,7 @@ impl Report {
 }
 
 /// What is shown of data may hold what a terminal acts on.
-fn harmless(text: String) -> String {
+pub(crate) fn harmless(text: String) -> String {
     let acts = |character: char| character.is_control() && !"\n\t".contains(character);
     if !text.contains(acts) {
         return text;

@@ -107,7 +107,10 @@ fn with_underscores(user: &Mapping) -> Mapping {
 }
 
 fn plan_user(user: &Mapping, facts: &Facts<'_>, plan: &mut Plan, sudoers: &mut String) -> Result<()> {
-    let name = user.get("name").and_then(Value::scalar_text).context("it has no name")?;
+    let name = user.get("name").and_then(Value::scalar_text).with_context(|| match user.get("snapuser") {
+        Some(_) => "it has no name, and `snapuser` is not supported",
+        None => "it has no name",
+    })?;
     check_name(&name)?;
     let groups = groups(user, plan)?;
     if facts.accounts.user(&name).is_none() {

@@ -5,6 +5,7 @@ use super::network::process_from;
 use crate::report::Report;
 use crate::root::Root;
 use crate::user_data::{Reach, from_mime, parse_config};
+use crate::validate;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -37,6 +38,10 @@ pub(crate) fn check(data: &[u8]) {
         fs::write(here.join("seed").join(name), content).unwrap();
     }
     let before = tree(&here.join("seed"));
+    for finding in validate::findings(user_data, &Root::open(&here.join("root")).unwrap()).unwrap() {
+        let told = finding.to_string();
+        assert!(!told.replace(['\t', '\n'], " ").contains(char::is_control) && told.len() < 8000, "{told:?}");
+    }
     let Some(first) = processed(here, user_data) else { return };
     let second = processed(here, user_data).unwrap();
     let names = |tree: &Tree| tree.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();

@@ -163,7 +163,6 @@ mod tests {
             6,
             vec![
                 Work::Boothook(live.program("hook", &format!("{}; exec sleep 1000", live.note("hook")))),
-                live.handler("silent", Language::Executable, "exec sleep 1000"),
                 live.handler(
                     "hangs",
                     Language::Executable,
@@ -174,14 +173,15 @@ mod tests {
                 offer("text/a"),
                 offer("text/b"),
                 Work::Boothook(live.program("last", &live.note("last"))),
+                live.handler("silent", Language::Executable, "exec sleep 1000"),
             ],
         );
         assert_eq!(ran, "hook\na\nb\nlast\n", "{warnings:?}");
         let told = [
             "hook: it was ended after ",
-            "silent: it said nothing for ",
             "hangs: it was ended after ",
             "hangs: it did not end in time before, and is asked no more",
+            "silent: it said nothing for ",
             // It is not told the end either.
             "hangs: it did not end in time before, and is asked no more",
         ];

@@ -255,9 +255,9 @@ mod tests {
         };
         let get =
             |includes: &Includes<'_>, url: &str| includes.get(&Line { url: url.into(), keep: Keep::No });
-        // Half a second is left: the first has it, and nobody is asked for the second.
+        // A second is left: the first has it, and nobody is asked for the second.
         let start = Instant::now();
-        let includes = after(ALL_TOGETHER.checked_sub(Duration::from_millis(500)).unwrap());
+        let includes = after(ALL_TOGETHER.checked_sub(Duration::from_secs(1)).unwrap());
         let error = format!("{:#}", get(&includes, &silent).unwrap_err());
         assert!(error.contains("until the time for it ran out"), "{error}");
         listener.set_nonblocking(true).unwrap();

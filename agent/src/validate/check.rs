@@ -24,7 +24,7 @@ pub(super) enum Kind {
     Deprecated,
 }
 
-/// More are not looked for: each is looked up in the text.
+/// More are not told, and no more than one beyond is looked for: each is looked up in the text.
 pub(super) const MOST: usize = 1000;
 
 /// What is told of a value of its own is no longer than this.
@@ -32,7 +32,7 @@ const LONGEST: usize = 40;
 
 /// Adds what is wrong with a value to `found`.
 pub(super) fn check(value: &Value, forms: &[Form], steps: &mut Vec<Step>, found: &mut Vec<Fault>) {
-    if matches!(value, Value::Null | Value::Set(_)) || found.len() >= MOST {
+    if matches!(value, Value::Null | Value::Set(_)) || found.len() > MOST {
         return;
     }
     let mut nearest: Option<Vec<Fault>> = None;
@@ -89,7 +89,7 @@ fn against(value: &Value, form: &Form, steps: &mut Vec<Step>) -> Option<Vec<Faul
 
 fn within(mapping: &Mapping, keys: &Keys, steps: &mut Vec<Step>, found: &mut Vec<Fault>) {
     for (name, value) in mapping.iter() {
-        if found.len() >= MOST {
+        if found.len() > MOST {
             return;
         }
         let name = name.scalar_text().unwrap_or_default();
@@ -294,6 +294,6 @@ cloud_init_modules: [write_files, [runcmd, always], {name: ssh, frequency: once}
         let mut found = Vec::new();
         let (_, forms) = TOP.iter().find(|(name, _)| *name == "runcmd").unwrap();
         super::check(config.as_map().unwrap().get("runcmd").unwrap(), forms, &mut Vec::new(), &mut found);
-        assert_eq!(found.len(), MOST);
+        assert_eq!(found.len(), MOST + 1);
     }
 }

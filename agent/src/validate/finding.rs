@@ -1,6 +1,7 @@
 //! What is found, and how it is printed.
 
 use crate::json;
+use crate::report::harmless;
 use crate::yaml::{Mapping, Value};
 use std::fmt::{self, Write as _};
 use std::path::Path;
@@ -60,7 +61,7 @@ impl fmt::Display for Finding {
         for word in [&self.part, &self.key].into_iter().flatten() {
             write!(out, "{}: ", word.escape_debug())?;
         }
-        write!(out, "{}", self.message)?;
+        write!(out, "{}", harmless(self.message.clone()))?;
         if let (Some((number, column)), Some(line)) = (self.place, &self.line) {
             let number = number.to_string();
             let margin = " ".repeat(number.len());

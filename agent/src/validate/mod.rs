@@ -136,19 +136,17 @@ fn config(part: &Part, machine: &Machine) -> Vec<Finding> {
         let key = words.collect::<Vec<_>>().join(".");
         Finding { gravity, part: None, place, line: line.map(finding::shown), key: Some(key), message }
     };
-    let left = MOST.saturating_sub(faults.len());
-    let more = problems.len().saturating_sub(left);
-    let mut found: Vec<Finding> = faults
-        .into_iter()
-        .map(|Fault { steps, kind, message }| {
-            let gravity = if kind == Kind::Deprecated { Gravity::Warning } else { Gravity::Error };
-            at(gravity, &steps, message)
-        })
-        .collect();
-    found.extend(problems.into_iter().take(left).map(|(steps, message)| at(Gravity::Error, &steps, message)));
+    let is_all = faults.len() + problems.len() <= MOST;
+    let of_table = faults.into_iter().map(|Fault { steps, kind, message }| {
+        let gravity = if kind == Kind::Deprecated { Gravity::Warning } else { Gravity::Error };
+        (gravity, steps, message)
+    });
+    let of_handlers = problems.into_iter().map(|(steps, message)| (Gravity::Error, steps, message));
+    let all = of_table.chain(of_handlers).take(MOST);
+    let mut found: Vec<Finding> = all.map(|(gravity, steps, message)| at(gravity, &steps, message)).collect();
     found.sort_by_key(|finding| finding.place);
     found.dedup();
-    if more > 0 || found.len() >= MOST {
+    if !is_all {
         let message = format!("there is more than these {MOST}, which is not listed");
         found.push(Finding { message, ..Finding::default() });
     }
@@ -159,7 +157,7 @@ fn config(part: &Part, machine: &Machine) -> Vec<Finding> {
 fn faults(config: &Mapping) -> Vec<Fault> {
     let mut found = Vec::new();
     for (key, value) in config.iter() {
-        if found.len() >= MOST {
+        if found.len() > MOST {
             break;
         }
         let key = key.scalar_text().unwrap_or_default();
@@ -170,7 +168,6 @@ fn faults(config: &Mapping) -> Vec<Fault> {
             found.push(Fault { steps: vec![Step::Key(key)], kind: Kind::Unknown, message });
         }
     }
-    found.truncate(MOST);
     found
 }
 
@@ -186,6 +183,7 @@ fn problems(config: &Mapping, faults: &[Fault], machine: &Machine) -> Vec<(Vec<S
     for steps in unusable.iter().rev() {
         without(&mut usable, steps);
     }
+    let unusable: HashSet<&[Step]> = unusable.into_iter().collect();
     let Value::Map(mut all) = usable else { return Vec::new() };
     if let Some(info) =
         machine.system.mapping().get(SYSTEM_INFO).filter(|_| config.get(SYSTEM_INFO).is_none())
@@ -202,7 +200,7 @@ fn problems(config: &Mapping, faults: &[Fault], machine: &Machine) -> Vec<(Vec<S
             Err(error) => vec![format!("{error:#}")],
         };
         let told = problems.iter().map(|problem| entry(handler.name, problem));
-        found.extend(told.filter(|(steps, _)| !unusable.contains(&steps.as_slice())));
+        found.extend(told.filter(|(steps, _)| !unusable.contains(steps.as_slice())));
     }
     found
 }

@@ -5,7 +5,7 @@ use super::lenient;
 use std::rc::Rc;
 
 /// One step into a value.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Step {
     /// Under a key.
     Key(String),

@@ -132,8 +132,12 @@ fn redirects_are_followed_but_not_for_ever() {
     let target = Server::new(|_, _| Reply::Ok(SCRIPT.into()));
     let url = target.url("/elsewhere");
     assert_eq!(fetch(&user_data(move |_| Reply::Redirect(url.clone()))).2, SCRIPT);
-    let (code, said, _) = fetch(&user_data(|_| Reply::Redirect("/user-data".into())));
-    assert_eq!(code, 1, "{said}");
+    let server = user_data(|_| Reply::Redirect("/user-data".into()));
+    let (code, said, kept) = fetch(&server);
+    assert_eq!((code, kept.as_str()), (1, ""), "{said}");
+    assert!(said.contains("too many redirects"), "{said}");
+    // Nor is it tried again.
+    assert_eq!(server.asked("/user-data"), 6, "{said}");
 }
 
 #[test]
