@@ -304,6 +304,7 @@ fn passing(error: ureq::Error) -> Failure {
         | ureq::Error::Tls(_)
         | ureq::Error::Rustls(_)
         | ureq::Error::TlsRequired => Failure::Lasting(error.into()),
+        ureq::Error::Io(ref cause) if tls::is_lasting(cause) => Failure::Lasting(error.into()),
         _ => Failure::Passing(error.into()),
     }
 }

@@ -1,7 +1,7 @@
 //! `modules fetch`: what a tarball is checked against when the URL does not say it, over https and by signatures.
 
 use crate::machine::Machine;
-use crate::modules_url::{fetch, good, machine, must_be_there, must_leave_nothing, serve};
+use crate::modules_url::{good, machine, must_be_there, must_leave_nothing, serve};
 use crate::server::{Authority, Reply, Server};
 use crate::tarball::{sha256, tar, through};
 
@@ -13,6 +13,11 @@ fn https(authority: &Authority, digest: &str) -> Server {
         "/6.1.0-test.tar.sha256" => Reply::Ok(digest.clone().into()),
         _ => Reply::Status(404),
     })
+}
+
+/// With time for handshakes on a busy machine.
+fn fetch(machine: &Machine) -> (i32, String) {
+    machine.agent(&["modules", "fetch", "--budget", "30"])
 }
 
 fn machine_with(authority: &Authority, url: &str) -> Machine {
