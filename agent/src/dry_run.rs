@@ -9,6 +9,7 @@ use crate::meta_data::{self, MetaData};
 use crate::root::Root;
 use crate::system_config::modules::{self, Wanted};
 use crate::system_config::{self, SystemConfig};
+use crate::system_info::SystemInfo;
 use crate::user_data::{self, Circumstances, Expanded, Includes, Names, Reach, Upstart, Work};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
@@ -41,11 +42,19 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
         Some(kept) => meta_data::parse(&kept)?,
         None => MetaData::default(),
     };
+    let system = SystemConfig::read(root);
+    let known = instance_data::Facts {
+        meta_data: &meta_data,
+        source: "nocloud",
+        place: "",
+        system: system.mapping(),
+        info: &SystemInfo::read(root),
+    };
     let around = Circumstances {
         instance: &instance,
         scripts: "scripts",
         unwanted: &[],
-        variables: &instance_data::variables(&instance_data::of(&meta_data, "nocloud")),
+        variables: &instance_data::variables(&instance_data::of(&known)),
         upstart: Upstart::Missing,
     };
     let sorted = user_data::sort(expanded.parts, &around, &mut Names::default());
@@ -61,7 +70,7 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
     }
     let accounts = Accounts::read(root)?;
     let scripts = instance.path("scripts");
-    let config = system_config::over(&sorted.config.into_mapping(), SystemConfig::read(root).mapping());
+    let config = system_config::over(&sorted.config.into_mapping(), system.mapping());
     let facts = Facts { config: &config, meta_data: &meta_data, accounts: &accounts, scripts: &scripts };
     let is_script = |path: &&str| path.starts_with(&scripts) || path.starts_with(layout::SCRIPTS);
     let paths = sorted.files.iter().map(|file| file.path.as_str());

@@ -4,6 +4,7 @@ use crate::instance::NO_ID;
 use crate::layout;
 use crate::meta_data::MetaData;
 use crate::plan::File;
+use crate::system_info::SystemInfo;
 use crate::yaml::{self, Mapping, Value};
 
 /// What begins a region that is a cloud of its own, of which cloud, and that cloud's id.
@@ -17,45 +18,85 @@ const OPERATORS: [&str; 26] = [
     "=", ".", ":", "|", ",", ";",
 ];
 
+/// What there is to know.
+pub(crate) struct Facts<'a> {
+    /// Who the machine is.
+    pub(crate) meta_data: &'a MetaData,
+    /// The kind of source.
+    pub(crate) source: &'a str,
+    /// Where the seed was found; empty where nobody knows.
+    pub(crate) place: &'a str,
+    /// The system's configuration.
+    pub(crate) system: &'a Mapping,
+    /// What runs on the machine.
+    pub(crate) info: &'a SystemInfo,
+}
+
+/// What is not everybody's to read.
+const SENSITIVE: [&str; 2] = ["merged_cfg", "merged_system_cfg"];
+const REDACTED: &str = "redacted for non-root user";
+
+/// What a mapping says of itself, under the name that cloud-init has for it.
+const ABOUT: &str = "_doc";
+const ABOUT_SOURCE: &str = "as the source gave it; what is in it is up to the source";
+const ABOUT_SYSTEM: &str = "the system's configuration: the kernel command line and /etc/cloud";
+
 /// What is known, as cloud-init writes it.
-pub(crate) fn of(meta_data: &MetaData, source: &str) -> Value {
+pub(crate) fn of(facts: &Facts<'_>) -> Value {
     let mut ds = Mapping::default();
-    let mut all = meta_data.all.clone();
+    let mut all = facts.meta_data.all.clone();
     for (key, value) in [("instance-id", NO_ID), ("dsmode", "net")] {
         if all.get(key).is_none() {
             all.set(key, value);
         }
     }
+    ds.set(ABOUT, ABOUT_SOURCE);
     ds.set("meta_data", as_json(&all.into()));
     let mut data = Mapping::default();
     data.set("base64_encoded_keys", Value::Seq(Vec::new()));
     data.set("ds", ds);
-    data.set("sensitive_keys", Value::Seq(vec!["ds/meta_data".into()]));
-    data.set("v1", standard(meta_data, source));
+    let system = as_json(&Value::Map(facts.system.clone()));
+    for name in SENSITIVE {
+        let mut system = system.as_map().cloned().unwrap_or_default();
+        system.set(ABOUT, ABOUT_SYSTEM);
+        data.set(name, system);
+    }
+    let sensitive = ["ds/meta_data"].into_iter().chain(SENSITIVE);
+    data.set("sensitive_keys", Value::Seq(sensitive.map(Value::from).collect()));
+    data.set("sys_info", facts.info.to_value());
+    data.set("v1", standard(facts));
     data.into()
 }
 
 /// What every source has.
-fn standard(meta_data: &MetaData, source: &str) -> Mapping {
+fn standard(facts: &Facts<'_>) -> Mapping {
+    let Facts { meta_data, info, .. } = facts;
+    let platform = platform(facts.source);
     let get = |key: &str| meta_data.all.get(key).filter(|value| **value != Value::Null);
-    let in_placement = || get("placement")?.as_map()?.get("availability-zone");
-    let zone = get("availability-zone").or_else(|| get("availability_zone")).or_else(in_placement);
-    let region = get("region").map_or(Value::Null, as_json);
+    let in_placement = |key: &str| get("placement")?.as_map()?.get(key);
+    let zone = get("availability-zone")
+        .or_else(|| get("availability_zone"))
+        .or_else(|| in_placement("availability-zone"));
+    let zone = zone.map_or(Value::Null, as_json);
+    let region = get("region").or_else(|| in_placement("region")).map(as_json);
+    let region = region.or_else(|| region_of(zone.as_str()?, platform)).unwrap_or(Value::Null);
     let cloud = get("cloud-name").and_then(Value::as_str).map(str::to_lowercase);
-    let cloud = cloud.unwrap_or_else(|| "unknown".into());
+    // A source that many clouds have says nothing of the cloud.
+    let unnamed = if ["nocloud", "ec2"].contains(&platform) { UNKNOWN } else { platform };
+    let cloud = cloud.unwrap_or_else(|| unnamed.into());
     let own = |(prefix, name, _): &&(&str, &str, &str)| {
         cloud == *name && region.as_str().is_some_and(|region| region.starts_with(prefix))
     };
     let cloud_id = match REGIONS.iter().find(own) {
         Some((_, _, id)) => id,
-        None if cloud == "unknown" => source,
+        None if cloud == UNKNOWN => platform,
         None => cloud.as_str(),
     };
     let mut v1 = Mapping::default();
     v1.set("_beta_keys", Value::Seq(vec!["subplatform".into()]));
     v1.set("cloud_id", cloud_id);
     for (name, value) in [
-        ("availability-zone", zone.map_or(Value::Null, as_json)),
+        ("availability-zone", zone),
         ("cloud-name", cloud.as_str().into()),
         ("instance-id", meta_data.instance_id.as_deref().unwrap_or(NO_ID).into()),
         (
@@ -66,12 +107,55 @@ fn standard(meta_data: &MetaData, source: &str) -> Mapping {
         v1.set(&name.replace('-', "_"), value.clone());
         v1.set(name, value);
     }
-    v1.set("platform", source);
+    let [distribution, version, release] = &info.distribution;
+    v1.set("distro", distribution.as_str());
+    v1.set("distro_release", release.as_str());
+    v1.set("distro_version", version.as_str());
+    let [_, _, kernel, _, machine] = &info.kernel;
+    v1.set("kernel_release", kernel.as_str());
+    v1.set("machine", machine.as_str());
+    v1.set("platform", platform);
     let keys = meta_data.public_keys.iter().map(|key| Value::from(key.as_str())).collect();
     v1.set("public_ssh_keys", Value::Seq(keys));
+    v1.set("python_version", info.python());
     v1.set("region", region);
-    v1.set("subplatform", source);
+    v1.set("subplatform", subplatform(platform, facts.place).as_str());
+    v1.set("system_platform", info.platform().as_str());
+    v1.set("variant", info.variant());
     v1
+}
+
+const UNKNOWN: &str = "unknown";
+
+/// cloud-init's word for a source: what the kernel command line names is always `NoCloud`.
+fn platform(source: &str) -> &str {
+    match source {
+        "nocloud-net" | "lifeboat.seed" => "nocloud",
+        other => other,
+    }
+}
+
+/// Amazon's zones are their region and a letter.
+fn region_of(zone: &str, platform: &str) -> Option<Value> {
+    let mut letters = zone.chars();
+    letters.next_back().filter(|_| platform == "ec2")?;
+    Some(letters.as_str().into())
+}
+
+/// How the data was come by, and where it was, in brackets.
+fn subplatform(platform: &str, place: &str) -> String {
+    // A file on a volume.
+    let place = place.split("/./").next().unwrap_or_default();
+    match platform {
+        "none" => "config".into(),
+        _ if place.is_empty() => UNKNOWN.into(),
+        "ec2" => format!("metadata ({place})"),
+        "openstack" => format!("metadata ({})", place.split("/openstack").next().unwrap_or_default()),
+        "ovf" => format!("ovf ({place})"),
+        "vmware" => format!("guestinfo ({place})"),
+        _ if place.starts_with("/dev/") => format!("config-disk ({place})"),
+        _ => format!("seed-dir ({place})"),
+    }
 }
 
 /// A host name without its domain; of an address a name is made.
@@ -117,8 +201,12 @@ pub(crate) fn variables(data: &Value) -> Value {
 pub(crate) fn files(data: &Value) -> Vec<File> {
     let mut public = data.as_map().cloned().unwrap_or_default();
     let mut ds = Mapping::default();
-    ds.set("meta_data", "redacted for non-root user");
+    ds.set(ABOUT, ABOUT_SOURCE);
+    ds.set("meta_data", REDACTED);
     public.set("ds", ds);
+    for name in SENSITIVE {
+        public.set(name, REDACTED);
+    }
     let text = |value: &Value| yaml::to_json(value) + "\n";
     vec![
         File::new(layout::INSTANCE_DATA, text(&public.into()), 0o644),
@@ -176,17 +264,26 @@ mod tests {
     use super::*;
     use crate::meta_data;
 
+    fn known(meta_data: &str, source: &str, place: &str) -> Value {
+        let meta_data = meta_data::parse(meta_data.as_bytes()).unwrap();
+        let system = yaml::load("{password: secret, system_info: {distro: own}}").unwrap();
+        let text = |text: &str| text.to_owned();
+        let info = SystemInfo {
+            distribution: ["debian", "12", "bookworm"].map(text),
+            kernel: ["Linux", "node", "6.1.0-18-amd64", "#1 SMP", "x86_64"].map(text),
+            python: Some("3.11".into()),
+        };
+        of(&Facts { meta_data: &meta_data, source, place, system: system.as_map().unwrap(), info: &info })
+    }
+
     fn get<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
         path.split('/').try_fold(value, |value, key| value.as_map()?.get(key))
     }
 
     #[test]
     fn variables_have_their_names_and_second_names() {
-        let meta = meta_data::parse(
-            b"{instance-id: i, local-hostname: a.b, x.y: {c-d: 1}, l: [{e-f: 2}], 'a//b: c': 3}",
-        )
-        .unwrap();
-        let variables = variables(&of(&meta, "nocloud"));
+        let meta = "{instance-id: i, local-hostname: a.b, x.y: {c-d: 1}, l: [{e-f: 2}], 'a//b: c': 3}";
+        let variables = variables(&known(meta, "nocloud", ""));
         let is = |path: &str, value: Value| assert_eq!(get(&variables, path), Some(&value), "{path}");
         is("v1/local_hostname", "a".into());
         is("local_hostname", "a".into());
@@ -204,8 +301,73 @@ mod tests {
     }
 
     fn text(meta_data: &str, path: &str) -> String {
-        let data = of(&meta_data::parse(meta_data.as_bytes()).unwrap(), "nocloud");
+        let data = known(meta_data, "nocloud", "");
         yaml::to_json(get(&data, path).unwrap_or(&Value::Null))
+    }
+
+    #[test]
+    fn the_machine_is_known_by_cloud_inits_names() {
+        let variables = variables(&known("{}", "nocloud", "/var/lib/cloud/seed/nocloud"));
+        for (name, value) in [
+            ("distro", "debian"),
+            ("distro_version", "12"),
+            ("distro_release", "bookworm"),
+            ("variant", "debian"),
+            ("kernel_release", "6.1.0-18-amd64"),
+            ("machine", "x86_64"),
+            ("python_version", "3.11"),
+            ("system_platform", "Linux-6.1.0-18-amd64-x86_64"),
+            ("platform", "nocloud"),
+            ("cloud_name", "unknown"),
+            ("subplatform", "seed-dir (/var/lib/cloud/seed/nocloud)"),
+        ] {
+            assert_eq!(get(&variables, name), Some(&value.into()), "{name}");
+            assert_eq!(get(&variables, &format!("v1/{name}")), Some(&value.into()), "{name}");
+        }
+        for name in ["region", "availability_zone", "local_hostname"] {
+            assert_eq!(get(&variables, name), Some(&Value::Null), "{name}");
+        }
+        assert_eq!(get(&variables, "merged_cfg/system_info/distro"), Some(&"own".into()));
+        assert_eq!(get(&variables, "merged_system_cfg/password"), Some(&"secret".into()));
+        assert_eq!(
+            yaml::to_json(get(&variables, "sys_info").unwrap()),
+            r##"{"dist":["debian","12","bookworm"],"platform":"Linux-6.1.0-18-amd64-x86_64","python":"3.11","release":"6.1.0-18-amd64","system":"Linux","uname":["Linux","node","6.1.0-18-amd64","#1 SMP","x86_64",""],"variant":"debian"}"##
+        );
+        // What user-data says is no variable of its templates.
+        assert_eq!(get(&variables, "userdata"), None);
+    }
+
+    #[test]
+    fn a_source_is_named_with_its_place() {
+        for (source, place, named) in [
+            ("nocloud", "/dev/sr0", ["nocloud", "unknown", "config-disk (/dev/sr0)"]),
+            ("lifeboat.seed", "http://x/", ["nocloud", "unknown", "seed-dir (http://x/)"]),
+            (
+                "configdrive",
+                "/dev/vdb/./openstack/latest",
+                ["configdrive", "configdrive", "config-disk (/dev/vdb)"],
+            ),
+            ("ec2", "http://1.2.3.4", ["ec2", "unknown", "metadata (http://1.2.3.4)"]),
+            (
+                "openstack",
+                "http://1.2.3.4/openstack/latest",
+                ["openstack", "openstack", "metadata (http://1.2.3.4)"],
+            ),
+            ("ovf", "/x/ovf-env.xml", ["ovf", "ovf", "ovf (/x/ovf-env.xml)"]),
+            ("vmware", "guestinfo", ["vmware", "vmware", "guestinfo (guestinfo)"]),
+            ("none", "x", ["none", "none", "config"]),
+            ("nocloud", "", ["nocloud", "unknown", "unknown"]),
+        ] {
+            let data = known("{}", source, place);
+            let found = ["platform", "cloud_name", "subplatform"]
+                .map(|name| get(&data, &format!("v1/{name}")).cloned());
+            assert_eq!(found, named.map(|name| Some(name.into())), "{source} {place}");
+        }
+        let zone = "{placement: {availability-zone: eu-1a}}";
+        assert_eq!(get(&known(zone, "ec2", ""), "v1/region"), Some(&"eu-1".into()));
+        assert_eq!(get(&known(zone, "nocloud", ""), "v1/region"), Some(&Value::Null));
+        let region = "{placement: {availability-zone: eu-1a, region: eu-one}}";
+        assert_eq!(get(&known(region, "ec2", ""), "v1/region"), Some(&"eu-one".into()));
     }
 
     #[test]
@@ -232,8 +394,7 @@ mod tests {
 
     #[test]
     fn not_everybody_may_read_everything() {
-        let meta = meta_data::parse(b"{instance-id: i, password: secret}").unwrap();
-        let files = files(&of(&meta, "nocloud"));
+        let files = files(&known("{instance-id: i, password: secret}", "nocloud", ""));
         let texts: Vec<_> =
             files.iter().map(|file| String::from_utf8_lossy(&file.content).into_owned()).collect();
         assert!(files[0].mode == 0o644 && !texts[0].contains("secret") && texts[0].contains("\"i\""));

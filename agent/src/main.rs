@@ -42,6 +42,7 @@ mod stages;
 mod status;
 mod switch;
 mod system_config;
+mod system_info;
 #[cfg(test)]
 mod table;
 mod user_data;

@@ -1,6 +1,8 @@
 //! The engine, held against what the original makes of the same templates.
 
 use super::*;
+use crate::instance_data::{self, Facts};
+use crate::system_info::SystemInfo;
 use expect_test::{Expect, expect};
 
 /// Templates and what the original made of them.
@@ -28,7 +30,39 @@ uni: "Grüße"
 fn known(meta_data: &str) -> yaml::Value {
     let meta_data = format!("public-keys: [ssh-rsa AAAA one, ssh-ed25519 BBBB two]\n{meta_data}");
     let meta_data = crate::meta_data::parse(meta_data.as_bytes()).unwrap();
-    crate::instance_data::variables(&crate::instance_data::of(&meta_data, "nocloud"))
+    let facts = Facts {
+        meta_data: &meta_data,
+        source: "nocloud",
+        place: "",
+        system: &yaml::Mapping::default(),
+        info: &SystemInfo::default(),
+    };
+    let mut data = instance_data::of(&facts);
+    without_the_machine(&mut data);
+    instance_data::variables(&data)
+}
+
+/// What was recorded knew the instance alone.
+fn without_the_machine(data: &mut yaml::Value) {
+    let yaml::Value::Map(data) = data else { return };
+    for (name, keys) in [
+        ("ds", "_doc"),
+        (
+            "v1",
+            "distro distro_release distro_version kernel_release machine python_version system_platform variant",
+        ),
+    ] {
+        let Some(yaml::Value::Map(mapping)) = data.get_mut(&name.into()) else { continue };
+        for key in keys.split(' ') {
+            mapping.remove(&key.into());
+        }
+    }
+    for name in ["merged_cfg", "merged_system_cfg", "sys_info"] {
+        data.remove(&name.into());
+    }
+    if let Some(yaml::Value::Map(v1)) = data.get_mut(&"v1".into()) {
+        v1.set("subplatform", "nocloud");
+    }
 }
 
 fn rendered(body: &str) -> Result<String, Failure> {

@@ -14,6 +14,9 @@ const ADDRESSES: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"
 /// The versions of the tree that are asked for, and the oldest, which all that speak like EC2 have.
 const VERSIONS: [&str; 3] = ["2021-03-23", "2016-09-02", "2009-04-04"];
 
+/// Meta-data of that name says which cloud it is, whatever the source.
+const CLOUD_NAME: &str = "cloud-name";
+
 const TOKEN_LIFE: (&str, &str) = ("X-aws-ec2-metadata-token-ttl-seconds", "21600");
 const TOKEN: &str = "X-aws-ec2-metadata-token";
 
@@ -21,16 +24,24 @@ const TOKEN: &str = "X-aws-ec2-metadata-token";
 const MOST_VALUES: usize = 2_000;
 const DEEPEST: usize = 10;
 
-/// What firmware says on clouds that speak like EC2 and know no tokens: the file, and how its value ends.
-const OTHERS: &[(&str, &str)] =
-    &[("product_serial", ".brightbox.com"), ("chassis_asset_tag", ".zstack.io"), ("sys_vendor", "e24cloud")];
+/// What firmware says on clouds that speak like EC2 and know no tokens: the file, how its value ends, and
+/// cloud-init's name of the cloud.
+const OTHERS: &[(&str, &str, &str)] = &[
+    ("product_serial", ".brightbox.com", "brightbox"),
+    ("chassis_asset_tag", ".zstack.io", "zstack"),
+    ("sys_vendor", "e24cloud", "e24cloud"),
+];
 
 pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
     let seen = amazon(facts)?.or_else(|| {
-        let (file, _) = OTHERS.iter().find(|(file, end)| facts.dmi(file).ends_with(end))?;
+        let (file, ..) = other(facts)?;
         Some(format!("the firmware's {file} is {}", facts.dmi(file)))
     });
     Ok(seen.map(Signal::on_network).or_else(|| facts.told(CLOUD)))
+}
+
+fn other(facts: &Facts<'_>) -> Option<&'static (&'static str, &'static str, &'static str)> {
+    OTHERS.iter().find(|(file, end, _)| facts.dmi(file).ends_with(end))
 }
 
 /// What shows that the machine is Amazon's.
@@ -68,6 +79,10 @@ pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed
         .with_context(|| format!("{}: no version of the meta-data has an instance-id", service.address))?;
     let mut all = service.tree(&format!("{version}/meta-data/"), report)?;
     all.set("instance-id", String::from_utf8_lossy(&id).trim());
+    let cloud = if amazon(facts)?.is_some() { Some("aws") } else { other(facts).map(|(.., name)| *name) };
+    if let (Some(cloud), None) = (cloud, all.get(CLOUD_NAME)) {
+        all.set(CLOUD_NAME, cloud);
+    }
     let user_data = service.get(&format!("{version}/user-data"))?.unwrap_or_default();
     let place = service.address.clone();
     Ok(Some(Seed {

@@ -315,15 +315,30 @@ impl<'a> Facts<'a> {
 }
 
 /// cloud-init's name of what a source calls itself.
-pub(crate) fn cloud(source: &str) -> &str {
+fn cloud(source: &str) -> &str {
     ALL.iter().find(|one| one.cloud.eq_ignore_ascii_case(source)).map_or(source, |one| one.cloud)
 }
 
-/// The source by its own name, from what it or cloud-init kept of it: `ec2`, `DataSourceEc2Local: …`.
-pub(crate) fn kept_as(text: &str) -> String {
-    let name = text.split(':').next().unwrap_or_default().trim();
-    let Some(cloud) = name.strip_prefix("DataSource") else { return name.to_owned() };
-    cloud.trim_end_matches("Local").trim_end_matches("Net").to_lowercase()
+/// A source as cloud-init names it in its record; the place is empty where nobody knows it.
+pub(crate) fn recorded(source: &str, place: &str) -> String {
+    let place = if place.is_empty() { String::new() } else { format!("{SEED}{place}]") };
+    format!("DataSource{}{place}", cloud(source))
+}
+
+const SEED: &str = " [seed=";
+
+/// A source as it is kept for later boots.
+pub(crate) fn to_keep(source: &str, place: &str) -> String {
+    format!("DataSource{}: {}\n", cloud(source), recorded(source, &place.replace('\n', " ")))
+}
+
+/// A source by its own name, and its place, from what the agent or cloud-init kept: `ec2`, `DataSourceEc2Local: …`.
+pub(crate) fn kept_as(text: &str) -> (String, String) {
+    let (name, rest) = text.trim().split_once(':').unwrap_or((text.trim(), ""));
+    let place = rest.split_once(SEED).map(|(_, place)| place.split("][dsmode=").next().unwrap_or_default());
+    let place = place.map(|place| place.strip_suffix(']').unwrap_or(place).to_owned()).unwrap_or_default();
+    let Some(cloud) = name.strip_prefix("DataSource") else { return (name.to_owned(), place) };
+    (cloud.trim_end_matches("Local").trim_end_matches("Net").to_lowercase(), place)
 }
 
 /// What one attempt to ask a metadata service may take.
@@ -340,6 +355,20 @@ pub(crate) fn signals(facts: &Facts<'_>) -> Vec<Signal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_source_is_read_again() {
+        for (source, place) in
+            [("nocloud", "/dev/sr0"), ("ec2", "http://[fd00:ec2::254]"), ("lifeboat.seed", "")]
+        {
+            assert_eq!(kept_as(&to_keep(source, place)), (source.to_owned(), place.to_owned()));
+        }
+        let of = |source: &str, place: &str| (source.to_owned(), place.to_owned());
+        assert_eq!(kept_as("ec2\n"), of("ec2", ""));
+        let nocloud = "DataSourceNoCloudNet: DataSourceNoCloudNet [seed=cmdline,/dev/sr0][dsmode=net]\n";
+        assert_eq!(kept_as(nocloud), of("nocloud", "cmdline,/dev/sr0"));
+        assert_eq!(kept_as(""), of("", ""));
+    }
 
     #[test]
     fn every_file_is_in_the_table() {

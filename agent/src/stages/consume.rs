@@ -2,12 +2,14 @@
 
 use crate::changes::{self, record::Known};
 use crate::instance::Instance;
-use crate::instance_data;
+use crate::instance_data::{self, Facts};
 use crate::layout;
 use crate::meta_data::{self, MetaData};
 use crate::plan::File;
 use crate::report::Report;
 use crate::root::Root;
+use crate::sources;
+use crate::system_info::SystemInfo;
 use crate::user_data::{self, Circumstances, Includes, Names, Part, Sorted, Upstart, Work};
 use crate::yaml::{Mapping, Value};
 use anyhow::{Result, bail};
@@ -46,10 +48,8 @@ const ORIGINS: [Origin; 3] = [
 
 /// What a source gave.
 pub(super) struct Given<'a> {
-    /// The kind of source.
-    pub(super) source: &'a str,
-    /// Who the machine is.
-    pub(super) meta_data: &'a MetaData,
+    /// From whom.
+    pub(super) identity: Identity<'a>,
     /// User-data, taken apart.
     pub(super) user: User<'a>,
     /// Vendor-data and vendor-data2.
@@ -90,9 +90,9 @@ pub(super) fn consume(
     root: &Root,
     report: &mut Report,
 ) -> Result<Vec<Work>> {
-    let mut all = Consumption::new(given.source, given.meta_data, given.system, instance, root)?;
+    let mut all = Consumption::new(&given.identity, given.system, instance, root)?;
     instance.prepare(root)?;
-    all.describe(&given);
+    all.describe(&given.identity);
     let [users, vendors @ ..] = &ORIGINS;
     let User { raw, plain, parts, dropped } = given.user;
     let known = parts.iter().map(Known::of).collect();
@@ -117,7 +117,7 @@ pub(super) fn consume(
         all.store(origin, expanded.parts);
     }
     let errors = root.write_together(&all.files, &instance.path("scripts"))?;
-    name_source(given.source, root)?;
+    name_cloud(&all.data, root)?;
     for line in all.lines {
         report.warn(line);
     }
@@ -134,20 +134,29 @@ pub(super) fn consume(
     Ok(all.work)
 }
 
+/// Where data comes from, and whose it is.
+pub(super) struct Identity<'a> {
+    /// The kind of source.
+    pub(super) source: &'a str,
+    /// Where it was found; empty where nobody knows.
+    pub(super) place: &'a str,
+    /// Who the machine is.
+    pub(super) meta_data: &'a MetaData,
+}
+
 /// What is left to do with what an earlier boot kept.
 pub(super) fn kept(
-    source: &str,
-    meta_data: &MetaData,
+    identity: &Identity<'_>,
     system: &Mapping,
     instance: &Instance,
     root: &Root,
 ) -> Result<Vec<Work>> {
-    let mut all = Consumption::new(source, meta_data, system, instance, root)?;
+    let mut all = Consumption::new(identity, system, instance, root)?;
     // What is below /run does not outlive a boot.
     for file in instance_data::files(&all.data) {
         root.write(&file.path, &file.content, file.mode)?;
     }
-    name_source(source, root)?;
+    name_cloud(&all.data, root)?;
     for origin in &ORIGINS {
         if let Some(stored) = root.read(&instance.path(&format!("{}.txt.i", origin.name)))? {
             all.sort(origin, user_data::from_mime(&stored, origin.name));
@@ -174,13 +183,14 @@ struct Consumption<'a> {
 
 impl<'a> Consumption<'a> {
     fn new(
-        source: &str,
-        meta_data: &MetaData,
+        identity: &Identity<'_>,
         system: &'a Mapping,
         instance: &'a Instance,
         root: &Root,
     ) -> Result<Self> {
-        let data = instance_data::of(meta_data, source);
+        let Identity { source, place, meta_data } = *identity;
+        let info = SystemInfo::read(root);
+        let data = instance_data::of(&Facts { meta_data, source, place, system, info: &info });
         Ok(Self {
             instance,
             system,
@@ -207,12 +217,12 @@ impl<'a> Consumption<'a> {
     }
 
     /// The files that say what is known of the instance.
-    fn describe(&mut self, given: &Given<'_>) {
+    fn describe(&mut self, identity: &Identity<'_>) {
+        let Identity { source, place, meta_data } = *identity;
         self.files.extend(instance_data::files(&self.data));
-        let meta_data = meta_data::to_json(given.meta_data);
-        self.file("meta-data.json", meta_data, 0o600);
-        self.again(&format!("{}/{}/meta-data.json", layout::DATA, given.source));
-        self.file("datasource", format!("{}\n", given.source), 0o644);
+        self.file("meta-data.json", meta_data::to_json(meta_data), 0o600);
+        self.again(&format!("{}/{source}/meta-data.json", layout::DATA));
+        self.file("datasource", sources::to_keep(source, place), 0o644);
     }
 
     /// The parts as they are, and what comes of them; the text of their configuration is the last file.
@@ -253,10 +263,13 @@ impl<'a> Consumption<'a> {
     }
 }
 
-/// A file with the name of the source in its own, and a link to it.
-fn name_source(source: &str, root: &Root) -> Result<()> {
-    let path = format!("{}-{source}", layout::CLOUD_ID);
-    root.write(&path, format!("{source}\n").as_bytes(), 0o644)?;
+/// A file with the cloud's id in its name, and a link to it.
+fn name_cloud(data: &Value, root: &Root) -> Result<()> {
+    let id = data.as_map().and_then(|data| data.get("v1")?.as_map()?.get("cloud_id")?.as_str());
+    // Meta-data may give any text.
+    let id = id.unwrap_or_default().replace('/', "_");
+    let path = format!("{}-{id}", layout::CLOUD_ID);
+    root.write(&path, format!("{id}\n").as_bytes(), 0o644)?;
     root.link(layout::CLOUD_ID, &format!("/{path}"))
 }
 

@@ -1,6 +1,6 @@
 //! With the network: the seed is fetched and kept, and what must be there before logins is done.
 
-use super::consume::{self, Given, User, consume};
+use super::consume::{self, Given, Identity, User, consume};
 use super::{kept_config, run_handlers, work};
 use crate::changes::{self, Lacking, Treatment};
 use crate::handlers::Stage;
@@ -43,7 +43,7 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
             (instance, meta_data, source, work)
         }
         (Ok(None), Some(kept)) => {
-            let source = kept_source(&kept, root)?;
+            let (source, _) = kept_source(&kept, root)?;
             report.warn(format!(
                 "its source ({source}) is not there any more (going on with instance {} as it was kept)",
                 kept.id
@@ -71,12 +71,6 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
     Ok(Some(source))
 }
 
-/// A source as cloud-init names it in its record.
-fn recorded(source: &str, place: Option<&str>) -> String {
-    let place = place.map(|place| format!(" [seed={place}]")).unwrap_or_default();
-    format!("DataSource{}{place}", sources::cloud(source))
-}
-
 /// What a person may have taken apart: parts of which none is taken may be in it, and make it larger than they
 /// all may be.
 const LARGEST: u64 = 32 * 1024 * 1024;
@@ -92,13 +86,15 @@ fn go_on(
     report: &mut Report,
 ) -> Result<(Instance, MetaData, String, Vec<Work>)> {
     let meta_data = kept_meta_data(&kept, root, report);
-    let source = kept_source(&kept, root)?;
-    let work = consume::kept(&source, &meta_data, system, &kept, root)?;
-    let source = recorded(&source, None);
+    let (source, place) = kept_source(&kept, root)?;
+    let identity = Identity { source: &source, place: &place, meta_data: &meta_data };
+    let work = consume::kept(&identity, system, &kept, root)?;
+    let source = sources::recorded(&source, "");
     Ok((kept, meta_data, source, work))
 }
 
-fn kept_source(kept: &Instance, root: &Root) -> Result<String> {
+/// The kind of source that an instance came from, and its place.
+fn kept_source(kept: &Instance, root: &Root) -> Result<(String, String)> {
     Ok(sources::kept_as(&root.read_text(&kept.path("datasource"))?.unwrap_or_default()))
 }
 
@@ -122,14 +118,13 @@ fn keep_seed(
         }
     }
     let given = Given {
-        source: &seed.source,
-        meta_data: &seed.meta_data,
+        identity: Identity { source: &seed.source, place: &seed.place, meta_data: &seed.meta_data },
         user,
         vendors: [&seed.vendor_data, &seed.vendor_data2],
         system,
     };
     let work = consume(given, instance, &includes, root, report).context("keep the data")?;
-    let source = recorded(&seed.source, Some(&seed.place));
+    let source = sources::recorded(&seed.source, &seed.place);
     Ok((seed.meta_data, source, work))
 }
 
@@ -172,12 +167,16 @@ pub(super) fn process_from(
     let includes = Includes::new(here, Some((root, instance.path(URL_CACHE))), reach);
     let (user_data, vendor_data, vendor_data2) =
         (user_data.unwrap_or_default(), vendor_data?.unwrap_or_default(), vendor_data2?.unwrap_or_default());
+    let place = seed.show("");
+    let system = SystemConfig::read(root);
+    for problem in &system.problems {
+        report.warn(problem.clone());
+    }
     let given = Given {
-        source: "nocloud",
-        meta_data: &meta_data,
+        identity: Identity { source: "nocloud", place: place.trim_end_matches('/'), meta_data: &meta_data },
         user: User::expand(&user_data, &meta_data, &includes),
         vendors: [&vendor_data, &vendor_data2],
-        system: &Mapping::default(),
+        system: system.mapping(),
     };
     let work = consume(given, &instance, &includes, root, report)?;
     instance.enter(root)?;

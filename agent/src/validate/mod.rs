@@ -15,6 +15,7 @@ use crate::meta_data::MetaData;
 use crate::report;
 use crate::root::Root;
 use crate::system_config::SystemConfig;
+use crate::system_info::SystemInfo;
 use crate::user_data::{self, Circumstances, Effect, Includes, Names, Part, Reach, Upstart, Work};
 use crate::yaml::{self, Mapping, Places, Step, Value};
 use anyhow::{Context, Result};
@@ -69,11 +70,18 @@ pub(crate) fn findings(data: &[u8], root: &Root) -> Result<Vec<Finding>> {
         found.extend(of_part.into_iter().map(|it| Finding { part: name.clone(), ..it }));
     }
     let instance = Instance::current(root)?.unwrap_or_else(|| Instance::new(NO_ID));
+    let known = instance_data::Facts {
+        meta_data: &MetaData::default(),
+        source: "nocloud",
+        place: "",
+        system: machine.system.mapping(),
+        info: &SystemInfo::read(root),
+    };
     let around = Circumstances {
         instance: &instance,
         scripts: "scripts",
         unwanted: &[],
-        variables: &instance_data::variables(&instance_data::of(&MetaData::default(), "nocloud")),
+        variables: &instance_data::variables(&instance_data::of(&known)),
         // Whether there is one is the machine's affair.
         upstart: Upstart::There,
     };

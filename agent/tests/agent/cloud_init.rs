@@ -209,7 +209,7 @@ fn query_finds_what_the_boot_knew() {
     assert_eq!(query(&["userdata"]).1, "#cloud-config\nhostname: \u{fc}\n\n");
     assert_eq!(query(&["--format", "{{ v1.instance_id }}-{{ ds.meta_data.region }}"]).1, "i-1-r-1\n");
     assert!(query(&["--list-keys"]).1.lines().any(|line| line == "instance_id"));
-    assert!(query(&["--list-keys", "ds"]).1 == "meta_data\n");
+    assert!(query(&["--list-keys", "ds"]).1 == "_doc\nmeta_data\n");
     assert!(query(&["--all"]).1.contains("\n \"combined_cloud_config\": {\n"));
     let (code, out, err) = query(&["v1.nothing"]);
     assert_eq!((code, out.as_str()), (1, ""));

@@ -11,6 +11,7 @@ mod conformance;
 mod durability;
 mod fetching;
 mod guestinfo;
+mod known;
 mod machine;
 mod memory;
 mod modes;
