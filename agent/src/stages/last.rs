@@ -11,13 +11,17 @@ use crate::report::Report;
 use crate::rescue::record::Boot;
 use crate::root::Root;
 use crate::system_config::modules::{self, Wanted};
-use anyhow::Result;
+use crate::yaml::{Mapping, Value};
+use anyhow::{Context as _, Result};
+
+/// The semaphore of a vendor's scripts.
+const VENDOR: &str = "config_scripts_vendor";
 
 /// Where scripts are, how often each place is run, and what says that it was, in cloud-init's order.
 fn places(instance: &Instance) -> [(String, Frequency, &'static str); 5] {
     let shared = |directory: &str| format!("{SCRIPTS}/{directory}");
     [
-        (instance.path("scripts/vendor"), Frequency::Instance, "config_scripts_vendor"),
+        (instance.path("scripts/vendor"), Frequency::Instance, VENDOR),
         (shared("per-once"), Frequency::Once, "config_scripts_per_once"),
         (shared("per-boot"), Frequency::Boot, "config_scripts_per_boot"),
         (shared("per-instance"), Frequency::Instance, "config_scripts_per_instance"),
@@ -38,7 +42,8 @@ pub(super) fn scripts(
 ) -> bool {
     let place = places(context.instance).into_iter().find(|(.., semaphore)| module(semaphore) == name);
     let Some((directory, frequency, semaphore)) = place else { return false };
-    run_scripts(&directory, often.unwrap_or(frequency), semaphore, context, report);
+    let config = kept_config(context.instance, context.root, report);
+    run_scripts(&directory, often.unwrap_or(frequency), semaphore, &config, context, report);
     true
 }
 
@@ -58,7 +63,7 @@ pub(crate) fn last(root: &Root, report: &mut Report) -> Result<()> {
             Wanted::Yes => frequency,
             Wanted::AsOften(often) => often,
         };
-        run_scripts(&directory, often, semaphore, &context, report);
+        run_scripts(&directory, often, semaphore, &config, &context, report);
     }
     let uptime = root.read_text("proc/uptime")?.unwrap_or_default();
     let uptime = uptime.split(' ').next().unwrap_or_default();
@@ -70,15 +75,20 @@ fn run_scripts(
     directory: &str,
     frequency: Frequency,
     semaphore: &str,
+    config: &Mapping,
     context: &Context<'_>,
     report: &mut Report,
 ) {
     let Context { instance, boot, root } = context;
     let Some(false) = report.take(instance.is_done(root, semaphore, frequency)) else { return };
     let Some(names) = report.take(root.files(directory)) else { return };
+    let prefix = if semaphore == VENDOR && !names.is_empty() { prefix(config) } else { Ok(Vec::new()) };
+    // What they were to be run in may be what keeps them in bounds.
+    let Some(prefix) = report.take(prefix) else { return };
+    let commands = names.into_iter().map(|name| [&prefix[..], &[format!("/{directory}/{name}")]].concat());
     if boot.is_rescue() {
-        for name in names {
-            report.info(&format!("left out in a rescue boot: run /{directory}/{name}"));
+        for command in commands {
+            report.info(&format!("left out in a rescue boot: run {}", command.join(" ")));
         }
         return;
     }
@@ -86,21 +96,51 @@ fn run_scripts(
     if report.take(instance.set_done(root, semaphore, frequency)).is_none() {
         return;
     }
-    for name in names {
-        let path = format!("/{directory}/{name}");
+    for command in commands {
+        let shown = command.join(" ");
         if !root.is_live() {
-            report.info(&format!("not on this root: run {path}"));
+            report.info(&format!("not on this root: run {shown}"));
             continue;
         }
-        match apply::run(
-            std::slice::from_ref(&path),
-            None,
-            &[("INSTANCE_ID", &instance.id)],
-            Patience::Endless,
-            root,
-        ) {
-            Ok(()) => report.info(&format!("ran {path}")),
-            Err(error) => report.error(format!("run {path}: {error:#}")),
+        match apply::run(&command, None, &[("INSTANCE_ID", &instance.id)], Patience::Endless, root) {
+            Ok(()) => report.info(&format!("ran {shown}")),
+            Err(error) => report.error(format!("run {shown}: {error:#}")),
+        }
+    }
+}
+
+/// What stands before a vendor's script when it is run: a program, or a list of words.
+fn prefix(config: &Mapping) -> Result<Vec<String>> {
+    let prefix = config.get("vendor_data").and_then(|settings| settings.as_map()?.get("prefix"));
+    let words = match prefix {
+        None | Some(Value::Null) => Some(Vec::new()),
+        Some(Value::Str(program)) => Some(vec![program.clone()]),
+        Some(Value::Seq(words)) => words.iter().map(Value::scalar_text).collect(),
+        Some(_) => None,
+    };
+    let words = words.context("vendor_data: its prefix is neither a program nor a list of words, so no script is run")?;
+    Ok(words.into_iter().filter(|word| !word.is_empty()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system_config::SystemConfig;
+
+    #[test]
+    fn a_prefix_is_a_program_or_words() {
+        let of = |text: &str| prefix(SystemConfig::parse(text).mapping()).ok();
+        let is = |text: &str, words: &[&str]| {
+            assert_eq!(of(text), Some(words.iter().map(|word| (*word).to_owned()).collect()), "{text}");
+        };
+        is("vendor_data: {prefix: /usr/bin/env}", &["/usr/bin/env"]);
+        is("vendor_data: {prefix: a b}", &["a b"]);
+        is("vendor_data: {prefix: [nice, -n, 5]}", &["nice", "-n", "5"]);
+        for nothing in ["{}", "vendor_data: {prefix: }", "vendor_data: {prefix: []}", "vendor_data: {prefix: ''}", "vendor_data: no"] {
+            is(nothing, &[]);
+        }
+        for bad in ["vendor_data: {prefix: {a: b}}", "vendor_data: {prefix: [[a]]}", "vendor_data: {prefix: 5}"] {
+            assert_eq!(of(bad), None, "{bad}");
         }
     }
 }

@@ -30,6 +30,27 @@ fn process_takes_apart_and_runs_nothing() {
 }
 
 #[test]
+fn process_asks_the_roots_configuration_for_vendor_data_as_a_boot_does() {
+    for (system, user, taken) in [
+        ("vendor_data: {enabled: false}\n", "a: 1", false),
+        ("vendor_data: {enabled: false}\n", "vendor_data: {enabled: true}", true),
+        ("vendor_data: {enabled: true, prefix: []}\n", "a: 1", true),
+        ("vendor_data: {enabled: true}\n", "vendor_data: {enabled: false}", false),
+        ("a: [\n", "a: 1", true),
+    ] {
+        let machine = Machine::new();
+        machine.write("etc/cloud/cloud.cfg", system);
+        machine.write("in/meta-data", "instance-id: i-1\n");
+        machine.write("in/user-data", format!("#cloud-config\n{user}\n"));
+        machine.write("in/vendor-data", "#cloud-config\nv: 1\n");
+        let (code, said) = machine.agent(&["process", "--seed", machine.path("in").to_str().unwrap()]);
+        assert_eq!((code, said.contains("etc/cloud/cloud.cfg: ")), (0, system.starts_with('a')), "{said}");
+        let config = machine.read("var/lib/cloud/instances/i-1/vendor-cloud-config.txt");
+        assert_eq!(config.contains("v: 1"), taken, "{system}{user}");
+    }
+}
+
+#[test]
 fn process_fails_where_there_is_no_seed() {
     let machine = Machine::new();
     machine.make("in");

@@ -51,9 +51,19 @@ impl Live {
 
     /// The stage with the network; what it said.
     pub(crate) fn boot(&self) -> String {
-        let (well, said) = self.agent(&["network", "--budget", "2"], "");
+        self.stage("network --budget 2")
+    }
+
+    /// A stage that does well; what it said.
+    fn stage(&self, words: &str) -> String {
+        let (well, said) = self.call(words);
         assert!(well, "{said}");
         said
+    }
+
+    /// A stage: whether it did well, and what it said.
+    fn call(&self, words: &str) -> (bool, String) {
+        self.agent(&words.split(' ').collect::<Vec<_>>(), "")
     }
 
     /// Calls the agent; whether it went well, and what it said. `$1` is the root to what is set up before.
@@ -265,4 +275,26 @@ fn clean_reboots_when_it_is_asked_to_and_nothing_is_left() {
     assert!(well, "{said}");
     assert_eq!(live.read("called"), "/programs/shutdown -r now\n");
     assert!(!live.path("var/lib/cloud/data").try_exists().unwrap());
+}
+
+#[test]
+fn a_vendors_scripts_are_run_behind_the_prefix() {
+    let vendor = "#!/bin/sh\necho vendor $WRAPPED >>/ran\n";
+    let user = |prefix: &str| format!("#cloud-config-archive\n- '#!/bin/sh\n\n  echo user $WRAPPED >>/ran'\n- 'vendor_data: {{{prefix}}}'\n");
+    for (prefix, ran) in [
+        ("prefix: [/usr/bin/env, WRAPPED=yes]", "vendor yes\nuser\n"),
+        ("prefix: /usr/bin/env", "vendor\nuser\n"),
+        ("enabled: true", "vendor\nuser\n"),
+        // The user's word counts, and what cannot be run in bounds is not run.
+        ("enabled: false", "user\n"),
+        ("prefix: {a: b}", "user\n"),
+    ] {
+        let live = Live::new(&user(prefix));
+        live.write("seed/vendor-data", vendor);
+        live.boot();
+        let (well, said) = live.call("final");
+        assert_eq!(live.read("ran"), ran, "{prefix}: {said}");
+        assert_eq!(!well, prefix.contains("{a"), "{said}");
+        assert_eq!(said.contains("its prefix is neither"), !well, "{said}");
+    }
 }
