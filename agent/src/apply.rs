@@ -17,7 +17,7 @@ use rustix::process::{Pid, PidfdFlags};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Carries one step out, or says that it would be, where the root is not the running system's.
@@ -127,10 +127,34 @@ pub(crate) fn ask(argv: &[String], input: Option<std::fs::File>, package: &str) 
     })?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.trim().lines().last().unwrap_or_default();
-        bail!("{program} ended with {}: {}", output.status, said.escape_debug());
+        let said = said.trim().lines().last().unwrap_or_default().escape_debug().to_string();
+        return Err(Ended { program: program.clone(), status: output.status, said }.into());
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A program that was asked and did not do well.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    program: String,
+    status: ExitStatus,
+    said: String,
+}
+
+impl Ended {
+    /// Whether it ended of its own will, with that status.
+    pub(crate) fn with(&self, code: i32) -> bool {
+        self.status.code() == Some(code)
+    }
+}
+
+impl std::error::Error for Ended {}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { program, status, said } = self;
+        write!(out, "{program} ended with {status}: {said}")
+    }
 }
 
 /// Runs a program for the person who asked for it, with their terminal; its exit status, 128 and more when a

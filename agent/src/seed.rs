@@ -20,11 +20,41 @@ pub(crate) struct Seed {
     /// The user's data as it came.
     pub(crate) user_data: Vec<u8>,
     /// What the platform gives in the user's form.
-    pub(crate) vendor_data: Vec<u8>,
+    pub(crate) vendor_data: VendorData,
     /// The same, of the platform's own customer.
-    pub(crate) vendor_data2: Vec<u8>,
+    pub(crate) vendor_data2: VendorData,
     /// Who the machine is.
     pub(crate) meta_data: MetaData,
+}
+
+/// What the platform gives in the user's form.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum VendorData {
+    /// This, which may be nothing.
+    Given(Vec<u8>),
+    /// It cannot be had now: what was kept of it still counts.
+    Silent,
+}
+
+impl Default for VendorData {
+    fn default() -> Self {
+        Self::Given(Vec::new())
+    }
+}
+
+impl VendorData {
+    /// What was read; what could not be is told.
+    pub(crate) fn of(name: &str, read: Result<Option<Vec<u8>>>, report: &mut Report) -> Self {
+        match read {
+            Ok(data) => Self::Given(data.unwrap_or_default()),
+            // Object stores refuse to say whether there is what is not there.
+            Err(error) if matches!(error.downcast_ref(), Some(Refused(403))) => Self::default(),
+            Err(error) => {
+                report.warn(format!("{error:#} (going on without {name}, or with what was kept of it)"));
+                Self::Silent
+            }
+        }
+    }
 }
 
 /// Takes a seed from files. `None` when there is neither user-data nor meta-data.
@@ -38,17 +68,10 @@ pub(crate) fn from_files(
     if user_data.is_none() && meta_data.is_none() {
         return Ok(None);
     }
-    let vendor_data = read("vendor-data").unwrap_or_else(|error| {
-        // Object stores refuse to say whether there is what is not there.
-        if !matches!(error.downcast_ref(), Some(Refused(403))) {
-            report.warn(format!("{error:#} (going on without vendor-data)"));
-        }
-        None
-    });
     let mut seed = Seed {
         source: "nocloud".into(),
         place: place.to_owned(),
-        vendor_data: vendor_data.unwrap_or_default(),
+        vendor_data: VendorData::of("vendor-data", read("vendor-data"), report),
         ..Seed::default()
     };
     match user_data {

@@ -3,7 +3,7 @@
 use super::{Facts, NOCLOUD, Signal};
 use crate::meta_data::{self, MetaData};
 use crate::report::Report;
-use crate::seed::{self, Seed};
+use crate::seed::{self, Seed, VendorData};
 use crate::yaml::Value;
 use anyhow::{Context, Result, bail};
 
@@ -31,7 +31,7 @@ pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed
         source: "nocloud".into(),
         place: "the system's configuration".into(),
         user_data: text("user-data").into(),
-        vendor_data: text("vendor-data").into(),
+        vendor_data: VendorData::Given(text("vendor-data").into()),
         meta_data,
         ..Seed::default()
     };

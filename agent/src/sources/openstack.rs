@@ -4,7 +4,7 @@ use super::{Facts, Signal};
 use crate::fetch::{Answered, Question, Verb};
 use crate::meta_data::MetaData;
 use crate::report::Report;
-use crate::seed::Seed;
+use crate::seed::{Seed, VendorData};
 use crate::yaml::{self, Mapping, Value};
 use anyhow::{Context, Result, bail};
 
@@ -78,20 +78,11 @@ pub(super) fn seed_of(
     let meta_data =
         read("meta_data.json")?.with_context(|| format!("{place}: there is no meta_data.json"))?;
     let meta_data = meta_data_of(&meta_data).with_context(|| format!("{place}: meta_data.json"))?;
-    let mut optional = |name: &str| {
-        read(name).unwrap_or_else(|error| {
-            report.warn(format!("{error:#} (going on without {name})"));
-            None
-        })
-    };
-    let vendor = [optional("vendor_data.json"), optional("vendor_data2.json")];
+    let vendor = ["vendor_data.json", "vendor_data2.json"].map(|name| (name, read(name)));
     let user_data = read("user_data")?.unwrap_or_default();
-    let [vendor_data, vendor_data2] = vendor.map(|data| {
-        let data = data.unwrap_or_default();
-        vendor_data_of(&data).unwrap_or_else(|error| {
-            report.warn(format!("{place}: vendor-data: {error:#}"));
-            Vec::new()
-        })
+    let [vendor_data, vendor_data2] = vendor.map(|(name, data)| {
+        let parsed = |data: Vec<u8>| vendor_data_of(&data).with_context(|| format!("{place}: {name}"));
+        VendorData::of(name, data.and_then(|data| data.map(parsed).transpose()), report)
     });
     Ok(Seed { source: source.into(), place: place.into(), user_data, vendor_data, vendor_data2, meta_data })
 }

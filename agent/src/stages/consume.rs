@@ -8,6 +8,7 @@ use crate::meta_data::{self, MetaData};
 use crate::plan::File;
 use crate::report::Report;
 use crate::root::Root;
+use crate::seed::VendorData;
 use crate::sources;
 use crate::system_info::SystemInfo;
 use crate::user_data::{self, Circumstances, Includes, Names, Part, Sorted, Upstart, Work};
@@ -53,7 +54,7 @@ pub(super) struct Given<'a> {
     /// User-data, taken apart.
     pub(super) user: User<'a>,
     /// Vendor-data and vendor-data2.
-    pub(super) vendors: [&'a [u8]; 2],
+    pub(super) vendors: [&'a VendorData; 2],
     /// The system's configuration, which may want no vendor's.
     pub(super) system: &'a Mapping,
 }
@@ -102,19 +103,39 @@ pub(super) fn consume(
     all.files.push(File::new(layout::USER_DATA, plain, 0o600));
     all.store(users, parts);
     all.again(layout::USER_CONFIG);
-    for (origin, raw) in vendors.iter().zip(given.vendors) {
-        if !raw.is_empty() || origin.name != "vendor-data2" {
-            all.file(&format!("{}.txt", origin.name), raw, 0o600);
+    for (origin, vendor) in vendors.iter().zip(given.vendors) {
+        let name = format!("{}.txt", origin.name);
+        let before = Before::read(&name, instance, root)?;
+        let raw = match vendor {
+            VendorData::Given(raw) => Some(raw),
+            VendorData::Silent => None,
+        };
+        if let Some(raw) = raw.filter(|raw| !raw.is_empty() || origin.name != "vendor-data2") {
+            all.file(&name, raw.as_slice(), 0o600);
+        } else if before.raw.is_none() && origin.name != "vendor-data2" {
+            all.file(&name, "", 0o600);
         }
-        if raw.is_empty() || !all.settings(origin).wanted {
+        let parts = match raw {
+            _ if !all.settings(origin).wanted => None,
+            None => before.parts(origin.name),
+            Some(raw) if raw.is_empty() => None,
+            Some(raw) => {
+                let expanded = user_data::expand(raw, origin.name, includes);
+                all.lines.extend(expanded.dropped.iter().map(ToString::to_string));
+                // An include that cannot be had now was perhaps had when it was new.
+                let is_same = !expanded.dropped.is_empty() && before.raw.as_ref() == Some(raw);
+                let kept = before.parts(origin.name).filter(|kept| is_same && kept.len() > expanded.parts.len());
+                Some(kept.unwrap_or(expanded.parts))
+            }
+        };
+        match parts {
+            Some(parts) => all.store(origin, parts),
             // What an earlier boot left would still count.
-            root.remove(&instance.path(origin.config))?;
-            root.remove(&instance.path(&format!("{}.txt.i", origin.name)))?;
-            continue;
+            None => {
+                root.remove(&instance.path(origin.config))?;
+                root.remove(&instance.path(&format!("{name}.i")))?;
+            }
         }
-        let expanded = user_data::expand(raw, origin.name, includes);
-        all.lines.extend(expanded.dropped.iter().map(ToString::to_string));
-        all.store(origin, expanded.parts);
     }
     let errors = root.write_together(&all.files, &instance.path("scripts"))?;
     name_cloud(&all.data, root)?;
@@ -132,6 +153,23 @@ pub(super) fn consume(
         report.warn(format!("{error:#}"));
     }
     Ok(all.work)
+}
+
+/// What an earlier boot kept of a vendor's data, as it came and taken apart.
+struct Before {
+    raw: Option<Vec<u8>>,
+    stored: Option<Vec<u8>>,
+}
+
+impl Before {
+    fn read(name: &str, instance: &Instance, root: &Root) -> Result<Self> {
+        let read = |name: &str| root.read(&instance.path(name));
+        Ok(Self { raw: read(name)?, stored: read(&format!("{name}.i"))? })
+    }
+
+    fn parts(&self, whole: &str) -> Option<Vec<Part>> {
+        self.stored.as_ref().map(|stored| user_data::from_mime(stored, whole))
+    }
 }
 
 /// Where data comes from, and whose it is.

@@ -11,7 +11,7 @@ use crate::report::Report;
 use crate::rescue::record::Boot;
 use crate::root::Root;
 use crate::search;
-use crate::seed::Seed;
+use crate::seed::{Seed, VendorData};
 use crate::sources::{self, Facts};
 use crate::system_config::SystemConfig;
 use crate::user_data::{Includes, Reach, Work};
@@ -163,10 +163,11 @@ pub(super) fn process_from(
         MetaData::default()
     });
     let instance = Instance::new(meta_data.instance_id.as_deref().unwrap_or(NO_ID));
-    let [vendor_data, vendor_data2] = ["vendor-data", "vendor-data2"].map(read);
+    let [vendor_data, vendor_data2] =
+        ["vendor-data", "vendor-data2"].map(|name| read(name).map(Option::unwrap_or_default));
+    let (vendor_data, vendor_data2) = (VendorData::Given(vendor_data?), VendorData::Given(vendor_data2?));
     let includes = Includes::new(here, Some((root, instance.path(URL_CACHE))), reach);
-    let (user_data, vendor_data, vendor_data2) =
-        (user_data.unwrap_or_default(), vendor_data?.unwrap_or_default(), vendor_data2?.unwrap_or_default());
+    let user_data = user_data.unwrap_or_default();
     let place = seed.show("");
     let system = SystemConfig::read(root);
     for problem in &system.problems {

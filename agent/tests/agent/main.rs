@@ -26,5 +26,6 @@ mod server;
 mod sources;
 mod system_config;
 mod tarball;
+mod vendor;
 mod volumes;
 mod work;
