@@ -57,7 +57,8 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
         variables: &instance_data::variables(&instance_data::of(&known)),
         upstart: Upstart::Missing,
     };
-    let sorted = user_data::sort(expanded.parts, &around, &mut Names::default());
+    let mut names = Names::default();
+    let sorted = user_data::sort(expanded.parts, &around, &mut names);
     let dropped = expanded.dropped.iter().chain(&sorted.dropped);
     let problems = dropped.map(ToString::to_string).chain(sorted.told.iter().cloned());
     let mut lines: Vec<String> = problems.map(|problem| format!("problem: {problem}")).collect();
@@ -75,6 +76,10 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
     let is_script = |path: &&str| path.starts_with(&scripts) || path.starts_with(layout::SCRIPTS);
     let paths = sorted.files.iter().map(|file| file.path.as_str());
     let mut late: Vec<String> = paths.filter(is_script).map(str::to_owned).collect();
+    let commands = instance.path(handlers::COMMANDS);
+    if let Some(path) = late.iter_mut().find(|path| **path == commands && handlers::has_commands(&config)) {
+        *path = names.give_way(&commands);
+    }
     for stage in [Stage::Network, Stage::Final] {
         for handler in handlers::ALL.iter().filter(|handler| handler.stage == stage) {
             if modules::wanted(handler.module(), &config) == Wanted::No {
@@ -86,17 +91,18 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
                     let problems = plan.problems.iter();
                     lines.extend(problems.map(|problem| format!("problem: {}: {problem}", handler.name)));
                     if handler.name == "runcmd" && !plan.steps.is_empty() {
-                        late.push(format!("{scripts}/runcmd"));
+                        late.push(commands.clone());
                     }
                 }
                 Err(error) => lines.push(format!("problem: {}: {error:#}", handler.name)),
             }
         }
     }
+    names.into_twins().sort(&mut late);
     late.sort_by_key(|path| {
         let place =
             PLACES.iter().position(|place| path.starts_with(&format!("{}/{place}/", layout::SCRIPTS)));
-        (place.unwrap_or(PLACES.len()), path.clone())
+        place.unwrap_or(PLACES.len())
     });
     lines.extend(late.iter().map(|path| format!("late: run /{path}")));
     if lines.is_empty() {

@@ -14,7 +14,7 @@ use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-/// How the name of a file ends that is not whole yet.
+/// How the name of a file ends that is not whole yet; it begins with a dot.
 const TEMPORARY: &str = ".lifeboat-new";
 
 /// Links that may follow each other, as in the kernel.
@@ -123,7 +123,7 @@ impl Root {
                 let entry = entry?;
                 let kind = fs::statat(&fd, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?.st_mode;
                 let name = entry.file_name().to_string_lossy().into_owned();
-                if FileType::from_raw_mode(kind) == FileType::RegularFile && !name.ends_with(TEMPORARY) {
+                if FileType::from_raw_mode(kind) == FileType::RegularFile && !is_temporary(&name) {
                     names.push(name);
                 }
             }
@@ -367,6 +367,11 @@ pub(crate) fn give(fd: impl std::os::fd::AsFd, rights: Rights) -> rustix::io::Re
         }
     }
     fs::fchmod(&fd, Mode::from_raw_mode(rights.mode & 0o7777))
+}
+
+/// Whether a file of that name is one that is not whole yet.
+pub(crate) fn is_temporary(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(TEMPORARY)
 }
 
 fn temporary(name: &str) -> String {

@@ -11,7 +11,7 @@ use crate::command_line;
 use crate::instance::Instance;
 use crate::report::Report;
 use crate::root::Root;
-use crate::user_data::{self, Part};
+use crate::user_data::{self, Part, Twins};
 use crate::yaml::Mapping;
 use anyhow::Result;
 use record::{Known, Record};
@@ -213,13 +213,22 @@ fn make_anew(instance: &Instance, root: &Root) -> Result<()> {
     })
 }
 
+/// The files that came of parts.
+pub(crate) struct Made {
+    /// Their paths.
+    pub(crate) files: Vec<String>,
+    /// Those of them that are named after others.
+    pub(crate) twins: Twins,
+}
+
 /// The parts that are kept from now on, and the files that came of them. What an earlier boot wrote and nothing
 /// comes of any more goes.
-pub(crate) fn taken(parts: Vec<Known>, files: Vec<String>, instance: &Instance, root: &Root) -> Result<()> {
+pub(crate) fn taken(parts: Vec<Known>, made: Made, instance: &Instance, root: &Root) -> Result<()> {
     // One that cannot be read was told of, and is replaced.
     let before = Record::read(instance, root).unwrap_or_default().unwrap_or_default();
-    let made: HashSet<_> = files.iter().collect();
-    for path in before.files.iter().filter(|path| !made.contains(path)) {
+    let Made { files, twins } = made;
+    let still: HashSet<_> = files.iter().collect();
+    for path in before.files.iter().filter(|path| !still.contains(path)) {
         root.remove(path)?;
     }
     // Who takes a change back has the instance as it was.
@@ -227,7 +236,7 @@ pub(crate) fn taken(parts: Vec<Known>, files: Vec<String>, instance: &Instance, 
     if root.read(&applied)? == stored {
         root.remove(&applied)?;
     }
-    Record { parts, files, ..before }.write(instance, root)
+    Record { parts, files, twins, ..before }.write(instance, root)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::Policy;
 use crate::instance::Instance;
 use crate::root::Root;
-use crate::user_data::{self, Part};
+use crate::user_data::{self, Part, Twins};
 use crate::yaml::{self, Mapping, Value};
 use anyhow::{Context, Result};
 
@@ -39,6 +39,8 @@ pub(crate) struct Record {
     pub(crate) parts: Vec<Known>,
     /// The files that came of all data.
     pub(crate) files: Vec<String>,
+    /// Those of them that are named after others.
+    pub(crate) twins: Twins,
     /// The policy at the latest change.
     pub(crate) policy: Option<Policy>,
 }
@@ -64,6 +66,10 @@ impl Record {
         });
         all.set("parts", Value::Seq(parts.collect()));
         all.set("files", Value::Seq(self.files.iter().map(|path| path.as_str().into()).collect()));
+        let mut twins: Vec<_> = self.twins.0.iter().collect();
+        twins.sort();
+        let twins = twins.into_iter().map(|(path, wanted)| (path.as_str().into(), wanted.as_str().into()));
+        all.set("twins", Value::Map(twins.collect()));
         if let Some(policy) = self.policy {
             all.set("policy", policy.word());
         }
@@ -81,6 +87,16 @@ impl From<&Mapping> for Record {
         Self {
             parts: list("parts").iter().filter_map(part).collect(),
             files: list("files").iter().filter_map(|path| Some(path.as_str()?.to_owned())).collect(),
+            twins: Twins(
+                all.get("twins")
+                    .and_then(Value::as_map)
+                    .into_iter()
+                    .flat_map(Mapping::iter)
+                    .filter_map(|(path, wanted)| {
+                        Some((path.as_str()?.to_owned(), wanted.as_str()?.to_owned()))
+                    })
+                    .collect(),
+            ),
             policy: all.get("policy").and_then(Value::as_str).and_then(Policy::of),
         }
     }

@@ -69,10 +69,15 @@ fn a_record_is_read_as_it_was_written() {
     let root = Root::open(directory.path()).unwrap();
     let instance = Instance::new("i");
     assert_eq!(Record::read(&instance, &root).unwrap(), None);
+    let twins = Twins([("a-2".to_owned(), "a".to_owned())].into());
     let record =
-        Record { parts: known("ab"), files: vec!["a/\u{fc} \"".into()], policy: Some(Policy::Refuse) };
+        Record { parts: known("ab"), files: vec!["a/\u{fc} \"".into()], twins, policy: Some(Policy::Refuse) };
     record.write(&instance, &root).unwrap();
     assert_eq!(Record::read(&instance, &root).unwrap(), Some(record));
+}
+
+fn made(files: &[&str]) -> Made {
+    Made { files: files.iter().map(|path| (*path).to_owned()).collect(), twins: Twins::default() }
 }
 
 #[test]
@@ -83,8 +88,8 @@ fn files_that_nothing_comes_of_any_more_go() {
     for path in ["a", "b", "c"] {
         root.write(path, b"", 0o600).unwrap();
     }
-    taken(known("a"), vec!["a".into(), "b".into()], &instance, &root).unwrap();
-    taken(known("a"), vec!["b".into()], &instance, &root).unwrap();
+    taken(known("a"), made(&["a", "b"]), &instance, &root).unwrap();
+    taken(known("a"), made(&["b"]), &instance, &root).unwrap();
     // What somebody else put there stays.
     assert_eq!(root.files("").unwrap(), ["b", "c"]);
 }
@@ -100,7 +105,7 @@ fn a_record_that_cannot_be_read_is_told_and_costs_nothing() {
         |report: &mut Report| treat(&[], Lacking::Nothing, &instance, &Mapping::default(), &root, report);
     assert_eq!(treat(&mut report), Treatment::Take);
     assert_eq!(report.warnings.len(), 1);
-    taken(Vec::new(), Vec::new(), &instance, &root).unwrap();
+    taken(Vec::new(), made(&[]), &instance, &root).unwrap();
     assert_eq!(treat(&mut report), Treatment::Take);
     assert_eq!((report.warnings.len(), report.errors.len()), (1, 0));
 }

@@ -11,6 +11,8 @@ mod ssh_authorized_keys;
 mod users;
 mod write_files;
 
+pub(crate) use runcmd::{COMMANDS, has_commands};
+
 use crate::accounts::Accounts;
 use crate::instance::Frequency;
 use crate::meta_data::MetaData;

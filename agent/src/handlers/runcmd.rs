@@ -2,11 +2,22 @@
 
 use super::{Facts, shell_script};
 use crate::plan::{File, Plan, Step};
+use crate::yaml::{Mapping, Value};
 use anyhow::Result;
+
+const KEY: &str = "runcmd";
+
+/// The script, below the instance's directory.
+pub(crate) const COMMANDS: &str = "scripts/runcmd";
+
+/// Whether there are commands in a configuration.
+pub(crate) fn has_commands(config: &Mapping) -> bool {
+    config.get(KEY).and_then(Value::as_seq).is_some_and(|commands| !commands.is_empty())
+}
 
 pub(super) fn plan(facts: &Facts<'_>) -> Result<Plan> {
     let mut plan = Plan::default();
-    let script = shell_script(facts.config, "runcmd", &mut plan)?;
+    let script = shell_script(facts.config, KEY, &mut plan)?;
     if !script.is_empty() {
         plan.push(Step::Write(File::new(&format!("/{}/runcmd", facts.scripts), script, 0o700)));
     }

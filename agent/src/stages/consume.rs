@@ -1,6 +1,7 @@
 //! What a source gave: taken apart, written, and what is left to do with it.
 
-use crate::changes::{self, record::Known};
+use crate::changes::{self, Made, record::Known};
+use crate::handlers;
 use crate::instance::Instance;
 use crate::instance_data::{self, Facts};
 use crate::layout;
@@ -124,7 +125,8 @@ pub(super) fn consume(
                 all.lines.extend(expanded.dropped.iter().map(ToString::to_string));
                 // An include that cannot be had now was perhaps had when it was new.
                 let is_same = !expanded.dropped.is_empty() && before.raw.as_ref() == Some(raw);
-                let kept = before.parts(origin.name).filter(|kept| is_same && kept.len() > expanded.parts.len());
+                let kept =
+                    before.parts(origin.name).filter(|kept| is_same && kept.len() > expanded.parts.len());
                 Some(kept.unwrap_or(expanded.parts))
             }
         };
@@ -137,6 +139,7 @@ pub(super) fn consume(
             }
         }
     }
+    all.make_room_for_runcmd();
     let errors = root.write_together(&all.files, &instance.path("scripts"))?;
     name_cloud(&all.data, root)?;
     for line in all.lines {
@@ -149,7 +152,8 @@ pub(super) fn consume(
     if none_is_written {
         bail!("nothing of the data could be written");
     }
-    if let Err(error) = changes::taken(known, all.made, instance, root) {
+    let made = Made { files: all.made, twins: all.names.into_twins() };
+    if let Err(error) = changes::taken(known, made, instance, root) {
         report.warn(format!("{error:#}"));
     }
     Ok(all.work)
@@ -212,6 +216,8 @@ struct Consumption<'a> {
     names: Names,
     /// The user's configuration.
     user: Mapping,
+    /// Whether some configuration has commands, which become a script.
+    has_commands: bool,
     files: Vec<File>,
     /// The paths of those that came of parts.
     made: Vec<String>,
@@ -237,6 +243,7 @@ impl<'a> Consumption<'a> {
             upstart: upstart(root)?,
             names: Names::default(),
             user: Mapping::default(),
+            has_commands: handlers::has_commands(system),
             files: Vec::new(),
             made: Vec::new(),
             work: Vec::new(),
@@ -287,10 +294,25 @@ impl<'a> Consumption<'a> {
         self.files.extend(files);
         self.work.extend(work);
         let text = config.text();
+        let config = config.into_mapping();
+        self.has_commands |= handlers::has_commands(&config);
         if matches!(origin.whose, Whose::User) {
-            self.user = config.into_mapping();
+            self.user = config;
         }
         text
+    }
+
+    /// A script that a part brought under the name that the commands' has.
+    fn make_room_for_runcmd(&mut self) {
+        let path = self.instance.path(handlers::COMMANDS);
+        if let Some(file) = self.files.iter_mut().find(|file| file.path == path)
+            && self.has_commands
+        {
+            file.path = self.names.give_way(&path);
+            if let Some(made) = self.made.iter_mut().find(|made| **made == path) {
+                made.clone_from(&file.path);
+            }
+        }
     }
 
     fn settings(&self, origin: &Origin) -> Settings {

@@ -3,7 +3,7 @@
 
 use super::network::process_from;
 use crate::report::Report;
-use crate::root::Root;
+use crate::root::{Root, is_temporary};
 use crate::user_data::{Reach, from_mime, parse_config};
 use crate::validate;
 use std::fs;
@@ -76,7 +76,7 @@ fn processed(here: &Path, user_data: &[u8]) -> Option<Tree> {
     }
     for (path, content) in &tree {
         assert!(PLACES.iter().any(|place| path.starts_with(place)), "{path}");
-        assert!(!path.ends_with(".lifeboat-new") && content.len() < LARGEST, "{path}");
+        assert!(!path.rsplit('/').next().is_some_and(is_temporary) && content.len() < LARGEST, "{path}");
     }
     let read = |name: &str| root.read(&format!("var/lib/cloud/instance/{name}")).unwrap().unwrap();
     assert_eq!(read("user-data.txt"), user_data);

@@ -2,6 +2,7 @@
 
 use super::{Context, kept_config, run_handlers};
 use crate::apply::{self, Patience};
+use crate::changes::record::Record;
 use crate::date::rfc2822;
 use crate::handlers::Stage;
 use crate::instance::{Frequency, Instance, now};
@@ -85,7 +86,11 @@ fn run_scripts(
     let prefix = if semaphore == VENDOR && !names.is_empty() { prefix(config) } else { Ok(Vec::new()) };
     // What they were to be run in may be what keeps them in bounds.
     let Some(prefix) = report.take(prefix) else { return };
-    let commands = names.into_iter().map(|name| [&prefix[..], &[format!("/{directory}/{name}")]].concat());
+    let mut paths: Vec<_> = names.into_iter().map(|name| format!("{directory}/{name}")).collect();
+    // Without the record they are in the order of names, which is nearly always the same.
+    let record = Record::read(instance, root).ok().flatten().unwrap_or_default();
+    record.twins.sort(&mut paths);
+    let commands = paths.into_iter().map(|path| [&prefix[..], &[format!("/{path}")]].concat());
     if boot.is_rescue() {
         for command in commands {
             report.info(&format!("left out in a rescue boot: run {}", command.join(" ")));
@@ -118,7 +123,8 @@ fn prefix(config: &Mapping) -> Result<Vec<String>> {
         Some(Value::Seq(words)) => words.iter().map(Value::scalar_text).collect(),
         Some(_) => None,
     };
-    let words = words.context("vendor_data: its prefix is neither a program nor a list of words, so no script is run")?;
+    let words = words
+        .context("vendor_data: its prefix is neither a program nor a list of words, so no script is run")?;
     Ok(words.into_iter().filter(|word| !word.is_empty()).collect())
 }
 
@@ -136,10 +142,18 @@ mod tests {
         is("vendor_data: {prefix: /usr/bin/env}", &["/usr/bin/env"]);
         is("vendor_data: {prefix: a b}", &["a b"]);
         is("vendor_data: {prefix: [nice, -n, 5]}", &["nice", "-n", "5"]);
-        for nothing in ["{}", "vendor_data: {prefix: }", "vendor_data: {prefix: []}", "vendor_data: {prefix: ''}", "vendor_data: no"] {
+        for nothing in [
+            "{}",
+            "vendor_data: {prefix: }",
+            "vendor_data: {prefix: []}",
+            "vendor_data: {prefix: ''}",
+            "vendor_data: no",
+        ] {
             is(nothing, &[]);
         }
-        for bad in ["vendor_data: {prefix: {a: b}}", "vendor_data: {prefix: [[a]]}", "vendor_data: {prefix: 5}"] {
+        for bad in
+            ["vendor_data: {prefix: {a: b}}", "vendor_data: {prefix: [[a]]}", "vendor_data: {prefix: 5}"]
+        {
             assert_eq!(of(bad), None, "{bad}");
         }
     }

@@ -32,7 +32,7 @@ pub(crate) use expand::{Expanded, expand};
 pub(crate) use include::{Includes, NOT_FETCHED, Reach};
 pub(crate) use launch_index::{is_for, number};
 pub(crate) use merge::KEYS as MERGE_KEYS;
-pub(crate) use names::Names;
+pub(crate) use names::{Names, Twins};
 pub(crate) use part::Part;
 pub(crate) use sort::{Circumstances, Handler, Language, Sorted, Upstart, Work, sort, types, unknown};
 pub(crate) use stored::{from_mime, to_mime};

@@ -1,34 +1,75 @@
 //! File names for parts: none leads out of its directory, and none is given twice.
 
+use crate::root::is_temporary;
 use std::collections::HashMap;
 
 /// The longest name that a file can have.
 const LONGEST: usize = 255;
 
-/// The names that are taken, each with its directory, and how often they were wanted.
+/// The names that are taken, each with its directory.
 #[derive(Default, Debug)]
-pub(crate) struct Names(HashMap<String, usize>);
+pub(crate) struct Names {
+    /// How often each was wanted.
+    wanted: HashMap<String, usize>,
+    twins: Twins,
+}
+
+/// The paths with a number behind them, for theirs had been given before, and those that they were to have.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Twins(pub(crate) HashMap<String, String>);
+
+impl Twins {
+    /// Puts paths in the order of their names; those of one name are in the order in which they came.
+    pub(crate) fn sort(&self, paths: &mut [String]) {
+        paths.sort_by(|one, other| self.place(one).cmp(&self.place(other)));
+    }
+
+    fn place<'a>(&'a self, path: &'a str) -> (&'a str, usize) {
+        let number = || path.rsplit_once('-')?.1.parse().ok();
+        match self.0.get(path) {
+            Some(wanted) => (wanted, number().unwrap_or(usize::MAX)),
+            None => (path, 1),
+        }
+    }
+}
 
 impl Names {
+    /// The twins that were given.
+    pub(crate) fn into_twins(self) -> Twins {
+        self.twins
+    }
+
+    /// Gives a path that something else has another number.
+    pub(crate) fn give_way(&mut self, path: &str) -> String {
+        let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+        self.take(directory, name, 0)
+    }
+
     /// A path in the directory: the name with what is odd in it removed, and a number behind it when it is
     /// there already.
     pub(super) fn take(&mut self, directory: &str, name: &str, number: usize) -> String {
         let cleaned = clean(name);
-        let name = if ["", ".", ".."].contains(&cleaned.as_str()) { default(number) } else { cleaned };
+        let name = match cleaned.as_str() {
+            "" | "." | ".." => default(number),
+            // It would be in the way of a file that is not whole yet, or taken for one.
+            name if is_temporary(name) => format!("_{}", name.trim_start_matches('.')),
+            _ => cleaned,
+        };
         let wanted = format!("{directory}/{name}");
-        let mut count = self.0.get(&wanted).copied().unwrap_or_default();
+        let mut count = self.wanted.get(&wanted).copied().unwrap_or_default();
         loop {
             count += 1;
             if count == 1 {
-                self.0.insert(wanted.clone(), 1);
+                self.wanted.insert(wanted.clone(), 1);
                 return wanted;
             }
             let end = format!("-{count}");
             let start: String = name.chars().take(LONGEST.saturating_sub(end.len())).collect();
             let path = format!("{directory}/{start}{end}");
-            if !self.0.contains_key(&path) {
-                self.0.insert(wanted, count);
-                self.0.insert(path.clone(), 1);
+            if !self.wanted.contains_key(&path) {
+                self.twins.0.insert(path.clone(), wanted.clone());
+                self.wanted.insert(wanted, count);
+                self.wanted.insert(path.clone(), 1);
                 return path;
             }
         }
@@ -69,6 +110,8 @@ mod tests {
             ("", "d/part-007"),
             ("\u{e9}", "d/part-007"),
             ("a\0b\nc", "d/abc"),
+            ("x.lifeboat-new", "d/x.lifeboat-new"),
+            (".0.lifeboat-new", "d/_0.lifeboat-new"),
         ] {
             assert_eq!(Names::default().take("d", name, 7), path, "{name:?}");
         }
@@ -84,5 +127,28 @@ mod tests {
         let paths: Vec<_> = ["a", "a", "a-2", "$a"].iter().map(|name| names.take("d", name, 1)).collect();
         assert_eq!(paths, ["d/a", "d/a-2", "d/a-2-2", "d/a-3"]);
         assert_eq!(names.take("e", "a", 1), "e/a");
+    }
+
+    #[test]
+    fn twins_stay_in_the_order_in_which_they_came() {
+        let mut names = Names::default();
+        let came: Vec<_> = (0..12).map(|_| names.take("d", "a", 1)).collect();
+        let others = ["a-1", "b", "a.sh", "A", "a-20"].map(|name| names.take("d", name, 1));
+        let twins = names.into_twins();
+        let mut sorted: Vec<_> = came.iter().cloned().chain(others).collect();
+        sorted.reverse();
+        twins.sort(&mut sorted);
+        assert_eq!(sorted[0], "d/A");
+        assert_eq!(sorted[1..13], came);
+        assert_eq!(sorted[13..], ["d/a-1", "d/a-20", "d/a.sh", "d/b"]);
+        // Names that were given so are in the order of names.
+        let mut own = ["d/a-10", "d/a-2", "d/a"].map(str::to_owned);
+        Twins::default().sort(&mut own);
+        assert_eq!(own, ["d/a", "d/a-10", "d/a-2"]);
+        let mut long = Names::default();
+        let came: Vec<_> = (0..3).map(|_| long.take("d", &"x".repeat(300), 1)).collect();
+        let mut sorted: Vec<_> = came.iter().rev().cloned().collect();
+        long.into_twins().sort(&mut sorted);
+        assert_eq!(sorted, came);
     }
 }

@@ -280,7 +280,11 @@ fn clean_reboots_when_it_is_asked_to_and_nothing_is_left() {
 #[test]
 fn a_vendors_scripts_are_run_behind_the_prefix() {
     let vendor = "#!/bin/sh\necho vendor $WRAPPED >>/ran\n";
-    let user = |prefix: &str| format!("#cloud-config-archive\n- '#!/bin/sh\n\n  echo user $WRAPPED >>/ran'\n- 'vendor_data: {{{prefix}}}'\n");
+    let user = |prefix: &str| {
+        format!(
+            "#cloud-config-archive\n- '#!/bin/sh\n\n  echo user $WRAPPED >>/ran'\n- 'vendor_data: {{{prefix}}}'\n"
+        )
+    };
     for (prefix, ran) in [
         ("prefix: [/usr/bin/env, WRAPPED=yes]", "vendor yes\nuser\n"),
         ("prefix: /usr/bin/env", "vendor\nuser\n"),
@@ -296,5 +300,49 @@ fn a_vendors_scripts_are_run_behind_the_prefix() {
         assert_eq!(live.read("ran"), ran, "{prefix}: {said}");
         assert_eq!(!well, prefix.contains("{a"), "{said}");
         assert_eq!(said.contains("its prefix is neither"), !well, "{said}");
+    }
+}
+
+#[test]
+fn scripts_of_one_name_run_in_the_order_of_their_parts() {
+    let part = |name: &str, word: &str| {
+        format!(
+            "- {{type: text/x-shellscript, filename: {name}, content: \"#!/bin/sh\\necho {word} >>/ran\"}}\n"
+        )
+    };
+    let twins: String = (1..=12).map(|number| part("a", &format!("twin-{number}"))).collect();
+    let others: String = ["c-10", "c-2", "c", "b"].map(|name| part(name, name)).concat();
+    let live = Live::new(&format!("#cloud-config-archive\n{others}{twins}"));
+    live.boot();
+    live.stage("final");
+    let expected: Vec<_> = (1..=12).map(|number| format!("twin-{number}")).collect();
+    // Names that differ are in cloud-init's order.
+    assert_eq!(live.read("ran").trim_end(), format!("{}\nb\nc\nc-10\nc-2", expected.join("\n")));
+}
+
+#[test]
+fn a_script_by_the_name_of_runcmd_runs_beside_it() {
+    let script =
+        "- {type: text/x-shellscript, filename: runcmd, content: \"#!/bin/sh\\necho part >>/ran\"}\n";
+    let odd = script.replace("runcmd", "x.lifeboat-new").replace("echo part", "echo odd");
+    let odder = script.replace("runcmd", ".0.lifeboat-new").replace("echo part", "echo odder");
+    let commands = "- 'runcmd: [echo commands >>/ran]'\n";
+    for (parts, ran, names) in [
+        (script.to_owned() + commands, "commands\npart\n", &["runcmd", "runcmd-2"][..]),
+        (script.to_owned(), "part\n", &["runcmd"]),
+        (commands.to_owned(), "commands\n", &["runcmd"]),
+        (odd + &odder, "odder\nodd\n", &["_0.lifeboat-new", "x.lifeboat-new"]),
+    ] {
+        let live = Live::new(&format!("#cloud-config-archive\n{parts}"));
+        for _ in 0..2 {
+            let said = live.boot() + &live.stage("final");
+            assert_eq!(live.read("ran"), ran, "{said}");
+        }
+        let mut there: Vec<_> = fs::read_dir(live.path("var/lib/cloud/instances/i-1/scripts"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        there.sort();
+        assert_eq!(there, names);
     }
 }
