@@ -56,9 +56,35 @@ pub(super) fn run(report: &mut Report) -> Result<ExitCode> {
         report.info(&format!("not on this root: run {}", call.command.join(" ")));
         return Ok(ExitCode::SUCCESS);
     }
-    let code = apply::attended(&call.command)?;
+    let code = attended(&call.command)?;
     root.write(&path, format!("{code}\t{}\n", now()).as_bytes(), 0o644)?;
     Ok(ExitCode::from(code))
+}
+
+/// What a shell says of a command that is not there, and of one that it cannot start.
+const NOT_FOUND: u8 = 127;
+const NOT_STARTED: u8 = 126;
+
+/// As a shell would run it: what begins with no `#!` is the shell's own.
+fn attended(command: &[String]) -> Result<u8> {
+    let is_shells = |error: &anyhow::Error| error.downcast_ref().is_some_and(is_no_program);
+    let ran = apply::attended(command).or_else(|error| match error {
+        error if is_shells(&error) => apply::attended(&[&["/bin/sh".to_owned()], command].concat()),
+        error => Err(error),
+    });
+    ran.or_else(|error| {
+        let code = match error.downcast_ref::<std::io::Error>() {
+            Some(reason) if reason.kind() == std::io::ErrorKind::NotFound => NOT_FOUND,
+            Some(_) => NOT_STARTED,
+            None => return Err(error),
+        };
+        report::complain(&format!("cloud-init-per: {error:#}\n"));
+        Ok(code)
+    })
+}
+
+fn is_no_program(error: &std::io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error())
 }
 
 fn parse(words: Vec<String>) -> Result<Call> {

@@ -2,6 +2,7 @@
 
 use super::kinds;
 use super::mime::{Headers, decode_payload};
+use crate::jinja;
 use crate::yaml::{self, Mapping, Value};
 use anyhow::{Context, Result, bail};
 
@@ -61,10 +62,10 @@ fn entry(mapping: &Mapping) -> Result<Entry> {
     let mut headers = Headers::default();
     headers.add("Content-Type", content_type);
     if let Some(name) = mapping.get("filename") {
-        headers.set_file_name(&word(name).context("its filename is no text")?);
+        headers.set_file_name(&jinja::text(name));
     }
     if let Some(index) = mapping.get("launch-index") {
-        headers.add("Launch-Index", &word(index).context("its launch-index is no number")?);
+        headers.add("Launch-Index", &jinja::text(index));
     }
     for (key, value) in mapping.iter() {
         let (Some(key), Some(value)) = (word(key), header(value)) else { continue };
@@ -130,6 +131,21 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_whatever_python_writes_for_it() {
+        check(
+            "- {content: a, filename: [a, b]}\n- {content: a, filename: {a: 1}}\n- {content: a, filename: }\n\
+             - {content: a, filename: 1.0e+16, launch-index: [1]}\n- {content: a, filename: yes}\n",
+            expect![[r#"
+                Content-Type: text/cloud-config, Content-Disposition: attachment; filename="['a', 'b']" "a"
+                Content-Type: text/cloud-config, Content-Disposition: attachment; filename="{'a': 1}" "a"
+                Content-Type: text/cloud-config, Content-Disposition: attachment; filename="None" "a"
+                Content-Type: text/cloud-config, Content-Disposition: attachment; filename="1e+16", Launch-Index: [1] "a"
+                Content-Type: text/cloud-config, Content-Disposition: attachment; filename="True" "a"
+            "#]],
+        );
+    }
+
+    #[test]
     fn other_keys_are_headers_whatever_they_hold() {
         check(
             "- {content: a, Merge-Type: list(append), b: 2, 3: c, launch-index: 1, n: , l: [1], Content-Type: x}\n",
@@ -142,12 +158,11 @@ mod tests {
     #[test]
     fn what_is_faulty_is_told_and_costs_only_itself() {
         check(
-            "- {content: 5}\n- {type: cloud, content: a}\n- {type: 5}\n- {filename: [a]}\n- 'b: 1'\n",
+            "- {content: 5}\n- {type: cloud, content: a}\n- {type: 5}\n- 'b: 1'\n",
             expect![[r#"
                 error: its content is a number and no text
                 error: its type `cloud` is none (such as text/cloud-config)
                 error: its type is a number and no text
-                error: its filename is no text
                 Content-Type: text/cloud-config "b: 1"
             "#]],
         );

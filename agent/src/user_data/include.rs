@@ -110,6 +110,8 @@ impl<'a> Includes<'a> {
         };
         if let Some((root, path)) = &cache
             && let Some(kept) = root.read(path)?
+            // What is kept may be damaged, as what is fetched.
+            && check(&kept, pin).is_ok()
         {
             return Ok(kept);
         }
@@ -286,6 +288,20 @@ mod tests {
         let good = format!("/a#sha256={}", sha256(b"1").to_uppercase());
         assert_eq!(include(&good, Keep::No, &root).unwrap(), b"1");
         assert_eq!(include("/a#top", Keep::No, &root).unwrap(), b"1");
+        // What is kept has to fit each time it is used.
+        let cached = format!("cache/{}", sha256(good.as_bytes()));
+        assert_eq!(include(&good, Keep::Once, &root).unwrap(), b"1");
+        root.write(&cached, b"other", 0o600).unwrap();
+        assert_eq!(include(&good, Keep::Once, &root).unwrap(), b"1");
+        assert_eq!(root.read(&cached).unwrap().unwrap(), b"1");
+        root.write(&cached, b"other", 0o600).unwrap();
+        root.write("a", b"2", 0o600).unwrap();
+        assert!(include(&good, Keep::Once, &root).is_err());
+        root.write("a", b"1", 0o600).unwrap();
+        // Without a pin nobody can say.
+        assert_eq!(include("/a", Keep::Once, &root).unwrap(), b"1");
+        root.write(&format!("cache/{}", sha256(b"/a")), b"other", 0o600).unwrap();
+        assert_eq!(include("/a", Keep::Once, &root).unwrap(), b"other");
         let bad = format!("/a#sha256={}", sha256(b"2"));
         let error = include(&bad, Keep::Once, &root).unwrap_err().to_string();
         assert!(error.starts_with("its SHA-256 is 6b86"), "{error}");

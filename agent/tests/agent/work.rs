@@ -346,3 +346,25 @@ fn a_script_by_the_name_of_runcmd_runs_beside_it() {
         assert_eq!(there, names);
     }
 }
+
+#[test]
+fn per_notes_a_command_that_cannot_be_started_as_a_shell_does() {
+    let hook = "#cloud-boothook\n#!/bin/sh
+echo 'echo shell $1 >>/ran' >/plain; chmod 755 /plain; echo x >/data
+for command in '/nowhere/x' nothing-by-that-name /data '/plain word' 'sh -c \"kill -9 \\$\\$\"' true; do
+n=$((n + 1)); eval /cloud-init-per instance n-$n $command; echo $? >>/ran
+done\n";
+    let live = Live::new(hook);
+    symlink("/agent", live.path("cloud-init-per")).unwrap();
+    live.boot();
+    let expected = ["127", "127", "126", "shell word", "0", "137", "0"];
+    assert_eq!(live.read("ran").lines().collect::<Vec<_>>(), expected);
+    let noted =
+        |number: usize| live.read(&format!("var/lib/cloud/instances/i-1/sem/bootper.n_{number}.instance"));
+    for (number, code) in ["127", "127", "126", "0", "137", "0"].into_iter().enumerate() {
+        assert!(noted(number + 1).starts_with(&format!("{code}\t")), "{}", noted(number + 1));
+    }
+    // It was run, and is not run again.
+    live.boot();
+    assert_eq!(live.read("ran").lines().skip(expected.len()).collect::<Vec<_>>(), ["0"; 6]);
+}
