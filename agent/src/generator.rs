@@ -1,6 +1,8 @@
 //! systemd's generator: the units are part of a boot only where there is something for them to do, so that a
 //! machine without a seed does not even wait for its network.
 
+mod var;
+
 use crate::layout;
 use crate::modules::fetch;
 use crate::root::Root;
@@ -10,8 +12,11 @@ use anyhow::{Context, Result};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
+use var::Var;
 
-const UNITS: [&str; 3] = ["lifeboat-agent-local.service", MAIN_UNIT, "lifeboat-agent-final.service"];
+const UNITS: [&str; 3] = [LOCAL_UNIT, MAIN_UNIT, "lifeboat-agent-final.service"];
+/// Before the network, and behind /var.
+const LOCAL_UNIT: &str = "lifeboat-agent-local.service";
 const MAIN_UNIT: &str = "lifeboat-agent.service";
 
 /// Logins wait for that unit, and so for this.
@@ -37,19 +42,23 @@ pub(crate) fn generate(directory: &Path, root: &Root) -> Result<()> {
         Some(_) => return Ok(()),
         None => sources::signals(&Facts::read(root, None, Duration::ZERO)?),
     };
-    let is_wanted = !signals.is_empty() || root.holds(layout::INSTANCE)?;
+    let (is_kept, var) = (root.holds(layout::INSTANCE)?, Var::of(root)?);
+    // Whether there is an instance may not be seen yet: the units look for it once /var is there.
+    let is_wanted = !signals.is_empty() || is_kept || var != Var::Now;
     // Without the word of it there are still the units.
     let noted = Switch::note(if is_wanted { Position::On } else { Position::Off }, root);
     if !is_wanted {
         return noted;
     }
-    for unit in UNITS {
+    // Where /var needs the network, what is before both would close a circle.
+    for unit in UNITS.into_iter().filter(|unit| *unit != LOCAL_UNIT || var != Var::WithNetwork) {
         link(directory, "multi-user.target.wants", unit)?;
     }
     let is_fetched =
         signals.iter().any(|signal| signal.reach == Reach::Network) || root.holds(layout::HAND_OFF)?;
-    // What a new machine is given may include what has to be fetched. A kept instance goes on without a network.
-    if is_fetched || !root.holds(layout::INSTANCE)? {
+    // What a new machine is given may include what has to be fetched. A kept instance goes on without a network, and so
+    // does what may be one, where nothing shows a seed.
+    if is_fetched || !is_kept && !signals.is_empty() {
         let folder = directory.join(format!("{MAIN_UNIT}.d"));
         std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
         let path = folder.join("network.conf");
@@ -84,8 +93,10 @@ mod tests {
     fn links_with(files: &[&str], command_line: &str) -> Vec<String> {
         let (root_directory, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let root = Root::open(root_directory.path()).unwrap();
+        root.make_directory("var/lib").unwrap();
         for file in files {
-            root.write(file, b"", 0o600).unwrap();
+            let (path, content) = file.split_once('=').unwrap_or((file, ""));
+            root.write(path, content.as_bytes(), 0o600).unwrap();
         }
         root.write("proc/cmdline", command_line.as_bytes(), 0o600).unwrap();
         generate(out.path(), &root).unwrap();
@@ -125,6 +136,23 @@ mod tests {
     }
 
     #[test]
+    fn a_var_that_is_mounted_later_may_hold_an_instance() {
+        let hidden = "etc/fstab=/dev/vdb /var ext4 defaults 0 2\n";
+        let mut units = UNITS.map(String::from);
+        units.sort();
+        // One that is there needs no network, whatever its source is.
+        assert_eq!(links(&[hidden]), units);
+        // A seed that is seen may be a new machine's, and one on the network is fetched.
+        assert_eq!(links(&[hidden, "dev/disk/by-label/CIDATA"]).len(), UNITS.len() + 1);
+        assert_eq!(links_with(&[hidden], "ds=nocloud;s=http://x/").len(), UNITS.len() + 1);
+        assert_eq!(links_with(&[hidden], "cloud-init=disabled"), [""; 0]);
+        // Nobody waits in a circle.
+        let remote = links(&["etc/fstab=server:/var /var nfs defaults 0 0\n"]);
+        assert!(!remote.contains(&LOCAL_UNIT.to_owned()) && remote.len() == UNITS.len() - 1, "{remote:?}");
+        assert_eq!(links(&["etc/fstab=/dev/vdb /home ext4 defaults 0 2\n"]), [""; 0]);
+    }
+
+    #[test]
     fn exported_modules_bring_their_unit_alone() {
         assert_eq!(links(&["run/lifeboat/modules"]), [MODULES_UNIT]);
     }
@@ -153,6 +181,7 @@ mod tests {
     fn what_was_found_is_noted_for_whoever_asks() {
         let (root_directory, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let root = Root::open(root_directory.path()).unwrap();
+        root.make_directory("var/lib").unwrap();
         generate(out.path(), &root).unwrap();
         assert_eq!(Switch::read(&root).unwrap().code, "disabled-by-generator");
         root.write("run/lifeboat/seed", b"", 0o600).unwrap();

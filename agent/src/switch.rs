@@ -61,7 +61,11 @@ const ALL: &[(Holds, Switch)] = &[
     ),
     (
         |facts| facts.generated == Some(Position::On),
-        switch("enabled-by-generator", "there is a seed, or an instance that was kept", Position::On),
+        switch(
+            "enabled-by-generator",
+            "there is a seed, or an instance that was kept, or /var was not there yet",
+            Position::On,
+        ),
     ),
     (|facts| !facts.systemd, switch("enabled-by-sysvinit", "there is no systemd to ask", Position::On)),
 ];
