@@ -351,6 +351,22 @@ mod tests {
     }
 
     #[test]
+    fn how_a_program_ended_is_told_apart() {
+        let ended_with_1 = |script: &str| {
+            let argv = ["sh", "-c", script].map(str::to_owned);
+            let error = ask(&argv, None, "dash").unwrap_err();
+            error.downcast_ref().is_some_and(|ended: &Ended| ended.with(1))
+        };
+        assert!(ended_with_1("echo No value found >&2; exit 1"));
+        for script in ["exit 124", "kill -9 $$"] {
+            assert!(!ended_with_1(script), "{script}");
+        }
+        assert!(
+            ask(&["/nowhere/tool".to_owned()], None, "tools").unwrap_err().downcast_ref::<Ended>().is_none()
+        );
+    }
+
+    #[test]
     fn nothing_runs_on_another_root() {
         let (directory, root) = scratch();
         let marker = directory.path().join("ran");

@@ -1,5 +1,6 @@
 //! What a source gave: taken apart, written, and what is left to do with it.
 
+use super::vendor::{self, Before, Settings, settings};
 use crate::changes::{self, Made, record::Known};
 use crate::handlers;
 use crate::instance::Instance;
@@ -12,7 +13,7 @@ use crate::root::Root;
 use crate::seed::VendorData;
 use crate::sources;
 use crate::system_info::SystemInfo;
-use crate::user_data::{self, Circumstances, Includes, Names, Part, Sorted, Upstart, Work};
+use crate::user_data::{self, Circumstances, Expanded, Includes, Names, Part, Sorted, Upstart, Work};
 use crate::yaml::{Mapping, Value};
 use anyhow::{Result, bail};
 
@@ -105,38 +106,18 @@ pub(super) fn consume(
     all.store(users, parts);
     all.again(layout::USER_CONFIG);
     for (origin, vendor) in vendors.iter().zip(given.vendors) {
-        let name = format!("{}.txt", origin.name);
-        let before = Before::read(&name, instance, root)?;
-        let raw = match vendor {
-            VendorData::Given(raw) => Some(raw),
-            VendorData::Silent => None,
-        };
-        if let Some(raw) = raw.filter(|raw| !raw.is_empty() || origin.name != "vendor-data2") {
-            all.file(&name, raw.as_slice(), 0o600);
-        } else if before.raw.is_none() && origin.name != "vendor-data2" {
-            all.file(&name, "", 0o600);
-        }
-        let parts = match raw {
-            _ if !all.settings(origin).wanted => None,
-            None => before.parts(origin.name),
-            Some(raw) if raw.is_empty() => None,
-            Some(raw) => {
-                let expanded = user_data::expand(raw, origin.name, includes);
-                all.lines.extend(expanded.dropped.iter().map(ToString::to_string));
-                // An include that cannot be had now was perhaps had when it was new.
-                let is_same = !expanded.dropped.is_empty() && before.raw.as_ref() == Some(raw);
-                let kept =
-                    before.parts(origin.name).filter(|kept| is_same && kept.len() > expanded.parts.len());
-                Some(kept.unwrap_or(expanded.parts))
-            }
-        };
-        match parts {
-            Some(parts) => all.store(origin, parts),
+        let before = Before::read(origin.name, instance, root)?;
+        let raw = vendor::raw(origin.name, vendor, &before);
+        all.files.extend(raw.map(|raw| File::new(&vendor::path(origin.name, instance), raw, 0o600)));
+        let wanted = all.settings(origin).wanted;
+        let taken = wanted.then(|| vendor::parts(origin.name, vendor, before, includes)).flatten();
+        if let Some(Expanded { parts, dropped }) = taken {
+            all.lines.extend(dropped.iter().map(ToString::to_string));
+            all.store(origin, parts);
+        } else {
             // What an earlier boot left would still count.
-            None => {
-                root.remove(&instance.path(origin.config))?;
-                root.remove(&instance.path(&format!("{name}.i")))?;
-            }
+            root.remove(&instance.path(origin.config))?;
+            root.remove(&instance.path(&format!("{}.txt.i", origin.name)))?;
         }
     }
     all.make_room_for_runcmd();
@@ -157,23 +138,6 @@ pub(super) fn consume(
         report.warn(format!("{error:#}"));
     }
     Ok(all.work)
-}
-
-/// What an earlier boot kept of a vendor's data, as it came and taken apart.
-struct Before {
-    raw: Option<Vec<u8>>,
-    stored: Option<Vec<u8>>,
-}
-
-impl Before {
-    fn read(name: &str, instance: &Instance, root: &Root) -> Result<Self> {
-        let read = |name: &str| root.read(&instance.path(name));
-        Ok(Self { raw: read(name)?, stored: read(&format!("{name}.i"))? })
-    }
-
-    fn parts(&self, whole: &str) -> Option<Vec<Part>> {
-        self.stored.as_ref().map(|stored| user_data::from_mime(stored, whole))
-    }
 }
 
 /// Where data comes from, and whose it is.
@@ -341,35 +305,6 @@ fn plain(parts: &[Part], whole: &str) -> Vec<u8> {
     }
 }
 
-/// What is wanted of a vendor's data.
-#[derive(PartialEq, Eq, Debug)]
-struct Settings {
-    wanted: bool,
-    unwanted: Vec<String>,
-}
-
-/// The first one counts that says something of it; nothing said is yes, and a text in their place says nothing.
-fn settings(layers: &[Option<&Value>]) -> Settings {
-    let said: Vec<&Value> =
-        layers.iter().flatten().copied().filter(|layer| layer.as_str().is_none()).collect();
-    let mappings: Vec<_> = said.iter().map_while(|layer| layer.as_map()).collect();
-    let first = |key: &str| mappings.iter().find_map(|mapping| mapping.get(key));
-    let wanted = match first("enabled") {
-        Some(value) => value.is_on(),
-        // Something else in the place of the settings is no.
-        None => mappings.len() == said.len(),
-    };
-    let unwanted = match first("disabled_handlers") {
-        Some(Value::Seq(types) | Value::Set(types)) => types.iter().filter_map(Value::scalar_text).collect(),
-        // In Python what is in a text is a part of it.
-        Some(Value::Str(text)) => {
-            user_data::types().filter(|name| text.contains(name)).map(str::to_owned).collect()
-        }
-        _ => Vec::new(),
-    };
-    Settings { wanted, unwanted }
-}
-
 fn upstart(root: &Root) -> Result<Upstart> {
     let mut there = false;
     for program in ["sbin/initctl", "usr/sbin/initctl", "bin/initctl", "usr/bin/initctl"] {
@@ -381,31 +316,6 @@ fn upstart(root: &Root) -> Result<Upstart> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::yaml;
-
-    fn check(user: &str, system: &str, wanted: bool, unwanted: &[&str]) {
-        let layers = [user, system].map(|text| yaml::load(text).unwrap());
-        let layers: Vec<_> = layers.iter().map(|layer| layer.as_map().and_then(|map| map.get("v"))).collect();
-        let unwanted = unwanted.iter().map(|word| (*word).to_owned()).collect();
-        assert_eq!(settings(&layers), Settings { wanted, unwanted }, "{user} over {system}");
-    }
-
-    #[test]
-    fn the_users_word_on_vendors_counts_before_the_systems() {
-        check("", "", true, &[]);
-        check("v: {enabled: false}", "v: {enabled: true}", false, &[]);
-        check("v: {enabled: true}", "v: {enabled: false}", true, &[]);
-        check("v: {prefix: x}", "v: {enabled: 'no', disabled_handlers: [a]}", false, &["a"]);
-        check("v: {disabled_handlers: [b]}", "v: {disabled_handlers: [a]}", true, &["b"]);
-        check("v: {enabled: 'on'}", "", true, &[]);
-        check("v: {disabled_handlers: text/jinja2}", "", true, &["text/jinja2"]);
-        check("v: 'no'", "", true, &[]);
-        check("v: 'yes'", "v: {enabled: false}", false, &[]);
-        check("v: {disabled_handlers: !!set {a}}", "", true, &["a"]);
-        for odd in ["v: null", "v: yes", "v: {enabled: 2}", "v: {enabled: maybe}", "v: {enabled: }"] {
-            check(odd, "v: {enabled: true}", false, &[]);
-        }
-    }
 
     #[test]
     fn one_part_is_expanded_to_itself() {

@@ -144,7 +144,7 @@ mod tests {
         is("vendor_data: {prefix: [nice, -n, 5]}", &["nice", "-n", "5"]);
         for nothing in [
             "{}",
-            "vendor_data: {prefix: }",
+            "vendor_data: {prefix: null}",
             "vendor_data: {prefix: []}",
             "vendor_data: {prefix: ''}",
             "vendor_data: no",

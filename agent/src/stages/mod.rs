@@ -7,6 +7,7 @@ mod last;
 mod local;
 mod network;
 mod single;
+mod vendor;
 mod work;
 
 pub(crate) use last::last;

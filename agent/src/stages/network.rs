@@ -169,9 +169,9 @@ pub(super) fn process_from(
     let includes = Includes::new(here, Some((root, instance.path(URL_CACHE))), reach);
     let user_data = user_data.unwrap_or_default();
     let place = seed.show("");
-    let system = SystemConfig::read(root);
-    for problem in &system.problems {
-        report.warn(problem.clone());
+    let mut system = SystemConfig::read(root);
+    for problem in std::mem::take(&mut system.problems) {
+        report.warn(problem);
     }
     let given = Given {
         identity: Identity { source: "nocloud", place: place.trim_end_matches('/'), meta_data: &meta_data },

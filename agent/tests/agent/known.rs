@@ -1,6 +1,7 @@
 //! What templates and `query` know of the machine.
 
 use crate::machine::Machine;
+use crate::server::{Reply, Server};
 
 const SEED: &str = "var/lib/cloud/seed/nocloud";
 const OS_RELEASE: &str = "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n";
@@ -84,4 +85,44 @@ fn a_boot_without_its_source_knows_where_it_was() {
     let (well, said) = machine.boot();
     assert!(well && said.contains("its source (nocloud) is not there any more"), "{said}");
     assert_eq!((query("subplatform"), query("v1.platform")), (before, "nocloud\n".into()));
+}
+
+#[test]
+fn a_machine_of_amazons_is_known_as_one() {
+    let server = Server::new(|path, _| match path.strip_prefix("/2021-03-23/meta-data/") {
+        Some("") => Reply::Ok(b"instance-id\nplacement/".to_vec()),
+        Some("instance-id") => Reply::Ok(b"i-1".to_vec()),
+        Some("placement/") => Reply::Ok(b"availability-zone".to_vec()),
+        Some("placement/availability-zone") => Reply::Ok(b"cn-north-1a".to_vec()),
+        None if path == "/latest/api/token" => Reply::Ok(b"token".to_vec()),
+        _ => Reply::Status(404),
+    });
+    let machine = Machine::new();
+    machine.write("sys/class/dmi/id/sys_vendor", "Amazon EC2\n");
+    let config = format!("datasource: {{Ec2: {{metadata_urls: [{}]}}}}\n", server.url(""));
+    machine.write("etc/cloud/cloud.cfg", config);
+    let (well, said) = machine.boot();
+    assert!(well, "{said}");
+    let query = |name: &str| machine.called("cloud-init", &["query", name]).1;
+    for (name, value) in [
+        ("cloud_name", "aws"),
+        ("cloud_id", "aws-china"),
+        ("platform", "ec2"),
+        ("region", "cn-north-1"),
+        ("availability_zone", "cn-north-1a"),
+        ("subplatform", &format!("metadata ({})", server.url(""))),
+    ] {
+        assert_eq!(query(name), format!("{value}\n"), "{name}");
+    }
+    assert_eq!(machine.read("run/cloud-init/cloud-id-aws-china"), "aws-china\n");
+    assert_eq!(machine.called("cloud-id", &["--long"]).1, "aws-china\tcn-north-1\n");
+}
+
+#[test]
+fn a_clouds_name_leads_out_of_no_directory() {
+    let machine = Machine::new();
+    machine.write(&format!("{SEED}/meta-data"), "{instance-id: i-1, cloud-name: ../../../etc/evil}\n");
+    assert!(machine.boot().0);
+    assert_eq!(machine.read("run/cloud-init/cloud-id-.._.._.._etc_evil"), ".._.._.._etc_evil\n");
+    assert_eq!(machine.mode("etc/evil"), 0);
 }

@@ -12,7 +12,7 @@ fn server(answers: &'static [fn() -> Reply]) -> Server {
     Server::new(move |path, count| match path {
         "/user-data" => Reply::Ok(b"#!/bin/sh\n".to_vec()),
         "/meta-data" => Reply::Ok(b"instance-id: i-1\n".to_vec()),
-        "/vendor-data" => answers[count - 1](),
+        "/vendor-data" => answers.get(count - 1).map_or(Reply::Status(404), |answer| answer()),
         _ => Reply::Status(404),
     })
 }
