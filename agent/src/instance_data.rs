@@ -80,7 +80,8 @@ fn standard(facts: &Facts<'_>) -> Mapping {
     let zone = zone.map_or(Value::Null, as_json);
     let region = get("region").or_else(|| in_placement("region")).map(as_json);
     let region = region.or_else(|| region_of(zone.as_str()?, platform)).unwrap_or(Value::Null);
-    let cloud = get("cloud-name").and_then(Value::as_str).map(str::to_lowercase);
+    let named = get("cloud-name").and_then(Value::as_str).filter(|name| !name.is_empty());
+    let cloud = named.map(str::to_lowercase);
     // A source that many clouds have says nothing of the cloud.
     let unnamed = if ["nocloud", "ec2"].contains(&platform) { UNKNOWN } else { platform };
     let cloud = cloud.unwrap_or_else(|| unnamed.into());
@@ -99,9 +100,10 @@ fn standard(facts: &Facts<'_>) -> Mapping {
         ("availability-zone", zone),
         ("cloud-name", cloud.as_str().into()),
         ("instance-id", meta_data.instance_id.as_deref().unwrap_or(NO_ID).into()),
+        // Whom nobody gives a name goes by the one that it has.
         (
             "local-hostname",
-            meta_data.hostname.as_deref().map_or(Value::Null, |name| first_label(name).into()),
+            first_label(meta_data.hostname.as_deref().unwrap_or(&info.host_name)).as_str().into(),
         ),
     ] {
         v1.set(&name.replace('-', "_"), value.clone());
@@ -270,6 +272,7 @@ mod tests {
         let text = |text: &str| text.to_owned();
         let info = SystemInfo {
             distribution: ["debian", "12", "bookworm"].map(text),
+            host_name: "own.example".into(),
             kernel: ["Linux", "node", "6.1.0-18-amd64", "#1 SMP", "x86_64"].map(text),
             python: Some("3.11".into()),
         };
@@ -324,7 +327,8 @@ mod tests {
             assert_eq!(get(&variables, name), Some(&value.into()), "{name}");
             assert_eq!(get(&variables, &format!("v1/{name}")), Some(&value.into()), "{name}");
         }
-        for name in ["region", "availability_zone", "local_hostname"] {
+        assert_eq!(get(&variables, "local_hostname"), Some(&"own".into()));
+        for name in ["region", "availability_zone"] {
             assert_eq!(get(&variables, name), Some(&Value::Null), "{name}");
         }
         assert_eq!(get(&variables, "merged_cfg/system_info/distro"), Some(&"own".into()));

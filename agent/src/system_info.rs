@@ -6,6 +6,7 @@ use lifeboat_common::environment_file::lookup;
 
 /// The second is for images that have moved everything out of /etc.
 const OS_RELEASE: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
+const HOST_NAME: &str = "etc/hostname";
 const PYTHON: &str = "usr/bin/python3";
 
 /// Distributions of which cloud-init knows what they are like, beside those that are named as what they are like.
@@ -53,6 +54,8 @@ pub(crate) struct SystemInfo {
     pub(crate) distribution: [String; 3],
     /// What uname(2) says: system, node, release, version, machine.
     pub(crate) kernel: [String; 5],
+    /// The host name that it has.
+    pub(crate) host_name: String,
     /// The version of Python, as far as the name of its program says it.
     pub(crate) python: Option<String>,
 }
@@ -64,8 +67,9 @@ impl SystemInfo {
         let uname = rustix::system::uname();
         let kernel = [uname.sysname(), uname.nodename(), uname.release(), uname.version(), uname.machine()];
         let kernel = kernel.map(|text| text.to_string_lossy().into_owned());
-        let [.., machine] = &kernel;
+        let [_, node, .., machine] = &kernel;
         Self {
+            host_name: host_name(node, root),
             distribution: distribution(&text.unwrap_or_default(), machine),
             python: python(&root.link_target(PYTHON).ok().flatten().unwrap_or_default()),
             kernel,
@@ -111,6 +115,14 @@ impl SystemInfo {
     pub(crate) fn python(&self) -> Value {
         self.python.as_deref().map_or(Value::Null, Value::from)
     }
+}
+
+/// The running system's, or what another root says of its own.
+fn host_name(running: &str, root: &Root) -> String {
+    let own = || root.read_text(HOST_NAME).ok().flatten();
+    let name = if root.is_live() { Some(running.to_owned()) } else { own() };
+    let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| "localhost".into())
 }
 
 /// Name, version and code name by os-release.
@@ -188,12 +200,17 @@ mod tests {
         root.link("usr/bin/python3", "python3.13").unwrap();
         let info = SystemInfo::read(&root);
         assert_eq!((info.distribution[0].as_str(), info.python.as_deref()), ("a", Some("3.13")));
-        assert_eq!(info.kernel[0], "Linux");
+        assert_eq!((info.kernel[0].as_str(), info.host_name.as_str()), ("Linux", "localhost"));
         assert!(info.platform().starts_with(&format!("Linux-{}-", info.kernel[2])));
         // /etc counts before what the image came with, and a machine may have no Python.
         root.write("etc/os-release", b"ID=b\n", 0o644).unwrap();
+        root.write("etc/hostname", b"web\n", 0o644).unwrap();
         root.remove("usr/bin/python3").unwrap();
         let info = SystemInfo::read(&root);
         assert_eq!((info.distribution[0].as_str(), info.python()), ("b", Value::Null));
+        assert_eq!(info.host_name, "web");
+        let live = Root::open(std::path::Path::new("/")).unwrap();
+        let live = SystemInfo::read(&live);
+        assert_eq!(live.host_name, live.kernel[1]);
     }
 }

@@ -287,11 +287,16 @@ impl<'a> Consumption<'a> {
     }
 }
 
+/// Longer than any cloud's.
+const LONGEST_ID: usize = 64;
+
 /// A file with the cloud's id in its name, and a link to it.
 fn name_cloud(data: &Value, root: &Root) -> Result<()> {
     let id = data.as_map().and_then(|data| data.get("v1")?.as_map()?.get("cloud_id")?.as_str());
     // Meta-data may give any text.
-    let id = id.unwrap_or_default().replace('/', "_");
+    let plain =
+        |letter: char| if letter.is_ascii_alphanumeric() || "-._".contains(letter) { letter } else { '_' };
+    let id: String = id.unwrap_or_default().chars().take(LONGEST_ID).map(plain).collect();
     let path = format!("{}-{id}", layout::CLOUD_ID);
     root.write(&path, format!("{id}\n").as_bytes(), 0o644)?;
     root.link(layout::CLOUD_ID, &format!("/{path}"))

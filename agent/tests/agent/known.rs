@@ -10,6 +10,7 @@ const OS_RELEASE: &str = "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookwor
 fn booted(template: &str) -> (Machine, String) {
     let machine = Machine::new();
     machine.write("etc/os-release", OS_RELEASE);
+    machine.write("etc/hostname", "own\n");
     machine.write("etc/cloud/cloud.cfg", "system_info: {distro: debian}\npassword: secret\n");
     machine.write(&format!("{SEED}/meta-data"), "instance-id: i-1\nregion: r-1\n");
     machine.write(&format!("{SEED}/user-data"), format!("## template: jinja\n#!/bin/sh\n{template}\n"));
@@ -53,6 +54,7 @@ fn query_knows_the_same_by_cloud_inits_names() {
     for (name, value) in [
         ("v1.distro", "debian\n"),
         ("distro_release", "bookworm\n"),
+        ("local_hostname", "own\n"),
         ("sys_info.variant", "debian\n"),
         ("v1.python_version", "null\n"),
         ("_beta_keys", "[\n \"subplatform\"\n]\n"),
@@ -120,9 +122,18 @@ fn a_machine_of_amazons_is_known_as_one() {
 
 #[test]
 fn a_clouds_name_leads_out_of_no_directory() {
-    let machine = Machine::new();
-    machine.write(&format!("{SEED}/meta-data"), "{instance-id: i-1, cloud-name: ../../../etc/evil}\n");
-    assert!(machine.boot().0);
-    assert_eq!(machine.read("run/cloud-init/cloud-id-.._.._.._etc_evil"), ".._.._.._etc_evil\n");
-    assert_eq!(machine.mode("etc/evil"), 0);
+    let long = "x".repeat(300);
+    for (name, file) in [
+        ("../../../etc/evil", ".._.._.._etc_evil"),
+        (&long, &"x".repeat(64)),
+        ("'a\\0\u{fc}'", "a_0_"),
+        ("''", "nocloud"),
+    ] {
+        let machine = Machine::new();
+        machine.write(&format!("{SEED}/meta-data"), format!("{{instance-id: i-1, cloud-name: {name}}}\n"));
+        let (well, said) = machine.boot();
+        assert!(well, "{said}");
+        assert_eq!(machine.read(&format!("run/cloud-init/cloud-id-{file}")), format!("{file}\n"));
+        assert_eq!(machine.mode("etc/evil"), 0);
+    }
 }
