@@ -67,6 +67,24 @@ impl Archive {
         self.with_fresh_lists(attempt)
     }
 
+    /// Downloads packages into a folder, with what they need beyond what is installed where this status file of
+    /// dpkg's is.
+    pub fn download_for(&self, status: &Path, packages: &[&str], folder: &Path) -> Result<()> {
+        self.with_fresh_lists(|| {
+            let option = |name: &str, path: &Path| format!("{name}={}", path.display());
+            self.apt("apt-get")
+                .args(["--yes", "--no-install-recommends", "--download-only"])
+                .args(["-o", &option("Dir::State::status", status)])
+                .args(["-o", &option("Dir::Cache::archives", folder)])
+                // Of the other system: nothing is written there.
+                .args(["-o", "Debug::NoLocking=true"])
+                .arg("install")
+                .args(packages)
+                .run()
+                .map(drop)
+        })
+    }
+
     /// The packages whose name matches a pattern with one `*`, newest version first.
     pub fn versions(&self, pattern: &str) -> Result<Vec<Available>> {
         let (start, _) = pattern.split_once('*').unwrap_or((pattern, ""));

@@ -3,6 +3,7 @@
 mod medium;
 mod platform;
 mod tiny;
+mod workshop;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ pub use medium::{FileSystem, MBR_PARTITION_UUID, PARTITION_LABEL, PARTITION_UUID
 pub(crate) use platform::with_file;
 pub use platform::{Platform, RunInit};
 pub use tiny::{Damage, Modules, Tiny};
+pub use workshop::Workshop;
 
 /// The scripts and files that guests are made with.
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/guest");
@@ -202,7 +204,7 @@ fn debian(cache: &Cache, base: &Path, packages: &Packages) -> Result<PathBuf> {
     let files = Path::new(FILES);
     let script = files.join("debian.sh");
     let mut inputs = vec![base.as_os_str().as_encoded_bytes().to_vec()];
-    for path in [&script, &packages.lifeboat, &packages.agent] {
+    for path in [&script, &files.join("tree.sh"), &packages.lifeboat, &packages.agent] {
         inputs.push(read(path)?);
     }
     for folder in ["debian", "faults"] {

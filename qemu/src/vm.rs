@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,6 @@ use crate::qmp::Qmp;
 use crate::run::{self, Program, Running};
 use crate::scratch::Scratch;
 use crate::shell::{Output, Shell};
-
-/// How long any one thing is waited for.
-const PATIENCE: Duration = Duration::from_mins(3);
 
 /// How many guests run at a time, over all processes: more are slower, for each takes a processor.
 const GUESTS_AT_A_TIME: u32 = 2;
@@ -74,6 +71,8 @@ pub struct Vm {
     pub console: Console,
     /// The second console, where there is one.
     pub second: Option<Console>,
+    /// How long any one thing is waited for; some commands take longer under emulation.
+    pub patience: Duration,
     shell: Option<Shell>,
     qmp: Option<Qmp>,
     attached: u32,
@@ -216,6 +215,7 @@ impl Machine {
             running,
             console,
             second,
+            patience: Duration::from_mins(3),
             shell: None,
             qmp: None,
             attached: 0,
@@ -309,7 +309,7 @@ fn turn(cache: &Cache) -> Result<File> {
 impl Vm {
     /// Waits until this is on the console; the error holds all that is there.
     pub fn wait_for(&mut self, wanted: &str) -> Result<()> {
-        let seen = self.console.wait_for(wanted, Instant::now() + PATIENCE);
+        let seen = self.console.wait_for(wanted, Instant::now() + self.patience);
         seen.map_err(|err| self.complained(err))
     }
 
@@ -336,7 +336,7 @@ impl Vm {
 
     /// Runs a command line as root in the guest.
     pub fn run(&mut self, command: &str) -> Result<Output> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + self.patience;
         let output = self.shell(until).and_then(|shell| shell.run(command, until));
         output.map_err(|err| self.complained(anyhow!("{err:#}; the console:\n{}", self.console.text())))
     }
@@ -357,7 +357,7 @@ impl Vm {
 
     /// Reboots the guest from within, and waits until it is down.
     pub fn reboot(&mut self) -> Result<()> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + self.patience;
         // Busybox without its init knows only the second way. An answer may not come any more.
         self.shell(until)?.send("sync; systemctl reboot || reboot -f")?;
         self.wait_for("reboot: Restarting system")
@@ -365,7 +365,7 @@ impl Vm {
 
     /// Switches the guest off from within, and waits until it is down: what was written is on its disks.
     pub fn power_off(&mut self) -> Result<()> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + self.patience;
         self.shell(until)?.send("sync; systemctl poweroff || poweroff -f")?;
         self.wait_for("reboot: Power down")
     }
@@ -374,8 +374,7 @@ impl Vm {
     pub fn attach(&mut self, disk: impl Into<Disk>) -> Result<()> {
         self.attached += 1;
         let name = format!("attached{}", self.attached);
-        let folder: PathBuf = self.scratch.path().join(&name);
-        let (image, _) = disk.into().image(&self.guests, &folder)?;
+        let (image, _) = disk.into().image(&self.guests, &self.scratch.path().join(&name))?;
         let qmp = match self.qmp.take() {
             Some(qmp) => qmp,
             None => Qmp::connect(&self.scratch.path().join("qmp"))?,

@@ -13,6 +13,7 @@ mod lab;
 mod layout;
 mod media;
 mod modules;
+mod modules_debian;
 mod modules_layout;
 mod modules_packages;
 mod modules_roots;
@@ -48,6 +49,7 @@ const FILES: &[(&str, &[Test])] = &[
     ("layout", &[]),
     ("media", media::TESTS),
     ("modules", modules::TESTS),
+    ("modules_debian", modules_debian::TESTS),
     ("modules_layout", &[]),
     ("modules_packages", modules_packages::TESTS),
     ("modules_roots", modules_roots::TESTS),

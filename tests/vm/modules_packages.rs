@@ -16,13 +16,13 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 /// A module that is in the initramfs, and not loaded by a boot.
-const MODULE: &str = "xfs";
+pub(crate) const MODULE: &str = "xfs";
 
 /// The release of a kernel that is never booted.
 const OTHER: &str = "9.9.9-test";
 
 /// Leaves the cover where the initramfs put it.
-const NO_UNIT: &str = "systemd.mask=lifeboat-agent-modules.service";
+pub(crate) const NO_UNIT: &str = "systemd.mask=lifeboat-agent-modules.service";
 
 /// All files of the exported tree.
 const FILES: &str = "find /lib/modules/$(uname -r)/ -type f | wc -l";
@@ -136,13 +136,13 @@ fn boot(machine: Machine) -> Result<Vm> {
     Ok(vm)
 }
 
-fn reboot(vm: &mut Vm) -> Result<()> {
+pub(crate) fn reboot(vm: &mut Vm) -> Result<()> {
     vm.reboot()?;
     vm.wait_for_login("own")
 }
 
 /// The export is mounted at its own directory alone, and the tools that are used on it work.
-fn must_be_settled(vm: &mut Vm) -> Result<()> {
+pub(crate) fn must_be_settled(vm: &mut Vm) -> Result<()> {
     let release = guests()?.external_release()?;
     let mounts = vm.read("grep lib/modules /proc/mounts")?;
     must_hold(&mounts, &[&format!(" /usr/lib/modules/{release} ")])?;
