@@ -12,12 +12,13 @@ use crate::mounts::{self, Mount, Staged};
 use crate::root::Root;
 use crate::state::{self, State};
 use anyhow::{Context, Result, bail};
-use rustix::fs::CWD;
+use rustix::fs::{CWD, FileType};
 use rustix::mount::{
     MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount_remount, move_mount, open_tree, unmount,
 };
 use std::ffi::CString;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -138,6 +139,12 @@ fn fill(export: &Export, root: &Root, mut staged: Staged) -> Result<(Staged, Tak
         let from = root.enter(MODULES)?.with_context(|| format!("{} has gone", root.show(MODULES)))?;
         for beside in &export.beside {
             show(beside, &from, staged.point())?;
+            if beside.name != beside.shown_as && beside.how == How::BindDirectory {
+                // A damaged directory is no reason to have no modules.
+                show_links(&from, &beside.name, &tree).unwrap_or_else(|error| {
+                    kmsg::log(Level::Error, "modules", &format!("{error:#}"));
+                });
+            }
         }
     }
     Ok((staged, taken))
@@ -156,6 +163,21 @@ fn show(beside: &Beside, from: &Root, staged: &Path) -> Result<()> {
         OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
     let source = open_tree(from, &beside.name, flags).with_context(describe)?;
     move_mount(&source, "", CWD, &place, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).with_context(describe)
+}
+
+/// What leads from the release's own tree to its headers: no initramfs has it, and nothing is built without it.
+fn show_links(from: &Root, name: &Path, tree: &Path) -> Result<()> {
+    let Some(theirs) = from.enter(name)? else { return Ok(()) };
+    for entry in theirs.entries()?.iter().filter(|entry| entry.kind == FileType::Symlink) {
+        let place = tree.join(&entry.name);
+        let linked = symlink(theirs.link_target(&entry.name)?, &place);
+        linked.or_else(unless_there).with_context(|| format!("link {}", place.display()))?;
+    }
+    Ok(())
+}
+
+fn unless_there(error: io::Error) -> io::Result<()> {
+    if error.kind() == ErrorKind::AlreadyExists { Ok(()) } else { Err(error) }
 }
 
 /// A read-only overlay on the root's lib, which has the directory `modules` that lib lacks. Read-only, for the root

@@ -71,6 +71,26 @@ fn a_broken_tree_of_the_same_release_is_kept_under_another_name() {
 }
 
 #[test]
+fn what_leads_to_the_headers_is_seen_in_the_export() {
+    for way in ["bind", "copy"] {
+        let scratch = Scratch::new()
+            .tree("", &release())
+            .file(format!("root/lib/modules/{}/modules.alias", release()), "theirs")
+            .sparing()
+            .cmdline(&format!("lifeboat.modules={way}"));
+        for (name, target) in [("build", "/usr/src/headers"), ("modules.dep", "theirs")] {
+            symlink(target, scratch.path(format!("root/lib/modules/{}/{name}", release()))).unwrap();
+        }
+        let ran = scratch.run(
+            "modules",
+            "cd /root/lib/modules/$(uname -r); readlink build; readlink modules.dep; ls modules.alias kernel",
+        );
+        assert!(ran.seen.starts_with("/usr/src/headers\n"), "{way}: {}", ran.said);
+        assert!(!ran.seen.contains("theirs") && ran.seen.contains("a.ko"), "{way}: {}", ran.seen);
+    }
+}
+
+#[test]
 fn links_and_files_of_the_root_stay_visible() {
     let scratch = Scratch::new().tree("", &release()).file("root/lib/modules/note", "a file");
     symlink("5.10.0-other", scratch.path("root/lib/modules/current")).unwrap();

@@ -3,8 +3,10 @@
 
 use super::carry::carry_over;
 use super::disk::Disk;
-use super::facts::{ASIDE, Facts, SHOWN, Tree};
+use super::facts::{ASIDE, Facts, SHOWN, Tree, holds_something};
+use super::local::{BUILT, Built};
 use super::plan::Steps;
+use crate::apply::ask;
 use anyhow::{Context, Error, Result};
 use rustix::fs::CWD;
 use rustix::mount::{MoveMountFlags, OpenTreeFlags, UnmountFlags, move_mount, open_tree, unmount};
@@ -17,10 +19,14 @@ use std::path::Path;
 /// What a kernel's package leaves for itself between two of its scripts.
 const FRESH: &str = ".fresh-install";
 
+/// Where the disk is mounted for as long as a directory of it is mounted elsewhere.
+const VIEW: &str = "/run/lifeboat/disk";
+
 /// Ends what a killed call left aside, where the export is visible as well.
 pub(crate) fn tidy(facts: &Facts) {
-    if matches!(facts.tree, Tree::Covered | Tree::Settled) {
-        while unmount(ASIDE, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW).is_ok() {}
+    let left = if matches!(facts.tree, Tree::Covered | Tree::Settled) { &[VIEW, ASIDE][..] } else { &[VIEW] };
+    for point in left {
+        while unmount(*point, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW).is_ok() {}
     }
 }
 
@@ -47,7 +53,36 @@ pub(crate) fn apply(steps: &Steps, facts: &Facts) -> Result<()> {
             detach(ASIDE)
         }
         Steps::Yield { .. } => detach(ASIDE),
+        Steps::Keep { tree, carry, built } => {
+            let mut disk = Disk::open(None, &facts.place)?;
+            let own = disk.make_modules()?.join(&facts.release);
+            carry_over(carry, Path::new(tree), &disk, &own)?;
+            if *built == Built::Expected {
+                make(&own.join(BUILT))?;
+            }
+            if *built != Built::Settled {
+                show_built(tree, &disk, &facts.release)?;
+            }
+            // The initramfs's index knows nothing of them; DKMS makes a new one itself.
+            if *built == Built::OnDisk && holds_something(own.join(BUILT)) {
+                let words = ["depmod", &facts.release].map(str::to_owned);
+                ask(&words, None, "kmod").context("make the index of the modules")?;
+            }
+            Ok(())
+        }
     }
+}
+
+/// What is written there from now on is on the disk at once.
+fn show_built(tree: &str, disk: &Disk, release: &str) -> Result<()> {
+    let here = format!("{tree}/{BUILT}");
+    make(Path::new(&here))?;
+    make(Path::new(VIEW))?;
+    // Of a mount that is mounted nowhere nothing can be cloned.
+    let modules = disk.mount(VIEW)?;
+    let shown =
+        clone(&format!("{}/{release}/{BUILT}", modules.display())).and_then(|built| attach(&built, &here));
+    detach(VIEW).and(shown)
 }
 
 /// While the cover is exchanged, the export stays mounted aside: whoever is killed in between leaves it where the
@@ -129,7 +164,7 @@ fn clone(point: &str) -> Result<OwnedFd> {
     open_tree(CWD, point, flags | OpenTreeFlags::AT_RECURSIVE).with_context(|| format!("clone {point}"))
 }
 
-fn attach(clone: &OwnedFd, point: &str) -> Result<()> {
+pub(super) fn attach(clone: &OwnedFd, point: &str) -> Result<()> {
     move_mount(clone, "", CWD, point, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
         .with_context(|| format!("mount it at {point}"))
 }

@@ -1,5 +1,6 @@
 //! The disk's own directory of modules, also where a mount hides it.
 
+use super::apply::attach;
 use super::facts::parent;
 use crate::rescue::mounts::Access;
 use crate::root::Root;
@@ -62,6 +63,12 @@ impl Disk {
             self.modules = self.enter()?;
         }
         self.modules().context("the disk's directory of modules has gone")
+    }
+
+    /// Mounts the view somewhere: where the trees are then.
+    pub(crate) fn mount(&self, point: &str) -> Result<PathBuf> {
+        attach(&self.above, point)?;
+        Ok(Path::new(point).join(&self.below))
     }
 
     /// Whether it can be written to now.

@@ -1,6 +1,7 @@
 //! Where the export is now, and what stands on the disk below it.
 
 use super::disk::{self, Disk};
+use super::local::Local;
 use crate::rescue::mounts::{self, Access, Mount, is_within};
 use crate::root::Root;
 use anyhow::{Context, Result};
@@ -41,6 +42,8 @@ pub(crate) struct Facts {
     pub(crate) access: Access,
     /// Whether the disk's tree for the release is complete; looked at only while the export is aside.
     pub(crate) usable: bool,
+    /// What is not of the initramfs; looked at only while the export is on its own directory.
+    pub(crate) local: Local,
 }
 
 /// Where the export is.
@@ -91,6 +94,10 @@ impl Facts {
             on_disk: disk.modules().map(|path| names(&path)).transpose()?.unwrap_or_default(),
             access: disk.access()?,
             usable: seen.tree == Tree::Aside && disk::usable(&Path::new(&place).join(&release))?,
+            local: match seen.tree {
+                Tree::Settled => Local::find(&place, &release, &disk, &mounts)?,
+                Tree::Covered | Tree::Aside | Tree::Gone => Local::default(),
+            },
             release,
             place,
         })
@@ -162,11 +169,12 @@ fn place() -> Result<String> {
     place.to_str().map(str::to_owned).with_context(|| format!("{} is no UTF-8", place.display()))
 }
 
-fn holds_something(directory: &str) -> bool {
+pub(crate) fn holds_something(directory: impl AsRef<Path>) -> bool {
     fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some())
 }
 
-fn names(directory: &Path) -> Result<BTreeMap<String, Kind>> {
+/// What is in a directory.
+pub(crate) fn names(directory: &Path) -> Result<BTreeMap<String, Kind>> {
     let list = || -> std::io::Result<BTreeMap<String, Kind>> {
         let mut names = BTreeMap::new();
         for entry in fs::read_dir(directory)? {

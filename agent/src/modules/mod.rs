@@ -6,6 +6,7 @@ mod carry;
 mod disk;
 mod facts;
 pub(crate) mod fetch;
+mod local;
 mod plan;
 
 use crate::args::ModulesCommand;
@@ -36,7 +37,9 @@ fn settle(root: &Root, report: &mut Report) -> Result<()> {
     let _lock = export.lock()?;
     let facts = export.facts()?;
     apply::tidy(&facts);
-    carry_out(plan::settle(&facts), &facts, report)
+    carry_out(plan::settle(&facts), &facts, report)?;
+    let facts = export.facts()?;
+    plan::keep(&facts).map_or(Ok(()), |plan| carry_out(plan, &facts, report))
 }
 
 /// Has the export of a release make way for what is about to be done to the disk's tree, until `settle`.

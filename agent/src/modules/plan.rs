@@ -1,6 +1,7 @@
 //! What is to be done with the export, decided from facts alone.
 
 use super::facts::{ASIDE, Facts, Kind, SHOWN, Tree};
+use super::local::{BUILT, Built, Local};
 use crate::rescue::mounts::Access;
 use std::fmt;
 
@@ -46,6 +47,15 @@ pub(crate) enum Steps {
         /// The export's directory.
         tree: String,
     },
+    /// What is of this machine alone is on the disk, and seen in the export.
+    Keep {
+        /// The export's directory.
+        tree: String,
+        /// Names in it that go to the disk.
+        carry: Vec<String>,
+        /// What then becomes of the modules that were built here.
+        built: Built,
+    },
 }
 
 /// What brings the disk's directory back into use, and the export to where it belongs.
@@ -80,6 +90,29 @@ pub(crate) fn settle(facts: &Facts) -> Plan {
         tree,
         cover,
     })
+}
+
+/// What keeps on the disk what is of this machine alone; `None` where it is there already.
+pub(crate) fn keep(facts: &Facts) -> Option<Plan> {
+    let Local { links, built } = &facts.local;
+    let tree = format!("{}/{}", facts.place, facts.release);
+    let mut carry = links.clone();
+    if *built == Built::InMemory {
+        carry.push(BUILT.to_owned());
+    }
+    match (facts.access, built) {
+        (_, Built::Settled) | (Access::ReadOnly, Built::Expected) if carry.is_empty() => None,
+        // It is seen at least.
+        (Access::ReadOnly, Built::OnDisk) => {
+            Some(Plan::Do(Steps::Keep { tree, carry: Vec::new(), built: *built }))
+        }
+        (Access::ReadOnly, _) => Some(Plan::Left(format!(
+            "{} in {tree} is lost at the next boot: the disk is read-only (`mount -o remount,rw /`, then \
+             `lifeboat-agent modules settle`)",
+            carry.join(", ")
+        ))),
+        (Access::Writable, _) => Some(Plan::Do(Steps::Keep { tree, carry, built: *built })),
+    }
 }
 
 /// A link was made anew in the cover where the disk has one.
@@ -131,6 +164,13 @@ impl fmt::Display for Steps {
             }
             Self::ComeBack { tree } => write!(out, "the exported {tree} is back: the disk has no usable one"),
             Self::Yield { tree } => write!(out, "the disk's {tree} is used from now on"),
+            Self::Keep { tree, carry, built } => {
+                let mut names: Vec<&str> = carry.iter().map(String::as_str).collect();
+                if *built != Built::Settled && !names.contains(&BUILT) {
+                    names.push(BUILT);
+                }
+                write!(out, "kept on the disk of {tree}: {}", names.join(", "))
+            }
         }
     }
 }
@@ -153,6 +193,7 @@ mod tests {
             on_disk: BTreeMap::new(),
             access: Access::Writable,
             usable: false,
+            local: Local::default(),
         }
     }
 
@@ -244,6 +285,45 @@ mod tests {
                 the disk's /usr/lib/modules/6.1 is used from now on
             "]],
         );
+    }
+
+    fn local(links: &[&str], built: Built) -> Facts {
+        let links = links.iter().map(|name| (*name).into()).collect();
+        Facts { local: Local { links, built }, ..facts(Tree::Settled) }
+    }
+
+    #[test]
+    fn what_is_of_this_machine_alone_is_kept_on_the_disk() {
+        assert_eq!(keep(&local(&[], Built::Settled)), None);
+        let plans = [
+            local(&["build", "source"], Built::Settled),
+            local(&["build"], Built::InMemory),
+            local(&[], Built::OnDisk),
+            local(&["build"], Built::Expected),
+        ];
+        let said: Vec<_> = plans.iter().filter_map(keep).map(|plan| format!("{plan}\n")).collect();
+        expect![[r"
+            kept on the disk of /usr/lib/modules/6.1: build, source
+            kept on the disk of /usr/lib/modules/6.1: build, updates
+            kept on the disk of /usr/lib/modules/6.1: updates
+            kept on the disk of /usr/lib/modules/6.1: build, updates
+        "]]
+        .assert_eq(&said.concat());
+    }
+
+    #[test]
+    fn on_a_disk_that_cannot_be_written_to_it_is_seen_or_it_is_said_that_it_will_be_lost() {
+        let read_only = |links: &[&str], built| {
+            let facts = Facts { access: Access::ReadOnly, ..local(links, built) };
+            keep(&facts).map(|plan| plan.to_string())
+        };
+        assert_eq!(read_only(&[], Built::Expected), None);
+        let seen = read_only(&["build"], Built::OnDisk);
+        assert_eq!(seen.as_deref(), Some("kept on the disk of /usr/lib/modules/6.1: updates"));
+        for (built, names) in [(Built::Settled, "build"), (Built::InMemory, "build, updates")] {
+            let said = read_only(&["build"], built).unwrap();
+            assert!(said.starts_with(&format!("{names} in /usr/lib/modules/6.1 is lost")), "{said}");
+        }
     }
 
     #[test]

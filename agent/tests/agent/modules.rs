@@ -284,6 +284,51 @@ fn a_machine_without_an_export_is_left_alone_and_nothing_is_said() {
     assert_eq!(ran.said, "status 0\nstatus 0\n");
 }
 
+/// Programs are started with it.
+const NULL: &str = "touch dev/null && mount --bind /dev/null dev/null";
+
+/// What was written beside the exported modules.
+const BUILD: &str = "cd /lib/modules/6.1 && ln -s /usr/src/headers build &&
+    mkdir -p updates/dkms && echo built >updates/dkms/x.ko";
+
+#[test]
+fn headers_links_and_modules_that_were_built_here_are_kept_on_the_disk() {
+    for export in [BIND, COPY] {
+        let scratch = Scratch::covered(export).agent("settle").look(BUILD);
+        let ran = scratch.run();
+        assert_eq!((ran.seen.as_str(), scratch.on_disk("6.1/updates/dkms/x.ko")), ("", None), "{}", ran.said);
+
+        let scratch = Scratch::covered(export)
+            .agent("settle")
+            .look(BUILD)
+            .agent("settle")
+            .look("echo more >/lib/modules/6.1/updates/dkms/y.ko")
+            .agent("settle");
+        let ran = scratch.run();
+        assert!(
+            ran.said.contains("kept on the disk of /lib/modules/6.1: build, updates\nstatus 0"),
+            "{}",
+            ran.said
+        );
+        assert_eq!(ran.said.matches("kept on the disk").count(), 1, "{}", ran.said);
+        assert_eq!(scratch.on_disk("6.1/updates/dkms/x.ko").as_deref(), Some("built\n"));
+        assert_eq!(scratch.on_disk("6.1/updates/dkms/y.ko").as_deref(), Some("more\n"));
+        let link = fs::read_link(scratch.path("lib/modules/6.1/build")).unwrap();
+        assert_eq!(link, PathBuf::from("/usr/src/headers"));
+    }
+}
+
+#[test]
+fn modules_that_were_built_here_are_seen_in_the_next_boots_export() {
+    let scratch = exported_over(None).then(NULL);
+    fs::create_dir_all(scratch.path("lib/modules/6.1/updates")).unwrap();
+    fs::write(scratch.path("lib/modules/6.1/updates/x.ko"), "built\n").unwrap();
+    let look = "cat /lib/modules/6.1/updates/x.ko /lib/modules/6.1/a.ko; ls /lib/modules/6.1/modules.dep; \
+                ls -A /run/lifeboat/disk";
+    let ran = scratch.agent("settle").look(look).agent("aside 6.1").look("ls /lib/modules/6.1").run();
+    assert_eq!(ran.seen, "built\nthe export\n/lib/modules/6.1/modules.dep\nupdates\n", "{}", ran.said);
+}
+
 /// Has the tree of the running kernel on the network, in a namespace where that kernel is 6.1.
 fn on_the_network(scratch: Scratch) -> Scratch {
     let content = tar(&[file("lib/modules/6.1/a.ko", "the network\n")]);
@@ -291,7 +336,7 @@ fn on_the_network(scratch: Scratch) -> Scratch {
     let server = Server::new(move |_, _| Reply::Ok(content.clone()));
     let line = format!("lifeboat.modules-url={}#sha256={digest}", server.url("/"));
     scratch
-        .then("touch dev/null && mount --bind /dev/null dev/null")
+        .then(NULL)
         .then("echo 6.1 >run/release && mount --bind run/release proc/sys/kernel/osrelease")
         .then(&format!("echo '{line}' >run/line && mount --bind run/line proc/cmdline"))
 }
