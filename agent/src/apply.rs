@@ -153,7 +153,8 @@ impl std::error::Error for Ended {}
 impl std::fmt::Display for Ended {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { program, status, said } = self;
-        write!(out, "{program} ended with {status}: {said}")
+        let colon = if said.is_empty() { "" } else { ": " };
+        write!(out, "{program} ended with {status}{colon}{said}")
     }
 }
 

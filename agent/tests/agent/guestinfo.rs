@@ -82,8 +82,8 @@ fn no_tool_is_asked_on_another_machine_and_none_that_hangs_is_waited_for() {
     // Whatever runs it is told to end it.
     let live = machine("VMware7,1\n", &[]);
     live.program("timeout", "exit 124");
-    let (_, said) = live.agent(&["network"], &beside_the_hosts("usr/bin/vmware-rpctool"));
-    assert!(said.contains("there is no seed"), "{said}");
+    let (well, said) = live.agent(&["network"], &beside_the_hosts("usr/bin/vmware-rpctool"));
+    assert!(!well && said.contains("guestinfo.metadata: timeout ended with exit status: 124\n"), "{said}");
     let asked = live.read("called");
     assert!(
         asked.starts_with("/programs/timeout 10 /usr/bin/vmware-rpctool info-get guestinfo.metadata\n"),
