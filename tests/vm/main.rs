@@ -75,6 +75,8 @@ fn main() -> ExitCode {
     for (file, tests) in FILES {
         trials.extend(tests.iter().map(|test| trial(file, *test)));
     }
+    let twins = modules_debian::TWINS.iter().map(|test| trial("modules_debian", *test));
+    trials.extend(twins.map(|test| test.with_ignored_flag(true)));
     // Of a product, each run has a sample, and only `cargo vm soak` all, for it includes what is ignored.
     trials.extend(layout::product().map(|case| {
         let ignored = !case.is_in_the_sample();
