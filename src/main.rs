@@ -23,6 +23,7 @@ mod state;
 mod unwind;
 mod volume;
 
+use anyhow::Context;
 use args::{Invocation, Journey};
 use lifeboat_common::command_line::CommandLine;
 use outcome::{Mode, Outcome};
@@ -73,7 +74,7 @@ fn those_there(scripts: &[PathBuf]) -> String {
 }
 
 fn run(journey: &Journey, mode: Mode) -> anyhow::Result<Outcome> {
-    let line = files::read("/proc/cmdline")?.unwrap_or_default();
+    let line = files::read("/proc/cmdline")?.context("read /proc/cmdline: it is not there")?;
     let line = CommandLine::parse(&String::from_utf8_lossy(&line));
     if let Some(parameter) = line.switched_off(journey.name()) {
         return Ok(Outcome::Skipped(format!("{parameter} is on the kernel command line")));

@@ -1,10 +1,8 @@
 //! `LIFEBOAT_INCLUDE=` in the /etc/default/lifeboat of the machine that builds.
 
 use crate::kmsg::escape;
-use crate::state;
-use anyhow::{Context, Result};
-use std::fs;
-use std::io::ErrorKind;
+use crate::{files, state};
+use anyhow::Result;
 
 const FILE: &str = "/etc/default/lifeboat";
 const KEY: &str = "LIFEBOAT_INCLUDE";
@@ -23,14 +21,9 @@ pub(crate) enum Setting {
 impl Setting {
     /// Reads the file; the inner error is a value that is not understood.
     pub(crate) fn read() -> Result<Result<Self, String>> {
-        match fs::read(FILE) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Ok(Self::Most)),
-            bytes => {
-                let bytes = bytes.with_context(|| format!("read {FILE}"))?;
-                let value = state::lookup(&String::from_utf8_lossy(&bytes), KEY);
-                Ok(Self::parse(value.as_deref().unwrap_or_default()))
-            }
-        }
+        let Some(bytes) = files::read(FILE)? else { return Ok(Ok(Self::Most)) };
+        let value = state::lookup(&String::from_utf8_lossy(&bytes), KEY);
+        Ok(Self::parse(value.as_deref().unwrap_or_default()))
     }
 
     fn parse(value: &str) -> Result<Self, String> {

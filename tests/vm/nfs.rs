@@ -5,6 +5,7 @@ mod server;
 use anyhow::Result;
 use lifeboat_qemu::guest::{Modules, Platform, RunInit};
 use lifeboat_qemu::scratch::Scratch;
+use lifeboat_qemu::seed_server::HOST;
 use lifeboat_qemu::vm::Machine;
 use server::NfsServer;
 
@@ -20,7 +21,7 @@ pub(crate) const TESTS: &[Test] = &[
 
 /// klibc's nfsmount asks the portmapper, whose port only the superuser of this machine has.
 const NFSMOUNT: &str = r#"#!/bin/sh
-options=addr=10.0.2.2
+options=addr=HOST
 while [ "$1" = -o ]; do
     options="$options,$2"
     shift 2
@@ -42,10 +43,11 @@ fn served(modules: Modules) -> Result<Served> {
 }
 
 fn machine_of(served: &Served) -> Result<Machine> {
+    let nfsmount = NFSMOUNT.replace("HOST", HOST);
     let hook = format!(
         "#!/bin/sh\n[ \"$1\" = prereqs ] && exit\n\
          rm -f \"$DESTDIR/bin/nfsmount\"\n\
-         cat >\"$DESTDIR/bin/nfsmount\" <<'END'\n{NFSMOUNT}END\n\
+         cat >\"$DESTDIR/bin/nfsmount\" <<'END'\n{nfsmount}END\n\
          chmod 755 \"$DESTDIR/bin/nfsmount\"\n"
     );
     let platform = Platform::new("bookworm").run_init(RunInit::Busybox).hook("zz-nfsmount", &hook);

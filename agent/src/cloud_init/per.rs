@@ -68,10 +68,10 @@ const NOT_STARTED: u8 = 126;
 /// As a shell would run it: what begins with no `#!` is the shell's own.
 fn attended(command: &[String]) -> Result<u8> {
     let is_shells = |error: &anyhow::Error| error.downcast_ref().is_some_and(is_no_program);
-    let ran = apply::attended(command).or_else(|error| match error {
-        error if is_shells(&error) => apply::attended(&[&["/bin/sh".to_owned()], command].concat()),
-        error => Err(error),
-    });
+    let ran = match apply::attended(command) {
+        Err(error) if is_shells(&error) => apply::attended(&[&["/bin/sh".to_owned()], command].concat()),
+        ran => ran,
+    };
     ran.or_else(|error| {
         let code = match error.downcast_ref::<std::io::Error>() {
             Some(reason) if reason.kind() == std::io::ErrorKind::NotFound => NOT_FOUND,

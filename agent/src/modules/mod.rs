@@ -35,10 +35,14 @@ pub(crate) fn run(command: &ModulesCommand, report: &mut Report) -> Result<()> {
 fn settle(root: &Root, report: &mut Report) -> Result<()> {
     let Some(export) = Export::find(root)? else { return Ok(()) };
     let _lock = export.lock()?;
-    let facts = export.facts()?;
+    let mut facts = export.facts()?;
     apply::tidy(&facts);
-    carry_out(plan::settle(&facts), &facts, report)?;
-    let facts = export.facts()?;
+    let plan = plan::settle(&facts);
+    let changes = matches!(plan, Plan::Do(_));
+    carry_out(plan, &facts, report)?;
+    if changes {
+        facts = export.facts()?;
+    }
     plan::keep(&facts).map_or(Ok(()), |plan| carry_out(plan, &facts, report))
 }
 

@@ -1,7 +1,9 @@
-//! Vendor-data over several boots: what was kept of it counts while it cannot be had.
+//! Vendor-data: what is taken of it, beside what the user says; and over several boots, what was kept of it.
 
 use crate::machine::Machine;
+use crate::parts::{mime, process, script};
 use crate::server::{Reply, Server};
+use expect_test::expect;
 
 const INSTANCE: &str = "var/lib/cloud/instances/i-1";
 const VENDOR: &str =
@@ -90,4 +92,76 @@ fn an_include_of_a_vendors_that_is_away_takes_nothing_with_it() {
         assert!(well && said.contains("there is nothing under that name"), "{said}");
         assert_eq!(kept(&machine)[0], stays, "{said}");
     }
+}
+
+#[test]
+fn vendor_data_is_taken_unless_somebody_says_no() {
+    let vendor = mime(&[
+        "Content-Type: text/cloud-config\n\nhostname: vendor\nv: 1",
+        "Content-Type: text/x-shellscript\n\n#!/bin/sh\necho vendor",
+        "Content-Type: text/x-shellscript-per-boot\n\n#!/bin/sh\necho each",
+    ]);
+    let (machine, said) =
+        process(&[("user-data", b"#!/bin/sh\necho user\n"), ("vendor-data", vendor.as_bytes())]);
+    assert_eq!(said, "");
+    assert_eq!(script(&machine, "vendor/part-002"), "#!/bin/sh\necho vendor");
+    let (_, said) = machine.agent(&["final"]);
+    let (vendors, users) = (said.find("scripts/vendor/part-002"), said.find("scripts/part-001"));
+    assert!(vendors.is_some() && vendors < users, "{said}");
+    assert_eq!(machine.read("var/lib/cloud/scripts/per-boot/part-003"), "#!/bin/sh\necho each");
+    expect![[r"
+        #cloud-config
+
+        # from 1 files
+        # part-001
+
+        ---
+        hostname: vendor
+        v: 1
+        ...
+    "]]
+    .assert_eq(&machine.read(&format!("{INSTANCE}/vendor-cloud-config.txt")));
+    // Somebody says no, on the same instance.
+    let config: &[u8] = b"#cloud-config\nvendor_data: {enabled: false}\n";
+    machine.write("in/user-data", config);
+    let seed = machine.path("in");
+    assert_eq!(machine.agent(&["process", "--seed", seed.to_str().unwrap()]).0, 0);
+    assert_eq!(machine.mode(&format!("{INSTANCE}/vendor-cloud-config.txt")), 0);
+    let (machine, _) = process(&[("user-data", config), ("vendor-data", vendor.as_bytes())]);
+    assert_eq!(machine.read(&format!("{INSTANCE}/vendor-data.txt")), vendor);
+    for path in ["vendor-cloud-config.txt", "scripts/vendor", "vendor-data.txt.i"] {
+        assert_eq!(machine.mode(&format!("{INSTANCE}/{path}")), 0, "{path}");
+    }
+    // Or of a type alone.
+    let config: &[u8] = b"#cloud-config\nvendor_data: {disabled_handlers: [text/x-shellscript]}\n";
+    let (machine, _) = process(&[("user-data", config), ("vendor-data", vendor.as_bytes())]);
+    assert_eq!(machine.mode(&format!("{INSTANCE}/scripts/vendor")), 0);
+    assert_eq!(machine.mode(&format!("{INSTANCE}/vendor-cloud-config.txt")), 0o600);
+}
+
+#[test]
+fn vendor_data2_wins_over_vendor_data_and_the_user_over_both() {
+    let of = |user: &str, vendor2: &str| {
+        let vendor = "#cloud-config\nhostname: vendor\nbootcmd: [echo vendor]\n";
+        let (machine, said) = process(&[
+            ("user-data", user.as_bytes()),
+            ("vendor-data", vendor.as_bytes()),
+            ("vendor-data2", vendor2.as_bytes()),
+        ]);
+        assert_eq!(said, "");
+        // What is kept is carried out by the stage.
+        let (code, said) = machine.agent(&["network"]);
+        assert_eq!(code, 0, "{said}");
+        let bootcmd = machine.read("run/cloud-init/bootcmd");
+        (machine.read("etc/hostname"), bootcmd.lines().last().unwrap_or_default().to_owned())
+    };
+    let vendor2 = "#cloud-config\nhostname: vendor2\n";
+    let names = |host: &str, command: &str| (format!("{host}\n"), format!("echo {command}"));
+    assert_eq!(of("", vendor2), names("vendor2", "vendor"));
+    assert_eq!(of("", ""), names("vendor", "vendor"));
+    assert_eq!(of("#cloud-config\nhostname: user\n", vendor2), names("user", "vendor"));
+    let off = "#cloud-config\nvendor_data2: {enabled: false}\n";
+    assert_eq!(of(off, vendor2), names("vendor", "vendor"));
+    let off = "#cloud-config\nvendor_data: {enabled: false}\n";
+    assert_eq!(of(off, vendor2), ("vendor2\n".into(), String::new()));
 }
