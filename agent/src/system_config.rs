@@ -4,9 +4,9 @@
 mod defaults;
 pub(crate) mod modules;
 
-use crate::command_line;
 use crate::root::Root;
 use crate::yaml::{self, Mapping, Value};
+use crate::{command_line, os_release};
 use anyhow::{Context, Result, bail};
 
 const CLOUD_CFG: &str = "etc/cloud/cloud.cfg";
@@ -44,9 +44,7 @@ impl SystemConfig {
             Err(error) => config.problems.push(format!("{error:#}")),
         }
         config.take_file(CLOUD_CFG, root);
-        config.take("etc/os-release", || {
-            Ok(defaults::of(&root.read_text("etc/os-release")?.unwrap_or_default()))
-        });
+        config.take("os-release", || Ok(defaults::of(&os_release::read(root)?)));
         config
     }
 

@@ -1,11 +1,10 @@
 //! What runs on the machine: its distribution, kernel and Python, by the names that cloud-init has for them.
 
+use crate::os_release;
 use crate::root::Root;
 use crate::yaml::{Mapping, Value};
 use lifeboat_common::environment_file::lookup;
 
-/// The second is for images that have moved everything out of /etc.
-const OS_RELEASE: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
 const HOST_NAME: &str = "etc/hostname";
 const PYTHON: &str = "usr/bin/python3";
 
@@ -63,14 +62,13 @@ pub(crate) struct SystemInfo {
 impl SystemInfo {
     /// Reads it. What cannot be read is not known.
     pub(crate) fn read(root: &Root) -> Self {
-        let text = OS_RELEASE.iter().find_map(|path| root.read_text(path).ok().flatten());
         let uname = rustix::system::uname();
         let kernel = [uname.sysname(), uname.nodename(), uname.release(), uname.version(), uname.machine()];
         let kernel = kernel.map(|text| text.to_string_lossy().into_owned());
         let [_, node, .., machine] = &kernel;
         Self {
             host_name: host_name(node, root),
-            distribution: distribution(&text.unwrap_or_default(), machine),
+            distribution: distribution(&os_release::read(root).unwrap_or_default(), machine),
             python: python(&root.link_target(PYTHON).ok().flatten().unwrap_or_default()),
             kernel,
         }
@@ -202,12 +200,11 @@ mod tests {
         assert_eq!((info.distribution[0].as_str(), info.python.as_deref()), ("a", Some("3.13")));
         assert_eq!((info.kernel[0].as_str(), info.host_name.as_str()), ("Linux", "localhost"));
         assert!(info.platform().starts_with(&format!("Linux-{}-", info.kernel[2])));
-        // /etc counts before what the image came with, and a machine may have no Python.
-        root.write("etc/os-release", b"ID=b\n", 0o644).unwrap();
+        // A machine may have no Python.
         root.write("etc/hostname", b"web\n", 0o644).unwrap();
         root.remove("usr/bin/python3").unwrap();
         let info = SystemInfo::read(&root);
-        assert_eq!((info.distribution[0].as_str(), info.python()), ("b", Value::Null));
+        assert_eq!((info.distribution[0].as_str(), info.python()), ("a", Value::Null));
         assert_eq!(info.host_name, "web");
         let live = Root::open(std::path::Path::new("/")).unwrap();
         let live = SystemInfo::read(&live);
