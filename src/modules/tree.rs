@@ -1,8 +1,16 @@
 //! A tree of modules for one kernel release: how large is it, and how it is moved.
 
 use anyhow::{Context, Result};
-use std::fs;
-use std::os::unix::fs::symlink;
+use rustix::fs::{
+    AtFlags, Dir, FileType, Mode, OFlags, chmodat, fchmod, fstat, mkdirat, openat, readlinkat, statat,
+    symlinkat, unlinkat,
+};
+use rustix::io::Errno;
+use std::ffi::{CStr, OsStr};
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// tmpfs gives each file whole pages.
@@ -26,17 +34,30 @@ pub(crate) fn measure(path: &Path) -> Result<Option<Size>> {
         return Ok(None);
     }
     let mut size = Size::default();
-    walk(path, &mut |entry, kind| {
-        size.bytes += PAGE;
-        if !kind.is_dir() {
-            let bytes = entry.metadata()?.len().next_multiple_of(PAGE);
-            size.files += 1;
-            size.bytes += bytes;
-            size.largest = size.largest.max(bytes);
+    size.add(path)?;
+    Ok(Some(size))
+}
+
+impl Size {
+    /// What is below a directory.
+    fn add(&mut self, directory: &Path) -> Result<()> {
+        let describe = || format!("list {}", directory.display());
+        for entry in fs::read_dir(directory).with_context(describe)? {
+            let entry = entry.with_context(describe)?;
+            let path = entry.path();
+            let metadata = entry.metadata().with_context(|| format!("stat {}", path.display()))?;
+            self.bytes += PAGE;
+            if metadata.is_dir() {
+                self.add(&path)?;
+            } else {
+                let bytes = metadata.len().next_multiple_of(PAGE);
+                self.files += 1;
+                self.bytes += bytes;
+                self.largest = self.largest.max(bytes);
+            }
         }
         Ok(())
-    })?;
-    Ok(Some(size))
+    }
 }
 
 /// A tree that was moved file by file. It is moved back when dropped.
@@ -74,49 +95,64 @@ impl Drop for Moved {
 
 /// Moves files one by one, with the modes of files and directories; those are left behind.
 fn relocate(from: &Path, to: &Path) -> Result<()> {
-    walk(from, &mut |entry, kind| {
-        let source = entry.path();
-        let target = to.join(source.strip_prefix(from).unwrap_or(&source));
-        if kind.is_dir() {
-            return match fs::create_dir(&target) {
-                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-                _ => fs::set_permissions(&target, entry.metadata()?.permissions()),
-            };
+    let (source, target) = (open(from)?, open(to)?);
+    for entry in Dir::read_from(&source).with_context(|| format!("list {}", from.display()))? {
+        let entry = entry.with_context(|| format!("list {}", from.display()))?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
         }
-        let copied = if kind.is_symlink() {
-            symlink(fs::read_link(&source)?, &target)
-        } else {
-            fs::copy(&source, &target).map(drop)
+        let path = || from.join(OsStr::from_bytes(name.to_bytes()));
+        if entry.file_type() == FileType::Directory {
+            same_directory(&source, &target, name).with_context(|| format!("take {}", path().display()))?;
+            relocate(&path(), &to.join(OsStr::from_bytes(name.to_bytes())))?;
+            continue;
+        }
+        let copied = match entry.file_type() {
+            FileType::Symlink => same_link(&source, &target, name),
+            _ => same_file(&source, &target, name),
         };
-        let moved = copied.and_then(|()| fs::remove_file(&source));
+        let moved = copied.and_then(|()| Ok(unlinkat(&source, name, AtFlags::empty())?));
         if moved.is_err() {
             // The source is whole: half a file must not be taken for it.
-            fs::remove_file(&target).unwrap_or_default();
+            unlinkat(&target, name, AtFlags::empty()).unwrap_or_default();
         }
-        moved
-    })
-}
-
-/// Calls `visit` for everything below a directory, directories before what is in them.
-fn walk(
-    directory: &Path,
-    visit: &mut dyn FnMut(&fs::DirEntry, fs::FileType) -> std::io::Result<()>,
-) -> Result<()> {
-    let listing = fs::read_dir(directory).with_context(|| format!("list {}", directory.display()))?;
-    for entry in listing {
-        let entry = entry.with_context(|| format!("list {}", directory.display()))?;
-        let kind = entry.file_type().with_context(|| format!("stat {}", entry.path().display()))?;
-        visit(&entry, kind).with_context(|| format!("take {}", entry.path().display()))?;
-        if kind.is_dir() {
-            walk(&entry.path(), visit)?;
-        }
+        moved.with_context(|| format!("take {}", path().display()))?;
     }
     Ok(())
+}
+
+fn open(directory: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(directory, flags, Mode::empty()).with_context(|| format!("open {}", directory.display()))
+}
+
+fn same_directory(from: &OwnedFd, to: &OwnedFd, name: &CStr) -> rustix::io::Result<()> {
+    let mode = Mode::from_raw_mode(statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode);
+    match mkdirat(to, name, mode) {
+        Err(error) if error != Errno::EXIST => Err(error),
+        // Whatever the umask is.
+        _ => chmodat(to, name, mode, AtFlags::empty()),
+    }
+}
+
+fn same_link(from: &OwnedFd, to: &OwnedFd, name: &CStr) -> io::Result<()> {
+    Ok(symlinkat(readlinkat(from, name, Vec::new())?, to, name)?)
+}
+
+fn same_file(from: &OwnedFd, to: &OwnedFd, name: &CStr) -> io::Result<()> {
+    let source = openat(from, name, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?;
+    let mode = Mode::from_raw_mode(fstat(&source)?.st_mode);
+    let target = openat(to, name, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC, mode)?;
+    fchmod(&target, mode)?;
+    // In the kernel, where it can.
+    io::copy(&mut File::from(source), &mut File::from(target)).map(drop)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::symlink;
 
     /// A tree of one module.
     fn scratch() -> (tempfile::TempDir, PathBuf, PathBuf) {
