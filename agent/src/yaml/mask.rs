@@ -64,9 +64,14 @@ fn commas(text: &str) -> Vec<usize> {
         if character == ',' && tag {
             found.push(at);
         }
-        tag = if character == '!' { tag || !word.is_some_and(goes_on) } else { tag && is_of_tags(character) };
+        tag = if character == '!' {
+            tag || !word.is_some_and(|word| goes_on(word, ended))
+        } else {
+            tag && is_of_tags(character)
+        };
         comment |= character == '#';
         match character {
+            _ if tag => (word, ended) = (Some(('!', '!')), false),
             ' ' | '\t' | '\u{feff}' => ended = true,
             end if is_break(end) => {
                 ended = true;
@@ -76,7 +81,9 @@ fn commas(text: &str) -> Vec<usize> {
             }
             '[' | ']' | '{' | '}' | ',' | '?' => word = None,
             _ => {
-                let first = word.filter(|_| !ended).map_or(character, |(first, _)| first);
+                // Right behind a quote may be another word.
+                let longer = word.filter(|(_, last)| !ended && !is_quote(*last));
+                let first = longer.map_or(character, |(first, _)| first);
                 word = Some((first, character));
                 ended = false;
             }
@@ -85,10 +92,14 @@ fn commas(text: &str) -> Vec<usize> {
     found
 }
 
-/// Whether a text that begins and ends so is one that goes on behind it, with a `!` or with anything else.
-fn goes_on((first, last): (char, char)) -> bool {
-    let is_mark = "&*!|>%@`\"'#?:".contains(first) || ":\"'".contains(last) || (first, last) == ('-', '-');
-    !is_mark
+/// Whether a text, whose last word begins and ends so and has ended or not, goes on with a `!` behind that.
+fn goes_on((first, last): (char, char), ended: bool) -> bool {
+    let is_indicator = ended && (last == ':' || (first, last) == ('-', '-'));
+    !(is_indicator || "&*!|>%@`\"'#?:".contains(first) || is_quote(last))
+}
+
+fn is_quote(character: char) -> bool {
+    matches!(character, '"' | '\'')
 }
 
 fn is_break(character: char) -> bool {
@@ -120,6 +131,12 @@ mod tests {
             "[- !a, c]",
             "[b: !a%20, c]",
             "%TAG !a! b\n--- [!a!c, d]",
+            "[\"b c\"! !d, e]",
+            "[\"b c\"&d !e, f]",
+            "['b c'*d !e, f]",
+            "[!'b !c, d]",
+            "[!?b !c, d]",
+            "{\"b c\":!d, e}",
             "[!a, \u{e000}]",
             "\"a\\",
             "a: \"b\\\\\\",
@@ -135,6 +152,9 @@ mod tests {
             ("[a !b, c]", r#"["a !b","c"]"#),
             ("[a\n  !b, -c !d, e]", r#"["a !b","-c !d","e"]"#),
             ("[don't !b, c]", r#"["don't !b","c"]"#),
+            ("[-!b, c]", r#"["-!b","c"]"#),
+            ("[a:!b, c]", r#"["a:!b","c"]"#),
+            ("[it's!b, c]", r#"["it's!b","c"]"#),
             ("\"[ !b, c\"", r#""[ !b, c""#),
             ("a: '!b, c'\nd: Hello !e, f\n", r#"{"a":"!b, c","d":"Hello !e, f"}"#),
             ("a: |\n  !b, c\n", r#"{"a":"!b, c\n"}"#),
