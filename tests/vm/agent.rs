@@ -1,7 +1,9 @@
 //! The agent on Debian: what a seed asks for is there after the boot, and nothing without one.
 
 use anyhow::{Result, ensure};
+use lifeboat_qemu::disk::Disk;
 use lifeboat_qemu::guest::{FileSystem, Tiny};
+use lifeboat_qemu::partitioned::Partition;
 use lifeboat_qemu::seed_server::SeedServer;
 use lifeboat_qemu::vm::Vm;
 
@@ -12,9 +14,13 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_cloud_config_is_carried_out_once_per_instance", cloud_config),
     ("a_script_runs_late_and_once_per_instance", script),
     ("a_seed_on_a_volume_needs_no_parameter", volume),
+    ("an_instance_on_a_file_system_of_its_own_goes_on_without_its_seed", own_file_system),
     ("nothing_is_done_without_a_seed", no_seed),
     ("in_a_rescue_boot_people_are_let_in_and_nothing_else_is_done", rescue),
 ];
+
+const ROOT: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0b11";
+const INSTANCES: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0b12";
 
 const META_DATA: &str = "instance-id: i-1\nlocal-hostname: from-meta-data\n";
 
@@ -101,6 +107,39 @@ fn volume() -> Result<()> {
     must_hold(&vm.read("cloud-init status --long")?, &["status: done", "DataSourceNoCloud [seed=/dev/"])?;
     ensure!(vm.run("grep CIDATA /proc/mounts")?.status != 0, "it is still mounted");
     Ok(())
+}
+
+/// Whether there is an instance cannot be seen when systemd chooses its units.
+fn own_file_system() -> Result<()> {
+    let fstab = format!(
+        "UUID={ROOT} / ext4 defaults 0 1\n\
+         UUID={INSTANCES} /var/lib/cloud ext4 defaults 0 2\n"
+    );
+    let disk = Disk::Partitioned(vec![
+        Partition::Debian { label: "lifeboat-root", uuid: ROOT, files: vec![("etc/fstab", fstab)] },
+        Partition::Ext4 { uuid: INSTANCES },
+    ]);
+    let mut vm = machine()?.disk(disk).disk(seed_on("CIDATA")).reboots().boot()?;
+    let with_seed = order(&mut vm)?;
+    ensure!(with_seed == "bootcmd\nruncmd", "with its seed:\n{with_seed}");
+
+    vm.read("wipefs --all --quiet /dev/disk/by-label/CIDATA")?;
+    vm.reboot()?;
+    let without_seed = order(&mut vm)?;
+    ensure!(without_seed == "bootcmd\nruncmd\nbootcmd", "without its seed:\n{without_seed}");
+
+    vm.read("rm -r /var/lib/cloud/*")?;
+    vm.reboot()?;
+    let without_instance = order(&mut vm)?;
+    ensure!(without_instance == without_seed, "without an instance:\n{without_instance}");
+    Ok(())
+}
+
+/// What has run in which order, once a boot is over.
+fn order(vm: &mut Vm) -> Result<String> {
+    vm.wait_for_login("seeded")?;
+    settled(vm)?;
+    vm.read("cat /var/log/order")
 }
 
 fn no_seed() -> Result<()> {
