@@ -82,7 +82,6 @@ pub(super) fn apply(export: &Export, root: &Root, mount_point: &Path) -> Result<
         let flags = SAFE | MountFlags::NOATIME;
         Staged::mount("modules.new", Path::new("lifeboat"), c"tmpfs", flags, &options)?
     };
-    // From here on dropped in the opposite order.
     let (staged, taken) = fill(export, root, staged)?;
     let staged = match overlay {
         Some(overlay) => {

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, chmodat, fchmod, fstat, mkdirat, openat, readlinkat, statat,
-    symlinkat, unlinkat,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, fchmod, fstat, mkdirat, openat, readlinkat, symlinkat,
+    unlinkat,
 };
 use rustix::io::Errno;
 use std::ffi::{CStr, OsStr};
@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 
 /// tmpfs gives each file whole pages.
 const PAGE: u64 = 4096;
+
+const DIRECTORY: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// How much a tree holds.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -62,17 +65,22 @@ impl Size {
 
 /// A tree that was moved file by file. It is moved back when dropped.
 pub(crate) struct Moved {
-    from: PathBuf,
-    to: PathBuf,
+    path: PathBuf,
+    from: OwnedFd,
+    /// Open, and so found wherever it is mounted by then, or not any more.
+    to: OwnedFd,
     kept: bool,
 }
 
 impl Moved {
     /// Moves what is below one directory to below another. Never is more in memory twice than one file.
     pub(crate) fn files(from: &Path, to: &Path) -> Result<Self> {
+        let open = |path: &Path| {
+            openat(CWD, path, DIRECTORY, Mode::empty()).with_context(|| format!("open {}", path.display()))
+        };
         // From the first file on: an error in the midst of it undoes what was done.
-        let moved = Self { from: from.to_owned(), to: to.to_owned(), kept: false };
-        relocate(from, to)?;
+        let moved = Self { path: from.to_owned(), from: open(from)?, to: open(to)?, kept: false };
+        relocate(&moved.from, &moved.to, from)?;
         Ok(moved)
     }
 
@@ -80,7 +88,7 @@ impl Moved {
     pub(crate) fn keep(mut self) {
         self.kept = true;
         // Directories alone are left there, and whoever leaves the initramfs deletes them.
-        fs::remove_dir_all(&self.from).unwrap_or_default();
+        fs::remove_dir_all(&self.path).unwrap_or_default();
     }
 }
 
@@ -88,52 +96,52 @@ impl Drop for Moved {
     fn drop(&mut self) {
         if !self.kept {
             // Whoever drops it has an error to tell already, and there is nothing else to try.
-            relocate(&self.to, &self.from).unwrap_or_default();
+            relocate(&self.to, &self.from, &self.path).unwrap_or_default();
         }
     }
 }
 
-/// Moves files one by one, with the modes of files and directories; those are left behind.
-fn relocate(from: &Path, to: &Path) -> Result<()> {
-    let (source, target) = (open(from)?, open(to)?);
-    for entry in Dir::read_from(&source).with_context(|| format!("list {}", from.display()))? {
-        let entry = entry.with_context(|| format!("list {}", from.display()))?;
+/// Moves files one by one, with the modes of files and directories; those are left behind. The path is for messages.
+fn relocate(from: &OwnedFd, to: &OwnedFd, path: &Path) -> Result<()> {
+    for entry in Dir::read_from(from).with_context(|| format!("list {}", path.display()))? {
+        let entry = entry.with_context(|| format!("list {}", path.display()))?;
         let name = entry.file_name();
         if matches!(name.to_bytes(), b"." | b"..") {
             continue;
         }
-        let path = || from.join(OsStr::from_bytes(name.to_bytes()));
+        let inside = || path.join(OsStr::from_bytes(name.to_bytes()));
+        let describe = || format!("take {}", inside().display());
         if entry.file_type() == FileType::Directory {
-            same_directory(&source, &target, name).with_context(|| format!("take {}", path().display()))?;
-            relocate(&path(), &to.join(OsStr::from_bytes(name.to_bytes())))?;
+            let (from, to) = same_directory(from, to, name).with_context(describe)?;
+            relocate(&from, &to, &inside())?;
             continue;
         }
         let copied = match entry.file_type() {
-            FileType::Symlink => same_link(&source, &target, name),
-            _ => same_file(&source, &target, name),
+            FileType::Symlink => same_link(from, to, name),
+            _ => same_file(from, to, name),
         };
-        let moved = copied.and_then(|()| Ok(unlinkat(&source, name, AtFlags::empty())?));
+        let moved = copied.and_then(|()| Ok(unlinkat(from, name, AtFlags::empty())?));
         if moved.is_err() {
             // The source is whole: half a file must not be taken for it.
-            unlinkat(&target, name, AtFlags::empty()).unwrap_or_default();
+            unlinkat(to, name, AtFlags::empty()).unwrap_or_default();
         }
-        moved.with_context(|| format!("take {}", path().display()))?;
+        moved.with_context(describe)?;
     }
     Ok(())
 }
 
-fn open(directory: &Path) -> Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(directory, flags, Mode::empty()).with_context(|| format!("open {}", directory.display()))
-}
-
-fn same_directory(from: &OwnedFd, to: &OwnedFd, name: &CStr) -> rustix::io::Result<()> {
-    let mode = Mode::from_raw_mode(statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode);
+/// Both of them, open.
+fn same_directory(from: &OwnedFd, to: &OwnedFd, name: &CStr) -> io::Result<(OwnedFd, OwnedFd)> {
+    let from = openat(from, name, DIRECTORY, Mode::empty())?;
+    let mode = Mode::from_raw_mode(fstat(&from)?.st_mode);
     match mkdirat(to, name, mode) {
-        Err(error) if error != Errno::EXIST => Err(error),
-        // Whatever the umask is.
-        _ => chmodat(to, name, mode, AtFlags::empty()),
+        Err(error) if error != Errno::EXIST => return Err(error.into()),
+        _ => {}
     }
+    let to = openat(to, name, DIRECTORY, Mode::empty())?;
+    // Whatever the umask is.
+    fchmod(&to, mode)?;
+    Ok((from, to))
 }
 
 fn same_link(from: &OwnedFd, to: &OwnedFd, name: &CStr) -> io::Result<()> {
@@ -180,11 +188,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_moved_is_moved_back_when_it_is_not_kept() {
+    fn what_was_moved_is_moved_back_from_wherever_it_is_when_it_is_not_kept() {
         let (_directory, from, to) = scratch();
         let size = measure(&from).unwrap();
-        drop(Moved::files(&from, &to).unwrap());
+        let moved = Moved::files(&from, &to).unwrap();
+        let elsewhere = to.with_file_name("elsewhere");
+        fs::rename(&to, &elsewhere).unwrap();
+        drop(moved);
         assert_eq!(measure(&from).unwrap(), size);
-        assert_eq!(measure(&to).unwrap(), None);
+        assert_eq!(measure(&elsewhere).unwrap(), None);
     }
 }
