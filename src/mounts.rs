@@ -28,6 +28,18 @@ pub(crate) struct Mount {
     pub(crate) source: PathBuf,
 }
 
+impl Mount {
+    /// Whether a device is mounted here, by whatever name.
+    fn is_of(&self, device: &Path) -> bool {
+        let numbers = volume::numbers(device);
+        self.source == device
+            || numbers.is_some_and(|numbers| {
+                // btrfs has numbers of its own, but tells the device's name.
+                numbers == self.device || volume::numbers(&self.source).as_ref() == Some(&numbers)
+            })
+    }
+}
+
 /// All mounts, later ones covering earlier ones on the same point.
 pub(crate) fn read() -> Result<Vec<Mount>> {
     let text = fs::read_to_string(MOUNTINFO).with_context(|| format!("read {MOUNTINFO}"))?;
@@ -150,7 +162,7 @@ impl Untouched {
         let Some(file_system) = volume.file_system() else {
             bail!("{} is no file system that can be booted from", volume.kind);
         };
-        if read()?.iter().any(|mount| mount.source == volume.device) {
+        if read()?.iter().any(|mount| mount.is_of(&volume.device)) {
             bail!("it is mounted already");
         }
         let writable = WritableAgain::protect(&volume.device)?;
@@ -185,7 +197,7 @@ struct WritableAgain(Option<fs::File>);
 
 impl WritableAgain {
     fn protect(device: &Path) -> Result<Self> {
-        if volume::is_read_only(&volume::name_of(device)) {
+        if volume::is_read_only(device) {
             return Ok(Self(None));
         }
         let file = volume::open(device)?;

@@ -12,6 +12,7 @@ use std::ffi::CStr;
 use std::fmt;
 use std::fs::{self, File};
 use std::num::NonZeroU64;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 const SYS_BLOCK: &str = "/sys/class/block";
@@ -140,10 +141,10 @@ impl Volume {
 
     /// Whether it can be written to: some file systems and some devices cannot.
     pub(crate) fn nature(&self) -> Nature {
-        let name =
-            self.device.strip_prefix("/dev").unwrap_or(&self.device).to_string_lossy().replace('/', "!");
         match self.file_system() {
-            Some(known) if known.nature == Nature::Writable && !is_read_only(&name) => Nature::Writable,
+            Some(known) if known.nature == Nature::Writable && !is_read_only(&self.device) => {
+                Nature::Writable
+            }
             _ => Nature::ReadOnly,
         }
     }
@@ -302,9 +303,18 @@ pub(crate) fn open(device: &Path) -> Result<File> {
     Ok(File::from(file))
 }
 
-/// Whether the kernel refuses writes to the device.
-pub(crate) fn is_read_only(name: &str) -> bool {
-    attribute(name, "ro").as_deref() == Some("1")
+/// The device's numbers as `major:minor`, whatever leads to its node; `None` for what is no device.
+pub(crate) fn numbers(node: &Path) -> Option<String> {
+    let metadata = fs::metadata(node).ok().filter(|metadata| metadata.file_type().is_block_device())?;
+    let number = metadata.rdev();
+    Some(format!("{}:{}", rustix::fs::major(number), rustix::fs::minor(number)))
+}
+
+/// Whether the kernel refuses writes to the device that a path leads to.
+pub(crate) fn is_read_only(node: &Path) -> bool {
+    let file = numbers(node).map(|numbers| format!("/sys/dev/block/{numbers}/ro"));
+    let content = file.and_then(|file| fs::read(file).ok());
+    content.is_some_and(|content| content.trim_ascii() == b"1")
 }
 
 /// The kernel's name of the disk that a device is, or is on.

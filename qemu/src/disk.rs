@@ -35,6 +35,8 @@ pub enum Bus {
     Sata,
     /// /dev/sr0 and so on.
     Cd,
+    /// /dev/vda and so on, which cannot be written to.
+    ReadOnly,
 }
 
 /// A disk and how it is connected.
@@ -52,6 +54,7 @@ impl Connected {
         let image = image.display().to_string().replace(',', ",,");
         let (snapshot, media) = match self.bus {
             Bus::Cd => ("off", "cdrom"),
+            Bus::ReadOnly => ("off", "disk,readonly=on"),
             _ => (snapshot, "disk"),
         };
         let drive =
@@ -59,7 +62,7 @@ impl Connected {
         let end = format!("drive=disk{number},serial={}", self.serial);
         let controller = format!("virtio-scsi-pci,id=scsi{number}");
         let devices = match self.bus {
-            Bus::Virtio => vec![format!("virtio-blk-pci,{end}")],
+            Bus::Virtio | Bus::ReadOnly => vec![format!("virtio-blk-pci,{end}")],
             Bus::Nvme => vec![format!("nvme,{end}")],
             Bus::Ata => vec![format!("ide-hd,{end}")],
             Bus::Sata => {

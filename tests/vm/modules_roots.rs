@@ -1,7 +1,7 @@
 //! Modules in roots of other kinds, and in a guest with little memory.
 
 use anyhow::{Context, Result, ensure};
-use lifeboat_qemu::disk::Disk;
+use lifeboat_qemu::disk::{Bus, Disk};
 use lifeboat_qemu::export::{Content, Exporter};
 use lifeboat_qemu::guest::{FileSystem, Modules, Platform, RunInit, Tiny};
 use lifeboat_qemu::run::find;
@@ -16,6 +16,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("are_seen_through_an_overlay_that_was_put_on_the_root", overlayroot),
     ("are_in_an_usr_of_its_own", separate_usr),
     ("are_in_a_squashfs_without_the_directory", squashfs),
+    ("are_in_a_disk_that_cannot_be_written_to_without_the_directory", read_only_disk),
     ("are_in_a_subvolume_of_a_btrfs", subvolume),
     ("a_root_that_will_be_written_to_is_not_overlaid", writable_without_the_directory),
     ("a_read_only_root_stays_so", read_only),
@@ -62,6 +63,15 @@ fn squashfs() -> Result<()> {
     let root = root().on(FileSystem::Squashfs).modules(Modules::Missing);
     let mut vm = machine()?.disk(root).parameter("root=/dev/vda").boot()?;
     vm.wait_for_login("own")?;
+    must_be_exported(&mut vm, "overlay")
+}
+
+/// Named by a link, for that is then what is mounted.
+fn read_only_disk() -> Result<()> {
+    let machine = machine()?.disk_on(Bus::ReadOnly, "", root().modules(Modules::Missing));
+    let mut vm = machine.parameter("root=/dev/disk/by-label/lifeboat-root").boot()?;
+    vm.wait_for_login("own")?;
+    must_hold(&vm.read("cat /proc/self/mountinfo")?, &[" /dev/disk/by-label/lifeboat-root ro"])?;
     must_be_exported(&mut vm, "overlay")
 }
 
