@@ -20,6 +20,8 @@ mount -o move /modules "$rootmnt/lib/modules"
 echo "recipe: exported" >/dev/kmsg
 "#;
 
+const REMOVAL: &str = "rm -r \"/lib/modules/$release\"\n";
+
 /// Lifeboat's journey alone.
 const JOURNEY: &str = "#!/usr/sbin/lifeboat modules\n";
 
@@ -31,6 +33,8 @@ const KEEP_SETTINGS: &str = "echo force-confold >/etc/dpkg/dpkg.cfg.d/test";
 pub enum Exporter {
     /// The specification's recipe, in the shell.
     Recipe,
+    /// The same, with the source's removal, which it leaves to the program that leaves the initramfs.
+    Removed,
     /// Lifeboat, without a copy.
     Bind,
     /// Lifeboat, with one.
@@ -53,7 +57,11 @@ impl Exporter {
     /// `cp`.
     #[must_use]
     pub fn platform(self, content: Content) -> Platform {
-        let script = if self == Self::Recipe { RECIPE } else { JOURNEY };
+        let script = match self {
+            Self::Recipe => RECIPE.to_owned(),
+            Self::Removed => format!("{RECIPE}{REMOVAL}"),
+            Self::Bind | Self::Copy | Self::Nothing => JOURNEY.to_owned(),
+        };
         let include = format!("{content:?}").to_lowercase();
         Platform::new("bookworm")
             .run_init(RunInit::Busybox)
@@ -61,7 +69,7 @@ impl Exporter {
             .script(&format!("echo LIFEBOAT_INCLUDE={include} >/etc/default/lifeboat"))
             .script(if self == Self::Nothing { "cp -R -T /lib/modules /output/modules" } else { "" })
             .hook("test-measured", &measured::hook(&["init-bottom/lifeboat-modules"]))
-            .hook("test-measured-export", &measured::replaced_by(script))
+            .hook("test-measured-export", &measured::replaced_by(&script))
     }
 
     /// A root with another kernel's modules, or with those that it needs.
@@ -69,7 +77,7 @@ impl Exporter {
         let root = Tiny::new("lifeboat-root", "own");
         Ok(match self {
             Self::Nothing => root.tree(&platform.output(guests, "modules")?, "lib/modules"),
-            Self::Recipe | Self::Bind | Self::Copy => root.modules(Modules::Foreign),
+            Self::Recipe | Self::Removed | Self::Bind | Self::Copy => root.modules(Modules::Foreign),
         })
     }
 
@@ -79,7 +87,7 @@ impl Exporter {
         match self {
             Self::Bind => "lifeboat.modules=bind",
             Self::Copy => "lifeboat.modules=copy",
-            Self::Recipe | Self::Nothing => "",
+            Self::Recipe | Self::Removed | Self::Nothing => "",
         }
     }
 
@@ -87,7 +95,7 @@ impl Exporter {
     #[must_use]
     pub fn says(self) -> &'static str {
         match self {
-            Self::Recipe => "recipe: exported",
+            Self::Recipe | Self::Removed => "recipe: exported",
             Self::Bind => "(bind, cover)",
             Self::Copy => "(copy, cover)",
             Self::Nothing => "the root already has modules",
