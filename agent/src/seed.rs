@@ -80,6 +80,10 @@ pub(crate) fn from_files(
     }
     let parsed = meta_data.as_deref().context("there is no meta-data").and_then(meta_data::parse);
     match parsed {
+        Ok(parsed) if parsed.all.is_empty() && facts.kept_has_id_of_meta_data() => {
+            report.warn(format!("{place}: the meta-data is empty, and was not before"));
+            seed.meta_data.instance_id.clone_from(&facts.kept);
+        }
         Ok(parsed) => seed.meta_data = parsed,
         Err(error) => {
             report.warn(format!("{place}: {error:#}"));

@@ -24,7 +24,7 @@ mod vmware;
 use crate::command_line;
 use crate::dmi;
 use crate::fetch::{self, Client, Over};
-use crate::instance::Instance;
+use crate::instance::{Instance, NO_ID};
 use crate::report::Report;
 use crate::root::Root;
 use crate::seed::Seed;
@@ -221,6 +221,13 @@ impl<'a> Facts<'a> {
         let Some(id) = id else { return Ok(true) };
         let path = Instance::new(kept).path("user-data.txt");
         Ok(id == kept && self.root.read(&path)?.is_some_and(|data| !data.is_empty()))
+    }
+
+    /// Whether the instance that is kept has an id that nothing but meta-data can have given it.
+    pub(crate) fn kept_has_id_of_meta_data(&self) -> bool {
+        let is_given = |hand_off: hand_off::HandOff| hand_off.instance_id.is_some();
+        self.kept.as_deref().is_some_and(|kept| kept != NO_ID)
+            && !hand_off::of(self).is_ok_and(|hand_off| hand_off.is_some_and(is_given))
     }
 
     /// The paths of the volumes that have one of the labels.

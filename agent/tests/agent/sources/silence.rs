@@ -90,11 +90,22 @@ fn half_an_answer_makes_no_new_instance() {
     machine.write("var/lib/cloud/seed/nocloud/user-data", SCRIPT);
     machine.write("var/lib/cloud/seed/nocloud/meta-data", META);
     assert!(machine.boot().0);
-    for broken in ["instance-id: [", "- a\n"] {
+    for broken in ["instance-id: [", "- a\n", "", "# nothing\n", "{}\n"] {
         machine.write("var/lib/cloud/seed/nocloud/meta-data", broken);
         let (_, said) = machine.boot();
         assert_eq!(instance(&machine), "i-1", "{said}");
         assert_eq!(machine.agent(&["status"]).0, 2);
+    }
+    // Of an instance without an id, or with one from elsewhere, it is the whole answer.
+    for (line, id) in [("ds=nocloud", "nocloud"), ("ds=nocloud;i=i-2", "i-2")] {
+        let machine = Machine::new();
+        machine.write("proc/cmdline", line);
+        machine.write("var/lib/cloud/seed/nocloud/user-data", SCRIPT);
+        machine.write("var/lib/cloud/seed/nocloud/meta-data", "");
+        for _ in 0..2 {
+            let (_, said) = machine.boot();
+            assert_eq!((instance(&machine).as_str(), machine.agent(&["status"]).0), (id, 0), "{said}");
+        }
     }
 }
 
