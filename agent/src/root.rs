@@ -112,6 +112,13 @@ impl Root {
         Ok(self.locate(path)?.is_some())
     }
 
+    /// The type and permissions of what a path leads to; `None` when that is nothing.
+    pub(crate) fn mode(&self, path: &str) -> Result<Option<u32>> {
+        let Some(fd) = self.locate(path)? else { return Ok(None) };
+        let stat = fs::fstat(&fd).with_context(|| format!("look at {}", self.show(path)))?;
+        Ok(Some(stat.st_mode))
+    }
+
     /// The names of the regular files in a directory that are whole, sorted by byte; none when it is not there.
     pub(crate) fn files(&self, path: &str) -> Result<Vec<String>> {
         let list = || -> rustix::io::Result<Vec<String>> {

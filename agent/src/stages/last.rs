@@ -10,10 +10,11 @@ use crate::layout::SCRIPTS;
 use crate::meta_data::MetaData;
 use crate::report::Report;
 use crate::rescue::record::Boot;
-use crate::root::Root;
+use crate::root::{Root, is_temporary};
 use crate::system_config::modules::{self, Wanted};
 use crate::yaml::{Mapping, Value};
 use anyhow::{Context as _, Result};
+use rustix::fs::FileType;
 
 /// The semaphore of a vendor's scripts.
 const VENDOR: &str = "config_scripts_vendor";
@@ -82,11 +83,13 @@ fn run_scripts(
 ) {
     let Context { instance, boot, root } = context;
     let Some(false) = report.take(instance.is_done(root, semaphore, frequency)) else { return };
-    let Some(names) = report.take(root.files(directory)) else { return };
-    let prefix = if semaphore == VENDOR && !names.is_empty() { prefix(config) } else { Ok(Vec::new()) };
+    let Some(names) = report.take(root.names(directory)) else { return };
+    let names = names.into_iter().filter(|name| !is_temporary(name));
+    let mut paths: Vec<_> = names.map(|name| format!("{directory}/{name}")).collect();
+    paths.retain(|path| is_script(path, root, report));
+    let prefix = if semaphore == VENDOR && !paths.is_empty() { prefix(config) } else { Ok(Vec::new()) };
     // What they were to be run in may be what keeps them in bounds.
     let Some(prefix) = report.take(prefix) else { return };
-    let mut paths: Vec<_> = names.into_iter().map(|name| format!("{directory}/{name}")).collect();
     // Without the record they are in the order of names, which is nearly always the same.
     let record = Record::read(instance, root).ok().flatten().unwrap_or_default();
     record.twins.sort(&mut paths);
@@ -112,6 +115,22 @@ fn run_scripts(
             Err(error) => report.error(format!("run {shown}: {error:#}")),
         }
     }
+}
+
+/// Whether a path leads to a file that can be run; what is no directory either is told.
+fn is_script(path: &str, root: &Root, report: &mut Report) -> bool {
+    let reason = match root.mode(path) {
+        Ok(Some(mode)) => match FileType::from_raw_mode(mode) {
+            FileType::RegularFile if mode & 0o111 != 0 => return true,
+            FileType::RegularFile => format!("it is not executable (run chmod +x /{path})"),
+            FileType::Directory => return false,
+            _ => "it is no regular file".to_owned(),
+        },
+        Ok(None) => "it is a link that leads nowhere".to_owned(),
+        Err(error) => format!("{error:#}"),
+    };
+    report.warn(format!("/{path} is not run: {reason}"));
+    false
 }
 
 /// What stands before a vendor's script when it is run: a program, or a list of words.

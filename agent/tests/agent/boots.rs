@@ -203,6 +203,8 @@ fn a_rescue_boot_lets_people_in_and_leaves_the_rest_out() {
     let machine = Machine::with_seed(&server.hand_off());
     machine.write("run/lifeboat/rescue", "BOOTED=rescue\nDEVICE=/dev/vdb\nTYPE=ext4\n");
     machine.write("var/lib/cloud/scripts/per-boot/each", "#!/bin/sh\n");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(machine.path("var/lib/cloud/scripts/per-boot/each"), executable).unwrap();
     for boot in ["first", "second"] {
         machine.write("etc/hostname", "volume\n");
         machine.write("home/me/.ssh/authorized_keys", "");

@@ -368,3 +368,34 @@ done\n";
     live.boot();
     assert_eq!(live.read("ran").lines().skip(expected.len()).collect::<Vec<_>>(), ["0"; 6]);
 }
+
+#[test]
+fn what_can_be_run_is_run_and_the_rest_is_told() {
+    const SCRIPTS: &str = "var/lib/cloud/scripts/per-boot";
+    let live = Live::new("#cloud-config\n{}\n");
+    for path in [&format!("{SCRIPTS}/plain"), &format!("{SCRIPTS}/whole"), "opt/tool"] {
+        live.write(path, "#!/bin/sh\necho \"$0\" >>/ran\n");
+    }
+    for path in [&format!("{SCRIPTS}/whole"), "opt/tool"] {
+        fs::set_permissions(live.path(path), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    live.write(&format!("{SCRIPTS}/folder/inner"), "");
+    for (name, target) in [("link", "/opt/tool"), ("lost", "/nowhere"), ("other", "folder")] {
+        symlink(target, live.path(&format!("{SCRIPTS}/{name}"))).unwrap();
+    }
+    live.boot();
+    let said = live.stage("final");
+    assert_eq!(live.read("ran"), format!("/{SCRIPTS}/link\n/{SCRIPTS}/whole\n"), "{said}");
+    for told in [
+        format!("warning: /{SCRIPTS}/plain is not run: it is not executable (run chmod +x /{SCRIPTS}/plain)"),
+        format!("warning: /{SCRIPTS}/lost is not run: it is a link that leads nowhere"),
+    ] {
+        assert!(said.contains(&told), "{said}");
+    }
+    assert!(!said.contains("folder") && !said.contains("other"), "{said}");
+    // Where all can be run nothing is told.
+    for name in ["plain", "lost"] {
+        fs::remove_file(live.path(&format!("{SCRIPTS}/{name}"))).unwrap();
+    }
+    assert!(!live.stage("final").contains("is not run"));
+}
