@@ -290,7 +290,8 @@ pub(crate) fn local_path(url: &str) -> Option<&str> {
     url.strip_prefix("file://").or_else(|| url.starts_with('/').then_some(url))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// Bytes as digits, in lower case.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }

@@ -1,8 +1,10 @@
 //! An instance: its directory and its semaphores.
 
+use crate::fetch::hexadecimal;
 use crate::layout;
 use crate::root::Root;
 use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The instance-id where nobody gives one.
@@ -41,12 +43,7 @@ impl Instance {
 
     /// A path in the instance's directory.
     pub(crate) fn path(&self, name: &str) -> String {
-        // An id that is a path must not lead anywhere else.
-        let mut directory = self.id.replace('/', "_");
-        if directory == "." || directory == ".." {
-            directory.push('_');
-        }
-        format!("{}/{directory}/{name}", layout::INSTANCES)
+        format!("{}/{}/{name}", layout::INSTANCES, directory(&self.id))
     }
 
     /// Makes its directories.
@@ -92,6 +89,25 @@ impl Instance {
     }
 }
 
+/// The longest name that a directory can have, in bytes.
+const LONGEST_NAME: usize = 255;
+
+/// The name of an id's directory: an id that is a path leads nowhere else, and one that is no name has one.
+fn directory(id: &str) -> String {
+    let mut directory = id.replace(['/', '\0'], "_");
+    if directory == "." || directory == ".." {
+        directory.push('_');
+    }
+    if directory.len() > LONGEST_NAME {
+        // Those that begin alike stay apart.
+        let digest = hexadecimal(&Sha256::digest(id));
+        let end = directory.floor_char_boundary(LONGEST_NAME - digest.len() - 1);
+        directory.truncate(end);
+        directory.extend(["-", &digest]);
+    }
+    directory
+}
+
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs())
@@ -105,6 +121,20 @@ mod tests {
     fn an_id_that_is_a_path_stays_one_directory() {
         assert_eq!(Instance::new("../../x").path("sem"), "var/lib/cloud/instances/.._.._x/sem");
         assert_eq!(Instance::new("..").path("sem"), "var/lib/cloud/instances/.._/sem");
+        assert_eq!(Instance::new("a\0").path("sem"), "var/lib/cloud/instances/a_/sem");
+    }
+
+    #[test]
+    fn an_id_that_is_too_long_for_a_name_has_one_of_its_own() {
+        let name = |id: &str| Instance::new(id).path("").split('/').nth(4).unwrap().to_owned();
+        for letter in ["x", "\u{20ac}"] {
+            let (one, other) = (letter.repeat(300), letter.repeat(301));
+            assert!(name(&one).len() <= LONGEST_NAME && name(&one).starts_with(&letter.repeat(50)));
+            assert_eq!(name(&one), name(&one));
+            assert_ne!(name(&one), name(&other));
+        }
+        let fits = "x".repeat(LONGEST_NAME);
+        assert_eq!(name(&fits), fits);
     }
 
     #[test]

@@ -26,8 +26,7 @@ impl From<Mapping> for MetaData {
         let text =
             |key: &str| all.get(key).and_then(Value::scalar_text).filter(|text| !text.trim().is_empty());
         Self {
-            // Whatever it is counts by what Python writes for it.
-            instance_id: all.get("instance-id").map(jinja::text).filter(|id| !id.trim().is_empty()),
+            instance_id: all.get("instance-id").map(id).filter(|id| !id.is_empty()),
             hostname: text("local-hostname"),
             public_keys: all.get("public-keys").map(keys).unwrap_or_default(),
             all,
@@ -60,6 +59,12 @@ pub(crate) fn to_json(meta_data: &MetaData) -> String {
     let keys = meta_data.public_keys.iter().map(|key| Value::from(key.as_str())).collect();
     mapping.set("public-keys", Value::Seq(keys));
     yaml::to_json(&Value::Map(mapping)) + "\n"
+}
+
+/// Whatever it is counts by what Python writes for it. It stands on a line of a file and in the environment, and so
+/// without a line's end and without the one character that neither a name nor the environment can have.
+fn id(value: &Value) -> String {
+    jinja::text(value).trim().replace('\0', "_")
 }
 
 /// Keys come as one text, as a list, or by name.
@@ -102,11 +107,15 @@ mod tests {
             ("1.0e+16", "1e+16"),
             ("yes", "True"),
             ("{a: b}", "{'a': 'b'}"),
+            (r#"" a b \n""#, "a b"),
+            (r#""a\0b""#, "a_b"),
         ] {
             let meta = parse(format!("instance-id: {id}\n").as_bytes()).unwrap();
             assert_eq!(meta.instance_id.as_deref(), Some(text));
         }
-        assert_eq!(parse(b"{instance-id: ''}").unwrap().instance_id, None);
+        for nothing in ["''", "' '"] {
+            assert_eq!(parse(format!("{{instance-id: {nothing}}}").as_bytes()).unwrap().instance_id, None);
+        }
     }
 
     #[test]

@@ -239,3 +239,45 @@ fn a_rescue_boot_lets_people_in_and_leaves_the_rest_out() {
     assert!(said.contains(&format!("not on this root: run /{INSTANCE}/scripts/runcmd")), "{said}");
     assert!(!machine.agent(&["status"]).1.contains("\nboot: rescue ("));
 }
+
+/// The one instance of a machine after a boot with this meta-data and one without news; what the second said.
+fn twice(meta_data: &str) -> (Machine, String, String) {
+    let server = Server::with_seed(CONFIG, meta_data);
+    let machine = Machine::with_seed(&server.hand_off());
+    let (well, said) = machine.boot();
+    assert!(well && said.contains("/scripts/runcmd"), "{said}");
+    assert_eq!(machine.read("home/me/.ssh/authorized_keys"), "ssh-ed25519 AAAAme\n", "{said}");
+    let (well, said) = machine.boot();
+    assert!(well, "{said}");
+    let mut instances = machine.list("var/lib/cloud/instances");
+    assert_eq!(instances.len(), 1, "{instances:?}");
+    (machine, instances.remove(0), said)
+}
+
+#[test]
+fn white_space_around_an_instance_id_is_no_part_of_it() {
+    for meta_data in
+        ["instance-id: |\n  i-1\n", "{\"instance-id\": \"i-1\\n\"}", "instance-id: ' i-1 '\n", META]
+    {
+        let (machine, name, said) = twice(meta_data);
+        assert_eq!(
+            (name.as_str(), machine.read("var/lib/cloud/data/instance-id").as_str()),
+            ("i-1", "i-1\n")
+        );
+        assert!(!said.contains("/scripts/runcmd"), "{said}");
+    }
+    assert_eq!(twice("instance-id: a b\n").1, "a b");
+}
+
+#[test]
+fn an_instance_id_that_is_no_name_costs_nobody_their_keys() {
+    let long = "x".repeat(300);
+    let (_, name, said) = twice(&format!("instance-id: {long}1\n"));
+    assert!(!said.contains("/scripts/runcmd"), "{said}");
+    assert_ne!(twice(&format!("instance-id: {long}2\n")).1, name);
+    for (id, name) in [("a\\0b", "a_b"), ("a/b", "a_b"), ("..", ".._"), (".", "._")] {
+        let (_, found, said) = twice(&format!("{{\"instance-id\": \"{id}\"}}").replace("\\0", "\\u0000"));
+        assert_eq!(found, name);
+        assert!(!said.contains("/scripts/runcmd"), "{said}");
+    }
+}
