@@ -281,3 +281,26 @@ fn an_instance_id_that_is_no_name_costs_nobody_their_keys() {
         assert!(!said.contains("/scripts/runcmd"), "{said}");
     }
 }
+
+#[test]
+fn the_first_stage_of_a_boot_forgets_the_last_boot() {
+    let config = "#cloud-config\nhostname: 'not a name'\n";
+    let server = Server::with_seed(config, META);
+    let machine = Machine::with_seed(&server.hand_off());
+    machine.boot();
+    assert_eq!(machine.agent(&["status"]).0, 1);
+    // Where /var is on the network there is no local stage; /run is empty then.
+    std::fs::remove_dir_all(machine.path("run/cloud-init")).unwrap();
+    assert_eq!(machine.agent(&["network", "--budget", "5"]).0, 0);
+    assert_eq!(machine.agent(&["status"]), (0, "status: running\nsource: nocloud\ninstance: i-1\n".into()));
+    assert_eq!(machine.mode("var/lib/cloud/data/result.json"), 0);
+    assert_eq!(machine.agent(&["final"]).0, 0);
+    assert!(machine.agent(&["status"]).1.starts_with("status: done\n"));
+    // The stages after it forget nothing.
+    machine.write("run/lifeboat/seed", "SOURCE=nocloud\nSEED_FROM=/nowhere\n");
+    std::fs::remove_dir_all(machine.path("run/cloud-init")).unwrap();
+    machine.agent(&["network", "--budget", "5"]);
+    machine.agent(&["final"]);
+    let (code, text) = machine.agent(&["status"]);
+    assert!(code == 2 && text.contains("going on with instance i-1 as it was kept"), "{text}");
+}
