@@ -71,7 +71,7 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
     }
     let accounts = Accounts::read(root)?;
     let scripts = instance.path("scripts");
-    let config = system_config::over(&sorted.config.into_mapping(), system.mapping());
+    let config = system_config::over(sorted.config.into_mapping(), system.mapping());
     let facts = Facts { config: &config, meta_data: &meta_data, accounts: &accounts, scripts: &scripts };
     let is_script = |path: &&str| path.starts_with(&scripts) || path.starts_with(layout::SCRIPTS);
     let paths = sorted.files.iter().map(|file| file.path.as_str());

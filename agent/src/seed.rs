@@ -129,7 +129,7 @@ pub(crate) fn completed(mut seed: Seed, facts: &Facts<'_>, report: &mut Report) 
     let fetched = from_url(&from, &facts.client()?, facts, report)?
         .with_context(|| format!("{}: neither user-data nor meta-data is there", fetch::shown(&from)))?;
     let own = std::mem::take(&mut seed.meta_data.all);
-    let mut meta_data = MetaData::from(system_config::over(&own, &fetched.meta_data.all));
+    let mut meta_data = MetaData::from(system_config::over(own, &fetched.meta_data.all));
     meta_data.instance_id = meta_data.instance_id.or(fetched.meta_data.instance_id);
     Ok(Seed {
         source: seed.source,

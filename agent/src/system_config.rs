@@ -61,7 +61,7 @@ impl SystemConfig {
 
     /// Puts a configuration above all that was read.
     pub(crate) fn put_above(&mut self, above: &Mapping) {
-        self.mapping = over(above, &self.mapping);
+        self.mapping = over(above.clone(), &self.mapping);
     }
 
     /// The names in `datasource_list`; `None` when it is not there.
@@ -95,7 +95,7 @@ impl SystemConfig {
     /// Adds what the places before did not say.
     fn take(&mut self, place: &str, read: impl FnOnce() -> Result<Mapping>) {
         match read() {
-            Ok(below) => self.mapping = over(&self.mapping, &below),
+            Ok(below) => self.mapping = over(std::mem::take(&mut self.mapping), &below),
             Err(error) => self.problems.push(format!("{place}: {error:#} (it is not used)")),
         }
     }
@@ -115,17 +115,16 @@ pub(crate) fn parse(content: &[u8]) -> Result<Mapping> {
 }
 
 /// The first with what only the second says, in nested mappings too; lists are not joined.
-pub(crate) fn over(first: &Mapping, below: &Mapping) -> Mapping {
-    let mut merged: Vec<(Value, Value)> = first.iter().cloned().collect();
+pub(crate) fn over(mut first: Mapping, below: &Mapping) -> Mapping {
     for (key, value) in below.iter() {
-        match (merged.iter_mut().find(|(own, _)| own == key), value) {
-            (None, _) => merged.push((key.clone(), value.clone())),
+        match (first.get_mut(key), value) {
+            (None, _) => first.insert(key.clone(), value.clone()),
             // As deep as the reader of YAML lets a document be.
-            (Some((_, Value::Map(own))), Value::Map(value)) => *own = over(own, value),
+            (Some(Value::Map(own)), Value::Map(value)) => *own = over(std::mem::take(own), value),
             (Some(_), _) => {}
         }
     }
-    merged.into_iter().collect()
+    first
 }
 
 #[cfg(test)]
@@ -202,5 +201,19 @@ mod tests {
         assert!(config.datasource("ec2").unwrap().get("timeout").is_some());
         assert!(config.datasource("OVF").is_none());
         assert_eq!(SystemConfig::parse("{}").datasource_list(), None);
+    }
+
+    #[test]
+    fn the_first_wins_among_few_keys_and_among_very_many() {
+        for count in [2, 149_000] {
+            let keys = |from: i128, value: i128| -> Mapping {
+                (from..from + count).map(|key| (Value::Int(key), Value::Int(value))).collect()
+            };
+            let both = over(keys(0, 1), &keys(1, 2));
+            assert_eq!(both.len(), usize::try_from(count).unwrap() + 1);
+            for (key, value) in [(0, 1), (1, 1), (count, 2)] {
+                assert_eq!(both.get_key(&Value::Int(key)), Some(&Value::Int(value)), "{count}: {key}");
+            }
+        }
     }
 }

@@ -115,9 +115,9 @@ fn kept_config(instance: &Instance, root: &Root, report: &mut Report) -> Mapping
     let mut config = Mapping::default();
     for name in ["cloud-config.txt", "vendor2-cloud-config.txt", "vendor-cloud-config.txt"] {
         let below = kept_mapping(&instance.path(name), root, report);
-        config = system_config::over(&config, &below);
+        config = system_config::over(config, &below);
     }
-    let config = system_config::over(&config, system.mapping());
+    let config = system_config::over(config, system.mapping());
     for problem in system.problems {
         report.warn(problem);
     }

@@ -8,10 +8,16 @@ const MIB: usize = 1024 * 1024;
 
 /// Processes with no more than 128 MiB of memory beside what the program itself takes.
 pub(crate) fn within_memory(machine: &Machine) -> String {
-    let script = "ulimit -v 180000; exec \"$0\" process --seed \"$1\" --root \"$2\"";
+    within(machine, &["process", "--seed", machine.path("in").to_str().unwrap()])
+}
+
+fn within(machine: &Machine, words: &[&str]) -> String {
+    let script = "ulimit -v 180000; exec \"$0\" \"$@\"";
     let output = Command::new("sh")
         .args(["-c", script, env!("CARGO_BIN_EXE_lifeboat-agent")])
-        .args([machine.path("in"), machine.path("")])
+        .args(words)
+        .arg("--root")
+        .arg(machine.path(""))
         .env_remove("JOURNAL_STREAM")
         .output()
         .unwrap();
@@ -67,8 +73,23 @@ fn three_hundred_thousand_values_take_no_more_than_there_is() {
     assert_eq!(configured(&format!("a:\n{}", "- {a: 1}\n".repeat(99_990))), "");
     let deep = format!("a: {}{}{}\n", "[".repeat(95), "~,".repeat(299_000), "]".repeat(95));
     assert_eq!(configured(&deep), "");
+    assert_eq!(configured(&most_keys()), "");
+}
+
+fn most_keys() -> String {
     let keys: Vec<_> = (0..149_000).map(|key| format!("k{key}: {{}}\n")).collect();
-    assert_eq!(configured(&keys.concat()), "");
+    keys.concat()
+}
+
+#[test]
+fn a_boot_with_as_many_keys_comes_to_its_end_with_what_there_is() {
+    let machine = Machine::new();
+    let seed = "var/lib/cloud/seed/nocloud";
+    machine.write(&format!("{seed}/meta-data"), "instance-id: i-1\n");
+    machine.write(&format!("{seed}/user-data"), format!("#cloud-config\nhostname: web\n{}", most_keys()));
+    machine.write("etc/cloud/cloud.cfg", "hostname: system\nother: 1\n");
+    let said = within(&machine, &["network"]);
+    assert!(machine.read("etc/hostname") == "web\n", "{said}");
 }
 
 #[test]
