@@ -21,8 +21,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Carries one step out, or says that it would be, where the root is not the running system's.
-pub(crate) fn apply(step: &Step, root: &Root, report: &Report) -> Result<()> {
-    let carry_out = || match step {
+pub(crate) fn apply(step: &Step, root: &Root, report: &mut Report) -> Result<()> {
+    let mut carry_out = || match step {
         Step::Write(file) => write(file, root),
         Step::Authorize { user, keys } if root.is_live() || Accounts::read(root)?.user(user).is_some() => {
             authorize(user, keys, root)
@@ -35,7 +35,7 @@ pub(crate) fn apply(step: &Step, root: &Root, report: &Report) -> Result<()> {
         Step::Authorize { .. } => Ok(()),
         Step::Run { argv, input } => {
             let patience = Patience::Until(Instant::now() + LIMIT);
-            run(argv, input.as_deref().map(str::as_bytes), &[], patience, root)
+            run(argv, input.as_deref().map(str::as_bytes), &[], patience, root, report)
         }
         Step::HostName(name) => Ok(rustix::system::sethostname(name.as_bytes())?),
     };
@@ -70,6 +70,13 @@ impl Patience {
 /// A program that hangs while logins wait for the agent must not cost the keys that come after it.
 const LIMIT: Duration = Duration::from_mins(2);
 
+/// The log of outputs. Where it cannot be written, which must not cost the users and their keys, what programs print goes
+/// where what we say goes.
+fn log(root: &Root, report: &mut Report) -> Option<std::fs::File> {
+    let opened = root.open_log(OUTPUT, 0o640);
+    opened.map_err(|error| report.warn_once(format!("{error:#} (what programs say is not in it)"))).ok()
+}
+
 /// Runs a program; what it prints goes to the log of outputs.
 pub(crate) fn run(
     argv: &[String],
@@ -77,14 +84,18 @@ pub(crate) fn run(
     environment: &[(&str, &str)],
     patience: Patience,
     root: &Root,
+    report: &mut Report,
 ) -> Result<()> {
     let (program, arguments) = argv.split_first().context("nothing to run")?;
-    let output = root.open_log(OUTPUT, 0o640)?;
+    let log = log(root, report);
+    let place = log.as_ref().map(|_| format!(" (what it said is in /{OUTPUT})")).unwrap_or_default();
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     let mut command = Command::new(program);
     command.args(arguments).current_dir("/").envs(environment.iter().copied());
     command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
-    command.stdout(output.try_clone()?).stderr(output);
+    if let Some(log) = log {
+        command.stdout(log.try_clone()?).stderr(log);
+    }
     let mut child = command.spawn().context("start it")?;
     let writer = input.zip(child.stdin.take()).map(|(input, mut pipe)| {
         let input = input.to_vec();
@@ -109,7 +120,7 @@ pub(crate) fn run(
         return Err(error).context("give it its input");
     }
     if !status.success() {
-        bail!("it ended with {status} (what it said is in /{OUTPUT})");
+        bail!("it ended with {status}{place}");
     }
     Ok(())
 }
@@ -372,7 +383,7 @@ mod tests {
         let (directory, root) = scratch();
         let marker = directory.path().join("ran");
         let step = Step::run(&["touch", marker.to_str().unwrap()]);
-        apply(&step, &root, &Report::default()).unwrap();
+        apply(&step, &root, &mut Report::default()).unwrap();
         assert!(!marker.try_exists().unwrap());
     }
 }

@@ -3,6 +3,7 @@
 use crate::apply::{self, Conversation, Patience};
 use crate::codec;
 use crate::instance::Frequency;
+use crate::report::Report;
 use crate::root::Root;
 use crate::user_data::{Handler, Language, Part};
 use crate::yaml::{self, Mapping, Value};
@@ -42,16 +43,22 @@ enum How {
 
 impl PartHandler {
     /// Asks for its types, and tells it that parts will come. Nobody waits for it after `end`.
-    pub(crate) fn begin(handler: &Handler, frequency: Frequency, end: Instant, root: &Root) -> Result<Self> {
+    pub(crate) fn begin(
+        handler: &Handler,
+        frequency: Frequency,
+        end: Instant,
+        root: &Root,
+        report: &mut Report,
+    ) -> Result<Self> {
         let path = root.show(&handler.path);
         let (how, types) = match handler.language {
             Language::Executable => {
-                let types = types_of_program(&path, end, root)?;
+                let types = types_of_program(&path, end, root, report)?;
                 (if frequency == Frequency::Boot { How::Done } else { How::Program(path) }, types)
             }
             Language::Python => {
                 let argv = ["python3".to_owned(), "-c".to_owned(), DRIVER.to_owned(), path];
-                let mut module = Conversation::begin(&argv, end, root)
+                let mut module = Conversation::begin(&argv, end, root, report)
                     .context("start python3 (a handler that begins with #! needs none)")?;
                 let types = types_of_module(&mut module)?;
                 (How::Module(module), types)
@@ -59,21 +66,27 @@ impl PartHandler {
         };
         let frequency = if frequency == Frequency::Boot { "always" } else { "once-per-instance" };
         let mut begun = Self { path: handler.path.clone(), types, frequency, how, end };
-        begun.call(BEGIN, None, root)?;
+        begun.call(BEGIN, None, root, report)?;
         Ok(begun)
     }
 
     /// Gives it a part.
-    pub(crate) fn take(&mut self, part: &Part, root: &Root) -> Result<()> {
-        self.call(&part.content_type, Some(part), root)
+    pub(crate) fn take(&mut self, part: &Part, root: &Root, report: &mut Report) -> Result<()> {
+        self.call(&part.content_type, Some(part), root, report)
     }
 
     /// Tells it that no part will come.
-    pub(crate) fn end(&mut self, root: &Root) -> Result<()> {
-        self.call(END, None, root)
+    pub(crate) fn end(&mut self, root: &Root, report: &mut Report) -> Result<()> {
+        self.call(END, None, root, report)
     }
 
-    fn call(&mut self, content_type: &str, part: Option<&Part>, root: &Root) -> Result<()> {
+    fn call(
+        &mut self,
+        content_type: &str,
+        part: Option<&Part>,
+        root: &Root,
+        report: &mut Report,
+    ) -> Result<()> {
         let name = part.map_or("", |part| &part.name);
         match &mut self.how {
             How::Done => Ok(()),
@@ -83,7 +96,7 @@ impl PartHandler {
                 let payload = part.map_or(&b""[..], |part| &part.payload);
                 let argv = [path.clone(), "handle-part".to_owned()];
                 let patience = Patience::half_until(self.end);
-                let ran = apply::run(&argv, Some(payload), &environment, patience, root);
+                let ran = apply::run(&argv, Some(payload), &environment, patience, root, report);
                 if ran.is_err() && patience.is_over() {
                     self.how = How::Silent;
                 }
@@ -105,8 +118,9 @@ impl PartHandler {
     }
 }
 
-fn types_of_program(path: &str, end: Instant, root: &Root) -> Result<Vec<String>> {
-    let mut program = Conversation::begin(&[path.to_owned(), "list-types".to_owned()], end, root)?;
+fn types_of_program(path: &str, end: Instant, root: &Root, report: &mut Report) -> Result<Vec<String>> {
+    let argv = [path.to_owned(), "list-types".to_owned()];
+    let mut program = Conversation::begin(&argv, end, root, report)?;
     let mut types = Vec::new();
     while let Some(line) = program.line()? {
         types.extend(line.split_whitespace().map(str::to_owned));

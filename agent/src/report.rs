@@ -30,6 +30,13 @@ impl Report {
         self.warnings.push(text);
     }
 
+    /// The same, once however often it comes up.
+    pub(crate) fn warn_once(&mut self, text: String) {
+        if !self.warnings.contains(&text) {
+            self.warn(text);
+        }
+    }
+
     /// Something asked for could not be done.
     pub(crate) fn error(&mut self, text: impl Into<String>) {
         let text = harmless(text.into());

@@ -1,6 +1,6 @@
 //! A program that is spoken with line by line.
 
-use super::OUTPUT;
+use crate::report::Report;
 use crate::root::Root;
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -26,12 +26,12 @@ const GRACE: Duration = Duration::from_secs(5);
 
 impl Conversation {
     /// Starts it; what it says besides goes to the log of outputs. Nobody waits for it after `end`.
-    pub(crate) fn begin(argv: &[String], end: Instant, root: &Root) -> Result<Self> {
+    pub(crate) fn begin(argv: &[String], end: Instant, root: &Root, report: &mut Report) -> Result<Self> {
         let (program, arguments) = argv.split_first().context("nothing to run")?;
         #[expect(clippy::disallowed_methods, reason = "apply is the one place")]
         let mut command = Command::new(program);
         command.args(arguments).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
-        command.stderr(root.open_log(OUTPUT, 0o640)?);
+        command.stderr(super::log(root, report).map_or_else(Stdio::inherit, Stdio::from));
         let mut child = command.spawn().with_context(|| format!("start {program}"))?;
         let output = child.stdout.take().context("read what it says")?;
         let mut input = child.stdin.take().context("give it its input")?;
@@ -95,7 +95,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let root = Root::open(directory.path()).unwrap();
         let argv = ["/bin/sh", "-c", script].map(str::to_owned);
-        (directory, Conversation::begin(&argv, Instant::now() + patience, &root).unwrap())
+        let begun = Conversation::begin(&argv, Instant::now() + patience, &root, &mut Report::default());
+        (directory, begun.unwrap())
     }
 
     #[test]

@@ -110,7 +110,8 @@ fn run_scripts(
             report.info(&format!("not on this root: run {shown}"));
             continue;
         }
-        match apply::run(&command, None, &[("INSTANCE_ID", &instance.id)], Patience::Endless, root) {
+        let environment = [("INSTANCE_ID", instance.id.as_str())];
+        match apply::run(&command, None, &environment, Patience::Endless, root, report) {
             Ok(()) => report.info(&format!("ran {shown}")),
             Err(error) => report.error(format!("run {shown}: {error:#}")),
         }

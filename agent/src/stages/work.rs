@@ -44,12 +44,12 @@ fn run_until(end: Instant, work: Vec<Work>, context: &Context<'_>, report: &mut 
             Work::Boothook(path) => {
                 let argv = [format!("/{path}")];
                 let environment = [("INSTANCE_ID", instance.id.as_str())];
-                match apply::run(&argv, None, &environment, Patience::half_until(end), root) {
+                match apply::run(&argv, None, &environment, Patience::half_until(end), root, report) {
                     Ok(()) => report.info(&format!("ran /{path}")),
                     Err(error) => report.warn(format!("run /{path}: {error:#}")),
                 }
             }
-            Work::Handler(handler) => match PartHandler::begin(&handler, frequency, end, root) {
+            Work::Handler(handler) => match PartHandler::begin(&handler, frequency, end, root, report) {
                 Ok(called) => handlers.push(called),
                 Err(error) => report.warn(format!("part handler /{}: {error:#}", handler.path)),
             },
@@ -57,7 +57,7 @@ fn run_until(end: Instant, work: Vec<Work>, context: &Context<'_>, report: &mut 
         }
     }
     for mut handler in handlers {
-        if let Err(error) = handler.end(root) {
+        if let Err(error) = handler.end(root, report) {
             report.warn(format!("part handler /{}: {error:#}", handler.path));
         }
     }
@@ -71,7 +71,7 @@ fn run_until(end: Instant, work: Vec<Work>, context: &Context<'_>, report: &mut 
 fn offer(part: &Part, handlers: &mut [PartHandler], root: &Root, report: &mut Report) {
     match handlers.iter_mut().rev().find(|handler| handler.types.contains(&part.content_type)) {
         None => report.warn(user_data::unknown(part).to_string()),
-        Some(handler) => match handler.take(part, root) {
+        Some(handler) => match handler.take(part, root, report) {
             Ok(()) => report.info(&format!("part handler /{}: {} is handled", handler.path, part.name)),
             Err(error) => {
                 report.warn(part.dropped(format!("its handler /{}: {error:#}", handler.path)).to_string());

@@ -399,3 +399,38 @@ fn what_can_be_run_is_run_and_the_rest_is_told() {
     }
     assert!(!live.stage("final").contains("is not run"));
 }
+
+#[test]
+fn programs_run_where_their_log_cannot_be_written() {
+    let data = archive(&[
+        ("text/cloud-boothook", "#!/bin/sh\necho hook >>/ran; echo said by hook >&2"),
+        ("text/part-handler", PROGRAM),
+        ("text/y", "y"),
+        ("text/cloud-config", "bootcmd: ['echo bootcmd >>/ran']\nusers: [{name: new}]"),
+        ("text/x-shellscript", "#!/bin/sh\necho script >>/ran"),
+    ]);
+    let live = Live::new(&data);
+    for name in ["useradd", "passwd"] {
+        live.program(name, "");
+    }
+    fs::create_dir_all(live.path("var/log/cloud-init-output.log")).unwrap();
+    let said = live.boot();
+    let ran = live.read("ran");
+    for word in ["hook\n", "text/y part-003", "bootcmd\n"] {
+        assert!(ran.contains(word), "{word}: {ran}{said}");
+    }
+    assert!(live.read("called").contains("useradd new"), "{said}");
+    assert!(said.contains("\nsaid by hook\n"), "{said}");
+    assert_eq!(said.matches("cloud-init-output.log").count(), 1, "{said}");
+    let said = live.stage("final");
+    assert!(live.read("ran").ends_with("script\n"), "{said}");
+    assert!(said.contains("warning: open /var/log/cloud-init-output.log: "), "{said}");
+    // Where it can be, what they say is there and nowhere else.
+    let live = Live::new(&data);
+    for name in ["useradd", "passwd"] {
+        live.program(name, "");
+    }
+    let said = live.boot();
+    assert!(!said.contains("said by hook") && !said.contains("cloud-init-output.log"), "{said}");
+    assert_eq!(live.read("var/log/cloud-init-output.log"), "said by hook\n");
+}
