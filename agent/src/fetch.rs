@@ -206,7 +206,7 @@ impl Client {
         };
         let response = response.map_err(passing)?;
         match response.status().as_u16() {
-            200 => read_body(response).map(Answered::Body),
+            200 | NO_CONTENT => read_body(response).map(Answered::Body),
             status if may_pass(status) => Err(Failure::Passing(Refused(status).into())),
             status => Ok(Answered::Refused(status)),
         }
@@ -245,7 +245,7 @@ impl Client {
         let request = self.agent.get(url).config().timeout_global(Some(self.left(limit))).build();
         let response = request.call().map_err(passing)?;
         match response.status().as_u16() {
-            200 => Ok(Some(response)),
+            200 | NO_CONTENT => Ok(Some(response)),
             404 | 410 => Ok(None),
             status if may_pass(status) => Err(Failure::Passing(Refused(status).into())),
             status => Err(Failure::Lasting(Refused(status).into())),
@@ -259,6 +259,9 @@ impl Client {
         left.max(Duration::from_millis(100))
     }
 }
+
+/// It went well, and what is there is empty.
+const NO_CONTENT: u16 = 204;
 
 fn may_pass(status: u16) -> bool {
     matches!(status, 408 | 429 | 500..=599)

@@ -65,6 +65,20 @@ fn a_server_that_is_busy_for_ever_is_given_up() {
 }
 
 #[test]
+fn no_content_is_an_empty_file_and_other_answers_without_one_are_none() {
+    let server = user_data(|_| Reply::Status(204));
+    let machine = Machine::with_seed(&server.hand_off());
+    let (code, said) = machine.agent(&["network", "--budget", "3"]);
+    assert_eq!((code, machine.read("etc/hostname").as_str()), (0, "web\n"), "{said}");
+    assert_eq!(machine.mode("var/lib/cloud/instances/i-1/user-data.txt"), 0o600);
+    assert!(!said.contains("there is no user-data"), "{said}");
+    for status in [206, 304] {
+        let (code, said, _) = fetch(&user_data(move |_| Reply::Status(status)));
+        assert!(code == 1 && said.contains(&format!("the server answers {status}")), "{said}");
+    }
+}
+
+#[test]
 fn a_refusal_is_final() {
     let server = user_data(|_| Reply::Status(403));
     let (code, said, _) = fetch(&server);
