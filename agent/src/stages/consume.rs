@@ -123,7 +123,7 @@ pub(super) fn consume(
     all.make_room_for_runcmd();
     let errors = root.write_together(&all.files, &instance.path("scripts"))?;
     name_cloud(&all.data, root)?;
-    for line in all.lines {
+    for line in all.lines.into_iter().chain(includes.take_problems()) {
         report.warn(line);
     }
     let none_is_written = errors.len() == all.files.len();

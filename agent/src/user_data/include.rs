@@ -6,6 +6,7 @@ use crate::fetch::{self, Client, Fetched, Over};
 use crate::root::Root;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -74,6 +75,8 @@ pub(crate) struct Includes<'a> {
     cache: Option<(&'a Root, String)>,
     since: Instant,
     reach: Reach,
+    /// What went wrong and cost no include.
+    problems: RefCell<Vec<String>>,
 }
 
 /// The reason for an include that is only told.
@@ -94,7 +97,12 @@ pub(crate) enum Reach {
 impl<'a> Includes<'a> {
     /// Fetches, and keeps in a directory what is fetched once.
     pub(crate) fn new(files: &'a Root, cache: Option<(&'a Root, String)>, reach: Reach) -> Self {
-        Self { files, cache, since: Instant::now(), reach }
+        Self { files, cache, since: Instant::now(), reach, problems: RefCell::default() }
+    }
+
+    /// What is to be told of includes that were had all the same.
+    pub(crate) fn take_problems(&self) -> Vec<String> {
+        self.problems.take()
     }
 
     pub(super) fn get(&self, line: &Line) -> Result<Vec<u8>> {
@@ -109,7 +117,8 @@ impl<'a> Includes<'a> {
             _ => None,
         };
         if let Some((root, path)) = &cache
-            && let Some(kept) = root.read(path)?
+            // One that cannot be read is fetched, and told when it cannot be written either.
+            && let Ok(Some(kept)) = root.read(path)
             // What is kept may be damaged, as what is fetched.
             && check(&kept, pin).is_ok()
         {
@@ -117,8 +126,11 @@ impl<'a> Includes<'a> {
         }
         let content = self.fetch(url)?;
         check(&content, pin)?;
-        if let Some((root, path)) = &cache {
-            root.write(path, &content, 0o600)?;
+        if let Some((root, path)) = &cache
+            && let Err(error) = root.write(path, &content, 0o600)
+        {
+            let shown = fetch::shown(url);
+            self.problems.borrow_mut().push(format!("include {shown} is fetched again next time: {error:#}"));
         }
         Ok(content)
     }

@@ -304,3 +304,24 @@ fn the_first_stage_of_a_boot_forgets_the_last_boot() {
     let (code, text) = machine.agent(&["status"]);
     assert!(code == 2 && text.contains("going on with instance i-1 as it was kept"), "{text}");
 }
+
+#[test]
+fn an_include_that_cannot_be_kept_counts_all_the_same() {
+    let part = Server::new(|_, _| Reply::Ok(b"#cloud-config\nhostname: included\n".to_vec()));
+    let (url, other) = (part.url("/part"), part.url("/other"));
+    let server = Server::with_seed(&format!("#include-once\n{url}\n{other}\n"), META);
+    for (in_the_way, code) in [("data/urlcache", 2), ("data/other", 0)] {
+        let machine = Machine::with_seed(&server.hand_off());
+        machine.write(&format!("{INSTANCE}/{in_the_way}"), "");
+        let (well, said) = machine.boot();
+        assert!(well && machine.read("etc/hostname") == "included\n", "{said}");
+        let told = format!("warning: include {url} is fetched again next time: make the directory ");
+        assert_eq!(said.contains(&told), code == 2, "{said}");
+        assert_eq!(machine.agent(&["status"]).0, code, "{said}");
+        // One that is kept is not asked for again, and one that is not is.
+        let before = part.asked("/part");
+        assert!(machine.boot().0);
+        assert_eq!(part.asked("/part") - before, usize::from(code == 2));
+        assert_eq!(machine.list(&format!("{INSTANCE}/data/urlcache")).len(), if code == 2 { 0 } else { 2 });
+    }
+}
