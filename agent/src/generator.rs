@@ -131,6 +131,16 @@ mod tests {
     }
 
     #[test]
+    fn where_none_is_all_that_is_left_there_is_something_to_do() {
+        for list in ["[None]", "[NoCloud, None]"] {
+            let found = links(&[&format!("etc/cloud/cloud.cfg=datasource_list: {list}\n")]);
+            assert_eq!(found.len(), UNITS.len() + 1, "{list}");
+        }
+        assert_eq!(links(&["etc/cloud/cloud.cfg=datasource_list: [NoCloud, Ec2, None]\n"]), [""; 0]);
+        assert_eq!(links_with(&[], "ro ds=None").len(), UNITS.len() + 1);
+    }
+
+    #[test]
     fn a_kept_instance_brings_the_units_alone() {
         assert_eq!(links(&[KEPT]).len(), UNITS.len());
     }

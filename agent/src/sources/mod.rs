@@ -195,7 +195,7 @@ pub(crate) const ALL: &[Source] = &[
     },
     Source {
         name: "none",
-        cloud: "None",
+        cloud: NONE,
         sign: "configuration that stands alone",
         detect: none::detect,
         read: none::read,
@@ -203,6 +203,7 @@ pub(crate) const ALL: &[Source] = &[
 ];
 
 const NOCLOUD: &str = "NoCloud";
+const NONE: &str = "None";
 
 /// The parameters by which the kernel command line names a source.
 const PARAMETERS: [&str; 3] = ["ds", "ci.ds", "ci.datasource"];
@@ -301,7 +302,9 @@ impl<'a> Facts<'a> {
         let list = self.config.datasource_list()?;
         let alone = match list.as_slice() {
             [one] => one,
-            [one, none] if none == "None" => one,
+            // It stands for what is done where the one has nothing.
+            [_, none] if none == NONE && cloud == NONE => none,
+            [one, none] if none == NONE => one,
             _ => return None,
         };
         alone.eq_ignore_ascii_case(cloud).then(|| Signal::on_network("datasource_list has no other"))

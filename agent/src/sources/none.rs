@@ -1,14 +1,12 @@
-//! No source at all, on a machine whose configuration stands alone: by `cloud-config-url=`, or by
-//! `datasource: {None: {userdata_raw: …, metadata: …}}`.
+//! No source at all, on a machine whose configuration stands alone: by `cloud-config-url=`, by
+//! `datasource: {None: {userdata_raw: …, metadata: …}}`, or where nothing but `None` is named, or it beside one other.
 
-use super::{Facts, Signal, hand_off};
+use super::{Facts, NONE, Signal, hand_off};
 use crate::meta_data::MetaData;
 use crate::report::Report;
 use crate::seed::Seed;
 use crate::yaml::Value;
 use anyhow::Result;
-
-const CLOUD: &str = "None";
 
 /// The instance-id where the configuration gives none.
 const ID: &str = "iid-datasource-none";
@@ -18,8 +16,11 @@ pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
     if facts.kept.as_ref().is_some_and(|kept| Some(kept) != meta_data(facts).instance_id.as_ref()) {
         return Ok(None);
     }
-    if facts.settings(CLOUD).is_some() {
+    if facts.settings(NONE).is_some() {
         return Ok(Some(Signal::in_machine("datasource.None is there")));
+    }
+    if let Some(Signal { seen, .. }) = facts.told(NONE) {
+        return Ok(Some(Signal::in_machine(seen)));
     }
     let url = hand_off::of(facts)?.and_then(|hand_off| hand_off.cloud_config_url);
     Ok(url.map(|_| Signal::on_network("the kernel command line has cloud-config-url")))
@@ -27,7 +28,7 @@ pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
 
 #[expect(clippy::unnecessary_wraps, reason = "a source's read may fail; this one's cannot")]
 pub(super) fn read(facts: &Facts<'_>, _: &mut Report) -> Result<Option<Seed>> {
-    let user_data = facts.settings(CLOUD).and_then(|settings| settings.get("userdata_raw")?.as_str());
+    let user_data = facts.settings(NONE).and_then(|settings| settings.get("userdata_raw")?.as_str());
     Ok(Some(Seed {
         source: "none".into(),
         place: "the system's configuration".into(),
@@ -38,7 +39,7 @@ pub(super) fn read(facts: &Facts<'_>, _: &mut Report) -> Result<Option<Seed>> {
 }
 
 fn meta_data(facts: &Facts<'_>) -> MetaData {
-    let own = facts.settings(CLOUD).and_then(|settings| settings.get("metadata")).and_then(Value::as_map);
+    let own = facts.settings(NONE).and_then(|settings| settings.get("metadata")).and_then(Value::as_map);
     let mut meta_data = MetaData::from(own.cloned().unwrap_or_default());
     meta_data.instance_id.get_or_insert_with(|| ID.to_owned());
     meta_data

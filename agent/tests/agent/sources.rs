@@ -201,6 +201,40 @@ fn datasource_list_and_the_command_line_say_which_are_asked() {
 }
 
 #[test]
+fn where_none_is_all_that_is_left_the_systems_configuration_is_carried_out() {
+    let config = |list: &str| format!("{list}\nhostname: own\nruncmd: [ls]\n");
+    let run =
+        |list: &str, line: &str| network(&[("etc/cloud/cloud.cfg", &config(list)), ("proc/cmdline", line)]);
+    for (list, line) in [
+        ("datasource_list: [None]", ""),
+        ("datasource_list: [NoCloud, None]", ""),
+        ("datasource_list: [NoCloud, Ec2, None]", "ro ds=None"),
+        ("", "ci.ds=none"),
+    ] {
+        let (machine, code, said) = run(list, line);
+        assert_eq!((code, machine.read("etc/hostname").as_str()), (0, "own\n"), "{list} {line}: {said}");
+        assert_eq!(instance(&machine), "iid-datasource-none");
+        assert_eq!(machine.mode("var/lib/cloud/instances/iid-datasource-none/scripts/runcmd"), 0o700);
+        // The same again, and a machine that was another instance before is none.
+        assert_eq!(machine.agent(&["network"]).0, 0);
+        assert_eq!(instance(&machine), "iid-datasource-none");
+        machine.write("var/lib/cloud/data/instance-id", "i-1\n");
+        let (_, said) = machine.agent(&["network"]);
+        assert_eq!(instance(&machine), "i-1", "{said}");
+    }
+    for list in [
+        "datasource_list: [NoCloud, Ec2, None]",
+        "datasource_list: [NoCloud]",
+        "datasource_list: [None, NoCloud]",
+        "",
+    ] {
+        let (machine, code, said) = run(list, "ro quiet");
+        assert_eq!((code, machine.read("etc/hostname").as_str()), (0, ""), "{list}: {said}");
+        assert_eq!(machine.list("var/lib/cloud/instances").len(), 0, "{list}: {said}");
+    }
+}
+
+#[test]
 fn configuration_that_stands_alone_is_a_source_but_not_of_another_instance() {
     let server = Server::new(|path, _| match path {
         "/config" => Reply::Ok(b"#cloud-config\nhostname: alone\n".to_vec()),
