@@ -129,13 +129,19 @@ fn keep_seed(
 }
 
 pub(super) fn kept_meta_data(instance: &Instance, root: &Root, report: &mut Report) -> MetaData {
+    // cloud-init keeps no such file.
+    let id_alone = || {
+        let mut all = Mapping::default();
+        all.set("instance-id", instance.id.as_str());
+        MetaData::from(all)
+    };
     let read = || match root.read(&instance.path("meta-data.json"))? {
         Some(data) => meta_data::parse(&data),
-        None => Ok(MetaData::default()),
+        None => Ok(id_alone()),
     };
     read().unwrap_or_else(|error| {
         report.warn(format!("kept meta-data: {error:#}"));
-        MetaData::default()
+        id_alone()
     })
 }
 

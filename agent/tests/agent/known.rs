@@ -90,6 +90,28 @@ fn a_boot_without_its_source_knows_where_it_was() {
 }
 
 #[test]
+fn an_instance_that_cloud_init_kept_goes_on_under_its_id() {
+    for (file, text, code) in [
+        ("user-data.txt", "", 2),
+        ("meta-data.json", "{\"instance-id\": \"i-0abc\", \"region\": \"r-1\"}", 2),
+        ("meta-data.json", "[", 2),
+    ] {
+        let machine = Machine::new();
+        machine.write("var/lib/cloud/data/instance-id", "i-0abc\n");
+        machine
+            .write("var/lib/cloud/instances/i-0abc/datasource", "DataSourceEc2Local: DataSourceEc2Local\n");
+        machine.write(&format!("var/lib/cloud/instances/i-0abc/{file}"), text);
+        let (well, said) = machine.boot();
+        assert!(well && machine.agent(&["status"]).0 == code, "{said}");
+        let query = |name: &str| machine.called("cloud-init", &["query", name]).1;
+        for name in ["v1.instance_id", "ds.meta_data.instance-id"] {
+            assert_eq!(query(name), "i-0abc\n", "{file} {text}: {name}");
+        }
+        assert_eq!(query("region"), if text.contains("r-1") { "r-1\n" } else { "null\n" });
+    }
+}
+
+#[test]
 fn a_machine_of_amazons_is_known_as_one() {
     let server = Server::new(|path, _| match path.strip_prefix("/2021-03-23/meta-data/") {
         Some("") => Reply::Ok(b"instance-id\nplacement/".to_vec()),
