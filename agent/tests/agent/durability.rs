@@ -127,3 +127,17 @@ fn must_be_whole(machine: &Machine, when: &str) {
     assert_eq!((machine.read("etc/hostname"), machine.read("etc/motd")), ("web\n".into(), "hello".into()));
     assert_eq!(machine.read("var/lib/cloud/data/instance-id"), "i-1\n");
 }
+
+#[test]
+fn a_kernel_that_is_too_old_is_told() {
+    let machine = machine();
+    let (output, _) = traced(&machine, &["-e", "inject=openat2:error=ENOSYS"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("this kernel has no openat2 (Linux 5.6 or later is needed)"), "{said}");
+    assert_eq!(said.matches("openat2").count(), 1, "{said}");
+    // Another error is another thing.
+    let (output, _) = traced(&machine, &["-e", "inject=openat2:error=EIO"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && !said.contains("5.6"), "{said}");
+}
