@@ -9,8 +9,9 @@ use crate::volume::Volume;
 const HEAD: &str = "# Made by lifeboat for this rescue boot; the file on the volume is unchanged.\n";
 
 /// An fstab in which nothing leads to another disk than the rescue volume's own: `/` is the device that is
-/// mounted, entries that would resolve to another disk go to the own disk's partition of that identity, what
-/// has none there is commented out, and what is nowhere is not waited for.
+/// mounted, entries that would resolve to another disk go to the own disk's partition of that identity, and what
+/// has none there is commented out. So is what is not found: it may be inside an array, or of a type that is not
+/// known here, and `noauto` would not keep a unit that needs the directory from mounting it.
 pub(super) fn rewrite(fstab: &[u8], rescue: &Volume, volumes: &[Volume]) -> Vec<u8> {
     let mut text = HEAD.as_bytes().to_vec();
     // Some readers end a line at a NUL, others pass it over.
@@ -29,13 +30,6 @@ pub(super) fn rewrite(fstab: &[u8], rescue: &Volume, volumes: &[Volume]) -> Vec<
                 text.push(b'#');
                 text.extend_from_slice(line);
             }
-            Some((_, Change::NotWaitedFor { options_end, note })) => {
-                let (before, after) = line.split_at_checked(options_end).unwrap_or((line, b""));
-                text.extend_from_slice(note.as_bytes());
-                text.extend_from_slice(before);
-                text.extend_from_slice(b",nofail");
-                text.extend_from_slice(after);
-            }
             None => text.extend_from_slice(line),
         }
     }
@@ -53,15 +47,13 @@ struct Entry<'a> {
     after: &'a [u8],
     source: String,
     point: Vec<u8>,
-    /// Where an option can be added; `None` where the boot does not wait for the entry anyway.
-    options_end: Option<usize>,
+    options: Vec<u8>,
 }
 
 /// What becomes of an entry.
 enum Change {
     Source { device: String, note: String },
     Comment { note: String },
-    NotWaitedFor { options_end: usize, note: String },
 }
 
 impl<'a> Entry<'a> {
@@ -70,14 +62,15 @@ impl<'a> Entry<'a> {
         let (before, rest) = line.split_at_checked(start)?;
         let end = rest.iter().position(|byte| is_blank(*byte))?;
         let (source, after) = rest.split_at_checked(end)?;
-        let point = after.split(|byte| is_blank(*byte)).find(|field| !field.is_empty())?;
+        let mut fields = after.split(|byte| is_blank(*byte)).filter(|field| !field.is_empty());
+        let point = fields.next()?;
         let source = String::from_utf8_lossy(&unescape(source)).into_owned();
         (!source.starts_with('#')).then(|| Self {
             before,
             after,
             source,
             point: unescape(point),
-            options_end: options_end(line),
+            options: unescape(fields.nth(1).unwrap_or_default()),
         })
     }
 
@@ -85,6 +78,13 @@ impl<'a> Entry<'a> {
     fn is_at(&self, path: &[&[u8]]) -> bool {
         let names = self.point.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
         self.point.starts_with(b"/") && names.eq(path.iter().copied())
+    }
+
+    /// Whether nothing but a person's own command uses it.
+    fn is_for_later(&self) -> bool {
+        let used = |option: &[u8]| option == b"auto" || option.windows(8).any(|part| part == b"systemd.");
+        let mut options = self.options.split(|byte| *byte == b',');
+        options.clone().any(|option| option == b"noauto") && !options.any(used)
     }
 
     /// `None`: it can stay as it is.
@@ -104,28 +104,15 @@ impl<'a> Entry<'a> {
         if let Some(own) = named().find(|volume| volume.disk == rescue.disk) {
             return moved_to(own);
         }
-        if named().next().is_none() {
-            let options_end = self.options_end?;
-            let note = format!("# lifeboat: {from} was not found; it is not waited for\n");
-            return Some(Change::NotWaitedFor { options_end, note });
-        }
+        let why = match named().next() {
+            Some(_) => "is",
+            // Nothing would start without the last.
+            None if self.is_for_later() || self.is_at(&[b"usr"]) => return None,
+            None => "was not found, and may be",
+        };
         let device = rescue.device.display();
-        Some(Change::Comment { note: format!("# lifeboat: {from} is on another disk than {device}\n") })
+        Some(Change::Comment { note: format!("# lifeboat: {from} {why} on another disk than {device}\n") })
     }
-}
-
-fn options_end(line: &[u8]) -> Option<usize> {
-    let (mut end, mut field): (usize, &[u8]) = (0, b"");
-    for _ in 0..4 {
-        let rest = line.get(end..)?;
-        let start = rest.iter().position(|byte| !is_blank(*byte))?;
-        let rest = rest.get(start..)?;
-        let length = rest.iter().position(|byte| is_blank(*byte)).unwrap_or(rest.len());
-        field = rest.get(..length)?;
-        end += start + length;
-    }
-    let waits = |option: &[u8]| option != b"nofail" && option != b"noauto";
-    field.split(|byte| *byte == b',').all(waits).then_some(end)
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -201,11 +188,40 @@ UUID=nowhere none swap sw 0 0
             # lifeboat: LABEL=home is on another disk than /dev/vdb1
             #LABEL=home /home ext4 defaults 0 2
             tmpfs /tmp tmpfs defaults 0 0
-            # lifeboat: UUID=nowhere was not found; it is not waited for
-            UUID=nowhere none swap sw,nofail 0 0
+            # lifeboat: UUID=nowhere was not found, and may be on another disk than /dev/vdb1
+            #UUID=nowhere none swap sw 0 0
             /dev/cdrom /media iso9660 ro,noauto 0 0
         "]]
         .assert_eq(&rewrite(fstab, &machine[3], &machine));
+    }
+
+    #[test]
+    fn what_is_not_found_is_used_by_nobody_until_somebody_asks() {
+        let machine = machine();
+        for line in [
+            "/dev/mapper/vg-var /var ext4 defaults 0 2",
+            "LABEL=late /data f2fs nofail,discard",
+            "UUID=late /data",
+            "LABEL=swap none swap",
+            "UUID=late /data ext4 noauto,x-systemd.automount 0 2",
+            "UUID=late /data ext4 noauto,comment=systemd.automo\\165nt 0 2",
+            "UUID=late /data ext4 noauto,auto 0 2",
+        ] {
+            let text = rewrite(&format!("{line}\n"), &machine[3], &machine);
+            assert!(text.ends_with(&format!(" than /dev/vdb1\n#{line}\n")), "{text}");
+        }
+        for line in [
+            "LABEL=late /data ext4 defaults,noauto 0 2",
+            "/dev/sr0 /media/cdrom0 udf,iso9660 user,noauto 0 0",
+            "server:/export /srv nfs defaults,_netdev 0 0",
+            "//server/share /mnt cifs guest 0 0",
+            "none /tmp tmpfs",
+            "/srv/data /export none bind 0 0",
+            "/dev/vdb2 /boot ext4 defaults 0 2",
+            "/dev/mapper/vg-usr /usr ext4 defaults 0 2",
+        ] {
+            assert_eq!(rewrite(line, &machine[3], &machine), format!("{HEAD}{line}"));
+        }
     }
 
     #[test]
@@ -245,7 +261,7 @@ UUID=nowhere none swap sw 0 0
     #[test]
     fn what_is_no_blank_for_others_is_none_here() {
         let machine = machine();
-        let fstab = "LABEL=home\u{a0} /mnt ext4\nLABEL=home\u{b} /mnt ext4\n";
+        let fstab = "LABEL=home\u{a0} /mnt ext4 noauto\nLABEL=home\u{b} /mnt ext4 noauto\n";
         assert_eq!(rewrite(fstab, &machine[3], &machine), format!("{HEAD}{fstab}"));
     }
 

@@ -203,13 +203,11 @@ fn the_fstab(table: &[u8], rescue: &Volume, volumes: &[Volume]) {
     let (before, after) = (entries(table), entries(&text));
     let mut left = before.iter();
     for entry in &after {
-        // Each is one of those that were there, in their order; at most it leads to the rescue volume now, or is
-        // not waited for.
+        // Each is one of those that were there, in their order; at most it leads to the rescue volume now.
         let same = |old: &&Vec<Vec<u8>>| {
             old.len() == entry.len()
                 && old.iter().zip(entry).enumerate().all(|(field, (old, new))| match field {
                     0 => old == new || new == b"/dev/vdb",
-                    3 => old == new || *new == [old.as_slice(), b",nofail"].concat(),
                     _ => old == new,
                 })
         };
@@ -220,6 +218,12 @@ fn the_fstab(table: &[u8], rescue: &Volume, volumes: &[Volume]) {
         assert!(
             volumes.iter().filter(leads_to).all(|volume| volume.disk == "vdb"),
             "{source} leads elsewhere"
+        );
+        let noauto = entry.get(3).is_some_and(|options| options.windows(6).any(|part| part == b"noauto"));
+        let usr = entry[1].windows(3).any(|part| part == b"usr");
+        assert!(
+            noauto || usr || names.is_none() || volumes.iter().any(|volume| leads_to(&volume)),
+            "{source} leads nowhere yet"
         );
         assert!(entry[1] != b"/" || entry[0] == b"/dev/vdb", "the root is {source}");
     }

@@ -8,7 +8,7 @@ use lifeboat_qemu::partitioned::{Partition, partuuid};
 use lifeboat_qemu::vm::{Machine, Vm};
 
 use crate::Test;
-use crate::lab::{machine, must_hold, must_say};
+use crate::lab::{machine, must_hold, must_say, volume};
 
 pub(crate) const TESTS: &[Test] = &[
     ("that_is_finished_lends_no_partition_when_it_comes_second", || finished(own, copy)),
@@ -114,17 +114,21 @@ fn without_lifeboat() -> Result<()> {
 
 fn active() -> Result<()> {
     let mut files = files_of_the_copy();
-    let nowhere = "UUID=0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0b06 /data ext4 defaults 0 2\n";
-    let fstab = format!("{}{nowhere}", fstab());
+    let fstab = format!("{}LABEL=late /data ext4 defaults 0 2\n", fstab());
     files.push(("etc/fstab", fstab.clone()));
     let mut vm = two(own(), Disk::Partitioned(disk("RESCUE", files)))?.parameter("ro").boot()?;
     vm.wait_for_login("rescue")?;
+    // As an array or an LVM of the original disk is there only once the rescue system has put it together.
+    vm.attach(volume("late"))?;
+    vm.read("udevadm wait --timeout=60 /dev/disk/by-label/late")?;
     must_be_on(&mut vm, "/dev/vdb")?;
     let mounts = vm.read("cat /proc/mounts")?;
-    ensure!(!mounts.contains("/dev/vda"), "something of the original disk is mounted:\n{mounts}");
+    for other in ["/dev/vda", "/dev/vdc"] {
+        ensure!(!mounts.contains(other), "something of another disk is mounted:\n{mounts}");
+    }
     vm.read("touch /finished && rm /finished")?;
     let shown = vm.read("cat /etc/fstab")?;
-    must_hold(&shown, &[&format!("#UUID={HOME} /home "), " /data ext4 defaults,nofail 0 2"])?;
+    must_hold(&shown, &[&format!("#UUID={HOME} /home "), "#LABEL=late /data "])?;
     let below = vm.read("umount /etc/fstab; cat /etc/fstab")?;
     ensure!(below == fstab.trim_end(), "the volume's own fstab is now:\n{below}");
     let failed = vm.read("systemctl --failed --no-legend")?;
