@@ -112,14 +112,20 @@ impl Scan {
         unread
     }
 
-    /// The first fit candidate; the others are told with their reasons.
+    /// The first fit candidate, and of each why it won or lost.
     fn choose(&self) -> Choice {
         let chosen = self.candidates.iter().find(|candidate| candidate.verdict == Verdict::Fit);
-        let passed_over = self
+        let reasons = self
             .candidates
             .iter()
-            .filter(|candidate| chosen.is_none_or(|chosen| chosen.volume != candidate.volume))
             .map(|candidate| match (&candidate.verdict, chosen) {
+                (Verdict::Fit, Some(chosen)) if chosen.volume.device == candidate.volume.device => {
+                    let why = match chosen.claim {
+                        Claim::Named(_) => "it is named in the settings",
+                        Claim::Labelled(_) => "its label is that of a rescue volume",
+                    };
+                    format!("{} is chosen: {why}", candidate.volume)
+                }
                 (Verdict::Fit, Some(chosen)) => {
                     let reason = candidate.why_after(chosen);
                     format!("{} is not used: {} {reason}", candidate.volume, chosen.volume.device.display())
@@ -127,13 +133,13 @@ impl Scan {
                 (verdict, _) => format!("{} is ignored: {verdict}", candidate.volume),
             })
             .collect();
-        Choice { chosen: chosen.map(|candidate| candidate.volume.clone()), passed_over }
+        Choice { chosen: chosen.map(|candidate| candidate.volume.clone()), reasons }
     }
 
-    /// Chooses, and says what was not read and what was passed over.
+    /// Chooses, and says what was not read and why which candidate won.
     fn choose_and_tell(&self) -> Choice {
         let choice = self.choose();
-        for line in self.complaints.iter().chain(&choice.passed_over) {
+        for line in self.complaints.iter().chain(&choice.reasons) {
             kmsg::log(Level::Info, "rescue", line);
         }
         choice
@@ -154,20 +160,20 @@ fn carry_out(record: &Record, stuck: Option<&Stuck>) -> Result<()> {
     steered
 }
 
-/// The volume to boot from, and a line on each that is not.
+/// The volume to boot from, and a line on each candidate: why it won or lost.
 #[derive(PartialEq, Eq, Debug)]
 struct Choice {
     chosen: Option<Volume>,
-    passed_over: Vec<String>,
+    reasons: Vec<String>,
 }
 
 impl Choice {
     /// Why the machine's own root is booted.
     fn reason_for_none(&self) -> String {
-        if self.passed_over.is_empty() {
+        if self.reasons.is_empty() {
             format!("no volume is labelled {}", LABELS.join(", "))
         } else {
-            self.passed_over.join("; ")
+            self.reasons.join("; ")
         }
     }
 }
@@ -243,7 +249,14 @@ mod tests {
     fn the_next_volume_is_taken_when_the_first_is_ignored() {
         let candidates = || vec![candidate("/dev/vdb", Verdict::NoInit), candidate("/dev/vdc", Verdict::Fit)];
         assert_eq!(chosen(candidates()), "/dev/vdc");
-        assert_eq!(scan(candidates()).choose().passed_over.len(), 1);
+        assert_eq!(
+            scan(candidates()).choose().reasons,
+            [
+                "/dev/vdb (ext4, label RESCUE) is ignored: \
+                 it holds no init (/sbin/init, /etc/init, /bin/init, /bin/sh)",
+                "/dev/vdc (ext4, label RESCUE) is chosen: its label is that of a rescue volume",
+            ]
+        );
     }
 
     #[test]
@@ -256,8 +269,9 @@ mod tests {
         assert_eq!(chosen(vec![copy("/dev/vdc", None), copy("/dev/vdb", None)]), "/dev/vdb");
         let choice = scan(vec![copy("/dev/vdb", None), copy("/dev/vdc", None)]).choose();
         assert_eq!(
-            choice.passed_over,
+            choice.reasons,
             [
+                "/dev/vdb (ext4, label RESCUE) is chosen: its label is that of a rescue volume",
                 "/dev/vdc (ext4, label RESCUE) is not used: /dev/vdb has the same label and UUID and comes first by device"
             ]
         );
@@ -282,7 +296,14 @@ mod tests {
             assert_eq!(chosen(by_uuid), a);
             let named =
                 vec![make(a, "fixer", "z", Claim::Named(0)), make(b, "RESCUE", "a", Claim::Labelled(0))];
-            assert_eq!(chosen(named), a);
+            let choice = scan(named).choose();
+            assert_eq!(
+                choice.reasons,
+                [
+                    format!("{a} (ext4, label fixer) is chosen: it is named in the settings"),
+                    format!("{b} (ext4, label RESCUE) is not used: {a} is named in the settings"),
+                ]
+            );
         }
     }
 

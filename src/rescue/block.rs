@@ -4,6 +4,7 @@ use super::decision::{Decision, How, Original, Record, SoFar};
 use super::settings::Settings;
 use super::{Scan, carry_out};
 use crate::initramfs_tools::{self, Stuck};
+use crate::kmsg::{self, Level};
 use crate::outcome::{Mode, Outcome};
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
@@ -21,6 +22,13 @@ pub(crate) fn run(line: &CommandLine, missing: &str, mode: Mode) -> Result<Outco
         return Ok(Outcome::Quiet);
     };
     let choice = scan.choose();
+    if mode == Mode::Apply {
+        // Where none is chosen, the outcome says why.
+        let reasons = choice.reasons.iter().filter(|_| choice.chosen.is_some());
+        for line in scan.complaints.iter().chain(reasons) {
+            kmsg::log(Level::Info, "rescue", line);
+        }
+    }
     let stuck = Stuck::Missing(own_root.clone());
     let (decision, outcome) = match choice.chosen {
         Some(volume) => {
@@ -28,7 +36,7 @@ pub(crate) fn run(line: &CommandLine, missing: &str, mode: Mode) -> Result<Outco
             let original = Original::find(Some(&own_root), &scan.volumes, &volume);
             (Decision::Rescue { volume, how: How::Saved(stuck.to_string()), original }, Outcome::Loud(text))
         }
-        None if choice.passed_over.is_empty() => {
+        None if choice.reasons.is_empty() => {
             (Decision::OwnRoot { reason: choice.reason_for_none() }, Outcome::Quiet)
         }
         None => {

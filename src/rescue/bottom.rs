@@ -26,7 +26,9 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
     let root = initramfs_tools::root_mount_point();
     let mut facts = Facts::gather(&root, &settings)?;
     if mode == Mode::Apply {
-        for line in &facts.complaints {
+        // Where none is chosen, and none waited for, the outcome says why.
+        let told = facts.choice.chosen.is_some() || facts.needs_a_volume();
+        for line in facts.complaints.iter().chain(facts.choice.reasons.iter().filter(|_| told)) {
             kmsg::log(Level::Info, "rescue", line);
         }
         if facts.needs_a_volume() {
@@ -166,7 +168,7 @@ fn plan(facts: &Facts) -> Plan {
         (None, Some(source)) if facts.init == Init::Absent => {
             Plan::Stay(format!("{source} holds no init, and no rescue volume is attached; init goes on"))
         }
-        (None, _) if facts.choice.passed_over.is_empty() => {
+        (None, _) if facts.choice.reasons.is_empty() => {
             Plan::Stay("no rescue volume appeared since the first look".into())
         }
         (None, _) => Plan::Stay(facts.choice.reason_for_none()),
@@ -280,7 +282,7 @@ mod tests {
                 source: source.into(),
             }),
             own_root: mounted.map(|source| volume(source, "own")),
-            choice: Choice { chosen: chosen.map(|device| volume(device, "RESCUE")), passed_over: Vec::new() },
+            choice: Choice { chosen: chosen.map(|device| volume(device, "RESCUE")), reasons: Vec::new() },
             complaints: Vec::new(),
         }
     }

@@ -66,7 +66,7 @@ fn settle_identities(scan: &Scan, own_root: Option<&str>) -> Option<PathBuf> {
 #[derive(PartialEq, Eq, Debug)]
 struct Plan {
     decision: Decision,
-    /// A line on each volume that was passed over for another.
+    /// Where a volume is chosen, a line on each candidate.
     remarks: Vec<String>,
 }
 
@@ -94,10 +94,10 @@ fn plan(choice: Choice, own_root: Option<&str>, volumes: &[Volume]) -> Plan {
     };
     if own_root.is_some_and(|own_root| own_root == volume.device.to_string_lossy()) {
         let reason = format!("the root is the rescue volume {volume} already");
-        return Plan { decision: Decision::OwnRoot { reason }, remarks: choice.passed_over };
+        return Plan { decision: Decision::OwnRoot { reason }, remarks: choice.reasons };
     }
     let original = Original::find(own_root, volumes, &volume);
-    Plan { decision: Decision::Rescue { volume, how: How::Steered, original }, remarks: choice.passed_over }
+    Plan { decision: Decision::Rescue { volume, how: How::Steered, original }, remarks: choice.reasons }
 }
 
 #[cfg(test)]
@@ -114,7 +114,7 @@ mod tests {
     }
 
     fn choice(chosen: Option<Volume>) -> Choice {
-        Choice { chosen, passed_over: Vec::new() }
+        Choice { chosen, reasons: Vec::new() }
     }
 
     #[test]

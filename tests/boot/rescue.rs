@@ -94,6 +94,16 @@ fn a_device_that_could_not_be_read_is_tried_again_and_told_once() {
 }
 
 #[test]
+fn what_cannot_be_read_while_init_waits_is_told_once() {
+    let scratch = Scratch::new().file("sys/class/block/vdy/size", "8").cmdline("root=UUID=gone");
+    let scratch = scratch.before("ROOT=UUID=gone; export ROOT");
+    let block = "rescue block UUID=gone";
+    let ran = scratch.run(block, &format!("ROOT=UUID=gone /lifeboat {block}"));
+    assert!(ran.said.contains("probe /dev/vdy: open: No such file or directory"), "{}", ran.said);
+    assert_eq!(ran.seen, "");
+}
+
+#[test]
 fn a_device_that_is_attached_again_under_its_old_name_is_new() {
     let seen = |before: &str| {
         let told = format!("mkdir run/lifeboat; echo LOOKED_AT=vdz >run/lifeboat/rescue; {before}");

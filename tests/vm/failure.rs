@@ -223,7 +223,8 @@ fn must_be_quick(vm: &Vm, seconds: f64, said: &[&str]) -> Result<()> {
 fn saved_while_init_waits() -> Result<()> {
     let mut vm = machine()?.disk(root()).parameter("root=LABEL=gone").boot()?;
     vm.wait_for("Waiting for root file system")?;
-    attach_and_be_saved(&mut vm, "LABEL=gone", "root=LABEL=gone is missing, or ")
+    attach_and_be_saved(&mut vm, "LABEL=gone", "root=LABEL=gone is missing, or ")?;
+    must_say(&vm, "/dev/vdb (ext4, label RESCUE) is chosen: its label is that of a rescue volume")
 }
 
 fn root_appears() -> Result<()> {

@@ -225,6 +225,7 @@ fn xfs_copy() -> Result<()> {
     vm.wait_for("test: waiting for a second disk")?;
     vm.attach(volume("RESCUE").uuid(UUID).on(FileSystem::Xfs))?;
     vm.wait_for_login("rescue")?;
+    must_say(&vm, "/dev/vdb (xfs, label RESCUE) is chosen: its label is that of a rescue volume")?;
     must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vdb / xfs rw"])
 }
 
