@@ -1,11 +1,11 @@
-//! All unsafe code of the boot program: libblkid's C functions, two ioctls and one timer.
+//! All unsafe code of the boot program: libblkid's C functions, three ioctls and one timer.
 //!
 //! The safe `blkid` crate hides its probe's pointer, and so neither the filter by type nor a label that is no
 //! UTF-8 can be had through it.
 #![allow(unsafe_code, reason = "C functions and ioctls can be called in no other way")]
 
 use anyhow::{Context, Result, bail};
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::ptr;
@@ -117,6 +117,30 @@ pub(crate) enum ReadOnly {
     On,
     /// Writes are allowed.
     Off,
+}
+
+/// Whether a CD drive says that no medium is in it, or that its tray is open (`CDROM_DRIVE_STATUS`).
+pub(crate) fn is_empty_drive(device: &File) -> bool {
+    struct Status;
+    // SAFETY: CDROM_DRIVE_STATUS takes a number, and answers with its own.
+    unsafe impl rustix::ioctl::Ioctl for Status {
+        type Output = c_int;
+        const IS_MUTATING: bool = false;
+        fn opcode(&self) -> rustix::ioctl::Opcode {
+            rustix::ioctl::opcode::none(b'S', 0x26)
+        }
+        fn as_ptr(&mut self) -> *mut c_void {
+            // The slot that is in use.
+            ptr::without_provenance_mut(c_int::MAX as usize)
+        }
+        unsafe fn output_from_ptr(status: c_int, _: *mut c_void) -> rustix::io::Result<c_int> {
+            Ok(status)
+        }
+    }
+    const NO_DISC: c_int = 1;
+    const TRAY_OPEN: c_int = 2;
+    // SAFETY: as above.
+    matches!(unsafe { rustix::ioctl::ioctl(device, Status) }, Ok(NO_DISC | TRAY_OPEN))
 }
 
 /// Makes btrfs forget a device that it was shown: of two with one identity it mounts only the one it knows.

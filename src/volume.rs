@@ -180,14 +180,15 @@ pub(crate) fn devices() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The kernel's names of all block devices but those that are made of memory.
+/// The kernel's names of all block devices but those that are made of memory, and floppy drives: it tries for
+/// seconds to read one that is empty, or that is not there at all.
 fn names() -> Result<Vec<String>> {
     let mut names = Vec::new();
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut list = || -> rustix::io::Result<()> {
         for entry in Dir::new(rustix::fs::open(SYS_BLOCK, flags, Mode::empty())?)? {
             let name = String::from_utf8_lossy(entry?.file_name().to_bytes()).into_owned();
-            if !["ram", "zram", "."].iter().any(|other| name.starts_with(other)) {
+            if !["ram", "zram", "fd", "."].iter().any(|other| name.starts_with(other)) {
                 names.push(name);
             }
         }
@@ -338,7 +339,14 @@ fn can_hold_a_volume(name: &str) -> bool {
     // A disk below device-mapper or md belongs to what is stacked on it.
     let held = fs::read_dir(Path::new(SYS_BLOCK).join(name).join("holders"))
         .is_ok_and(|mut holders| holders.next().is_some());
-    !(empty || hidden || held)
+    let drive = is_cd_drive(name) && open(&node(name)).is_ok_and(|file| ffi::is_empty_drive(&file));
+    !(empty || hidden || held || drive)
+}
+
+/// Whether it is a CD drive. Without a medium its size is not 0, and each read of it would be an error of which the
+/// kernel complains.
+fn is_cd_drive(name: &str) -> bool {
+    name.starts_with("sr")
 }
 
 fn attribute(name: &str, attribute: &str) -> Option<String> {

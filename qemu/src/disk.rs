@@ -18,6 +18,8 @@ pub enum Disk {
     Tiny(Tiny),
     /// One with a partition table, made for this machine.
     Partitioned(Vec<Partition>),
+    /// A CD drive without a medium; its serial number is its name for `Vm::insert`.
+    Nothing,
 }
 
 /// How a disk is connected.
@@ -59,7 +61,10 @@ impl Connected {
         };
         let drive =
             format!("if=none,id=disk{number},format=raw,media={media},snapshot={snapshot},file={image}");
-        let end = format!("drive=disk{number},serial={}", self.serial);
+        let end = match self.disk {
+            Disk::Nothing => format!("id={}", self.serial),
+            _ => format!("drive=disk{number},serial={}", self.serial),
+        };
         let controller = format!("virtio-scsi-pci,id=scsi{number}");
         let devices = match self.bus {
             Bus::Virtio | Bus::ReadOnly => vec![format!("virtio-blk-pci,{end}")],
@@ -71,7 +76,10 @@ impl Connected {
             Bus::Scsi => vec![controller, format!("scsi-hd,bus=scsi{number}.0,{end}")],
             Bus::Cd => vec![controller, format!("scsi-cd,bus=scsi{number}.0,{end}")],
         };
-        let mut words = vec!["-drive".to_owned(), drive];
+        let mut words = match self.disk {
+            Disk::Nothing => Vec::new(),
+            _ => vec!["-drive".to_owned(), drive],
+        };
         for device in devices {
             words.extend(["-device".to_owned(), device]);
         }
@@ -87,6 +95,7 @@ impl Disk {
             Self::Kept(path) => (path.clone(), "off"),
             Self::Tiny(tiny) => (tiny.image(guests, make(folder)?)?, "off"),
             Self::Partitioned(partitions) => (partitioned::image(partitions, guests, make(folder)?)?, "off"),
+            Self::Nothing => (PathBuf::new(), "off"),
         })
     }
 }

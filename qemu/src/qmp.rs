@@ -37,6 +37,15 @@ impl Qmp {
         ))
     }
 
+    /// Puts a medium into a drive.
+    pub(crate) fn insert(&mut self, image: &Path, drive: &str) -> Result<()> {
+        let image = image.to_str().context("name the image to qemu: its path is no UTF-8")?;
+        let file = json_string(image);
+        self.execute(&format!(
+            r#"{{"execute":"blockdev-change-medium","arguments":{{"id":"{drive}","filename":{file},"format":"raw"}}}}"#
+        ))
+    }
+
     fn execute(&mut self, command: &str) -> Result<()> {
         let stream = self.stream.get_mut();
         stream.write_all(command.as_bytes()).with_context(|| format!("send {command} to qemu"))?;

@@ -1,5 +1,7 @@
 //! A machine: what it is put together from, and the guest while it runs.
 
+mod attach;
+
 use std::fs::File;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -368,18 +370,6 @@ impl Vm {
         let until = Instant::now() + self.patience;
         self.shell(until)?.send("sync; systemctl poweroff || poweroff -f")?;
         self.wait_for("reboot: Power down")
-    }
-
-    /// Attaches a disk to the running guest.
-    pub fn attach(&mut self, disk: impl Into<Disk>) -> Result<()> {
-        self.attached += 1;
-        let name = format!("attached{}", self.attached);
-        let (image, _) = disk.into().image(&self.guests, &self.scratch.path().join(&name))?;
-        let qmp = match self.qmp.take() {
-            Some(qmp) => qmp,
-            None => Qmp::connect(&self.scratch.path().join("qmp"))?,
-        };
-        self.qmp.insert(qmp).attach(&image, &name)
     }
 
     fn shell(&mut self, until: Instant) -> Result<&mut Shell> {

@@ -3,14 +3,14 @@
 //! has the last word, would find one.
 
 use super::vfat::Vfat;
-use super::{names, node, open};
+use super::{is_cd_drive, names, node, open};
+use crate::ffi;
 use anyhow::Result;
 use rustix::fs::{Advice, fadvise};
 use rustix::io::pread;
 use std::fs::File;
 use std::num::NonZeroU64;
 use std::ops::Range;
-use std::path::Path;
 
 /// All that is looked at, in bytes from a device's beginning; the last of the labels is btrfs's.
 pub(super) const READ: [Range<usize>; 3] = [0..2048, 32 << 10..33 << 10, 64 << 10..65 << 10];
@@ -26,7 +26,7 @@ const SIGNATURES: [(usize, &[u8]); 2] = [((32 << 10) + 1, b"CD001"), ((32 << 10)
 /// What a device can hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Sight {
-    /// It has no bytes: a drive without a medium.
+    /// It has no bytes, or is a drive without a medium.
     Nothing,
     /// Something, but no file system with one of the labels.
     Other,
@@ -38,10 +38,11 @@ pub(crate) enum Sight {
 /// that the probe says why.
 pub(crate) fn without(labels: &[&str]) -> Result<Option<Vec<String>>> {
     let names = names()?;
-    let files: Vec<_> = names.iter().map(|name| open_ahead(&node(name))).collect();
+    let files: Vec<_> = names.iter().map(|name| open_ahead(name)).collect();
     let mut looked_at = Vec::new();
     for (name, file) in names.into_iter().zip(files) {
-        match file.and_then(|file| look(&file, labels)) {
+        let look = |file: Option<File>| file.map_or(Ok(Sight::Nothing), |file| look(&file, labels));
+        match file.and_then(look) {
             Ok(Sight::Nothing) => {}
             Ok(Sight::Other) => looked_at.push(name),
             Ok(Sight::Candidate) | Err(_) => return Ok(None),
@@ -72,14 +73,18 @@ pub(crate) fn look(file: &File, labels: &[&str]) -> Result<Sight> {
 }
 
 /// Asks for what will be read: of all devices at once, for a read after the other would wait for the disk each time.
-fn open_ahead(device: &Path) -> Result<File> {
-    let file = open(device)?;
+/// `None`: a drive without a medium.
+fn open_ahead(name: &str) -> Result<Option<File>> {
+    let file = open(&node(name))?;
+    if is_cd_drive(name) && ffi::is_empty_drive(&file) {
+        return Ok(None);
+    }
     for part in READ {
         // Advice: where it is not taken, the read does it by itself.
         let length = NonZeroU64::new(part.len() as u64);
         fadvise(&file, part.start as u64, length, Advice::WillNeed).unwrap_or_default();
     }
-    Ok(file)
+    Ok(Some(file))
 }
 
 /// What was read, one part after the other.

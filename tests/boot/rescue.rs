@@ -50,11 +50,12 @@ fn a_device_that_cannot_be_read_is_told_and_passed_over() {
 #[test]
 fn empty_and_held_devices_are_not_looked_at() {
     let ran = Scratch::new()
-        .file("sys/class/block/sr0/size", "0")
+        .file("sys/class/block/sdx/size", "0")
+        .file("sys/class/block/fd0/size", "8")
         .file("sys/class/block/ram0/size", "8")
         .file("sys/class/block/vdy/size", "8")
         .file("sys/class/block/vdy/holders/dm-0", "")
-        .run("rescue premount", "grep LOOKED /run/lifeboat/rescue");
+        .run("rescue premount", "grep -E 'LOOKED|UNREAD' /run/lifeboat/rescue");
     assert_eq!(ran.seen, "LOOKED_AT=\"\"\n", "{}", ran.said);
 }
 

@@ -37,6 +37,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_cd_is_booted_and_is_read_only", || {
         boots(&Medium { bus: Bus::Cd, access: "ro", ..on(FileSystem::Iso9660, "/dev/sr0") })
     }),
+    ("an_empty_cd_drive_is_passed_over_in_silence", empty_drive),
+    ("a_cd_that_is_inserted_while_waiting_is_booted", inserted),
     ("squashfs_is_booted_by_partition_label_and_is_read_only", || {
         let parameter = format!("lifeboat.rescue=PARTLABEL={PARTITION_LABEL}");
         let medium =
@@ -107,6 +109,36 @@ fn boots(medium: &Medium) -> Result<()> {
 fn by_partition_uuid(table: Table, uuid: &str) -> Result<()> {
     let parameter = format!("lifeboat.rescue=PARTUUID={uuid}");
     boots(&Medium { label: "data", parameter, table, ..on(FileSystem::Ext4, "/dev/vdb2") })
+}
+
+const DRIVE: &str = "drive";
+
+fn empty_drive() -> Result<()> {
+    let mut vm = machine()?.disk(root()).disk_on(Bus::Cd, DRIVE, Disk::Nothing).boot()?;
+    vm.wait_for_login("own")?;
+    must_say(&vm, "[sr0]")?;
+    must_be_silent_about_the_drive(&vm)?;
+    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["\nLOOKED_AT=vda"])
+}
+
+/// By then all devices were looked at, by those stages too that a boot that goes well has not.
+fn inserted() -> Result<()> {
+    let mut vm = machine()?.disk(volume("other")).disk_on(Bus::Cd, DRIVE, Disk::Nothing).boot()?;
+    vm.wait_for("lifeboat: rescue: waiting ")?;
+    must_say(&vm, "[sr0]")?;
+    must_be_silent_about_the_drive(&vm)?;
+    vm.insert(DRIVE, volume("RESCUE").on(FileSystem::Iso9660))?;
+    vm.wait_for_login("rescue")?;
+    must_hold(&vm.read("cat /proc/mounts")?, &["/dev/sr0 / iso9660 ro"])
+}
+
+/// Neither we nor the kernel, which would complain of each read.
+fn must_be_silent_about_the_drive(vm: &Vm) -> Result<()> {
+    let console = vm.console.text();
+    let about = |line: &&str| line.contains("sr0") && (line.contains("lifeboat") || line.contains("error"));
+    let said: Vec<&str> = console.lines().filter(about).collect();
+    ensure!(said.is_empty(), "it is said of the drive:\n{}", said.join("\n"));
+    Ok(())
 }
 
 /// An image that is made before the machine, so that it can be looked at before and after.
