@@ -13,6 +13,7 @@ Journeys, each called by its own line in an initramfs's stage script:
   rescue premount   before the root is mounted: boot from a volume labelled RESCUE
   rescue block ROOT while init waits for a missing root: boot from a volume that appears
   rescue wait TEXT  when init gives up: boot from a volume that is attached now, or wait for one
+  rescue resolve DEVICE…  which of these, that have one UUID or label, is not an ignored copy
   rescue mounted    once a rescue volume is mounted: let its fstab lead to no other disk
   rescue bottom     with the root mounted: tell the admin, or pivot to a volume that appeared late
   modules           give the root the running kernel's modules from the initramfs
@@ -63,6 +64,8 @@ pub(crate) enum Journey {
     RescueBlock(String),
     /// `lifeboat rescue wait TEXT`: what init told its `panic()`.
     RescueWait(String),
+    /// `lifeboat rescue resolve DEVICE…`
+    RescueResolve(Vec<String>),
     /// `lifeboat rescue mounted`
     RescueMounted,
     /// `lifeboat rescue bottom`
@@ -144,6 +147,9 @@ fn named(words: &[&str], mode: Mode) -> Result<Invocation> {
             return Ok(Invocation::Include { release, destination, mode });
         }
         ["rescue", "wait", text] => Journey::RescueWait((*text).to_owned()),
+        ["rescue", "resolve", devices @ ..] if !devices.is_empty() => {
+            Journey::RescueResolve(devices.iter().map(|device| (*device).to_owned()).collect())
+        }
         [] => bail!("no journey given"),
         words => match JOURNEYS.iter().find(|(spelling, _)| *spelling == words) {
             Some((_, journey)) => journey.clone(),
@@ -176,6 +182,7 @@ mod tests {
         assert_eq!(parsed, Invocation::Run { journey: Journey::RescueWait(said.into()), mode: Mode::Apply });
         assert!(parse_words("rescue wait").is_err());
         assert!(parse_words("rescue block").is_err());
+        assert!(parse_words("rescue resolve").is_err());
     }
 
     #[test]

@@ -106,9 +106,16 @@ pub(crate) fn forbids_a_shell() -> bool {
     variable("panic").is_some()
 }
 
+/// Whether there are volumes that are not to be booted from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ignored {
+    Some,
+    None,
+}
+
 /// Makes init ask `lifeboat rescue wait` before it gives up, and keeps what it would have done. `root`: the
 /// device that `root=` is to mean.
-pub(crate) fn watch(root: Option<&Path>) -> Result<()> {
+pub(crate) fn watch(root: Option<&Path>, ignored: Ignored) -> Result<()> {
     let mut kept = State::default();
     for name in OWN {
         kept.push(name, std::env::var(name).unwrap_or_default());
@@ -118,6 +125,16 @@ pub(crate) fn watch(root: Option<&Path>) -> Result<()> {
     if let Some(root) = root {
         conf.set("ROOT", &root.to_string_lossy());
     }
+    if ignored == Ignored::Some {
+        conf.pass_over_ignored();
+    }
+    param_conf::write(&conf)
+}
+
+/// Makes init find no ignored volume where an UUID or a label names several.
+pub(crate) fn pass_over_ignored() -> Result<()> {
+    let mut conf = Conf::default();
+    conf.pass_over_ignored();
     param_conf::write(&conf)
 }
 
@@ -166,6 +183,7 @@ pub(crate) fn found(root: &str, device: &Path) -> Result<()> {
 /// Makes init run the scripts that assemble and unlock once more, for a device that appeared.
 pub(crate) fn look_again() -> Result<()> {
     let mut conf = Conf::default();
+    conf.pass_over_ignored();
     conf.look_again();
     param_conf::write(&conf)
 }
@@ -200,8 +218,14 @@ pub(crate) fn restore(stuck: &Stuck, own: Option<&Path>) -> Result<()> {
     // long gone on to other values.
     let mut conf = Conf::default();
     let after = match stuck {
-        Stuck::Unmountable | Stuck::Unnamed => After::Nothing,
-        Stuck::Unrepaired => After::SkipOneMount,
+        Stuck::Unmountable | Stuck::Unnamed => {
+            conf.pass_over_ignored();
+            After::Nothing
+        }
+        Stuck::Unrepaired => {
+            conf.pass_over_ignored();
+            After::SkipOneMount
+        }
         // The volume has gone: init still asks for it, and goes on to mount what it finds.
         Stuck::Missing(volume) => {
             conf.found_as_root(volume);

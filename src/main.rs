@@ -83,6 +83,7 @@ fn run(journey: &Journey, mode: Mode) -> anyhow::Result<Outcome> {
         Journey::RescuePremount => rescue::premount::run(&line, mode),
         Journey::RescueBlock(missing) => rescue::block::run(&line, missing, mode),
         Journey::RescueWait(message) => rescue::wait::run(&line, message, mode),
+        Journey::RescueResolve(devices) => rescue::resolve::run(&line, devices),
         Journey::RescueMounted => rescue::mounted::run(mode),
         Journey::RescueBottom => rescue::bottom::run(&line, mode),
         Journey::Modules => modules::run(&line, mode),

@@ -23,6 +23,8 @@ pub(crate) enum Outcome {
     Skipped(String),
     /// Nothing needed to be changed, and nobody wants to read it again.
     Quiet,
+    /// What was asked for, which nobody wants to read in the log.
+    Answer(String),
     /// Nothing could be done; who called goes on as if lifeboat were not there. Exit status 1.
     GaveUp(String),
 }
@@ -35,6 +37,7 @@ impl Outcome {
             Self::Loud(text) => (Level::Error, text, ExitCode::SUCCESS),
             Self::Skipped(reason) => (Level::Info, format!("skipped: {reason}"), ExitCode::SUCCESS),
             Self::Quiet => return ExitCode::SUCCESS,
+            Self::Answer(text) => return kmsg::print(&format!("{text}\n")),
             Self::GaveUp(reason) => (Level::Info, reason, ExitCode::FAILURE),
         };
         match mode {

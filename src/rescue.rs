@@ -12,6 +12,7 @@ mod identity;
 pub(crate) mod mounted;
 mod notice;
 pub(crate) mod premount;
+pub(crate) mod resolve;
 mod settings;
 pub(crate) mod wait;
 
@@ -63,6 +64,14 @@ impl Scan {
         let mut scan = Self::default();
         let unread = scan.look_at(&new, settings, own_root, &so_far.unread);
         scan.candidates.retain(|candidate| !so_far.has_failed(&candidate.volume));
+        // A root that is named by such a label is meant, whatever else is said of it.
+        if !own_root.and_then(Selector::parse).is_some_and(|own_root| own_root.is_one_of(&LABELS)) {
+            let shunned = |candidate: &&Candidate| {
+                matches!(candidate.verdict, Verdict::Finished(_) | Verdict::Refused(_))
+            };
+            let shunned = scan.candidates.iter().filter(shunned);
+            so_far.ignored.extend(shunned.map(|candidate| volume::name_of(&candidate.volume.device)));
+        }
         so_far.looked(devices, unread);
         Ok(Some(scan))
     }

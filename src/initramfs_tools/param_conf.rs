@@ -28,6 +28,19 @@ panic() {
 /// Gives init its own functions back, in the order in which it reads them itself.
 const OWN_FUNCTIONS: &str = ". /scripts/functions; . /scripts/local; . /scripts/nfs; . \"/scripts/${BOOT}\"";
 
+/// init's own way to find a device, which takes one of several that have an UUID or a label: the volumes that are
+/// ignored are left out of these. Where lifeboat gives no answer, that stays.
+const RESOLVE: &str = "\
+( . /scripts/functions
+		resolve_device \"$1\" >/dev/null || exit
+		case \"$1\" in
+		LABEL=* | UUID=* | PARTLABEL=* | PARTUUID=*)
+			meant=$(/usr/sbin/lifeboat rescue resolve \"$DEV\" $(blkid -t \"$1\" -o device))
+			[ \"$meant\" != - ] || exit 1
+			case \"$meant\" in /dev/*) DEV=$meant ;; esac ;;
+		esac
+		echo \"$DEV\" )";
+
 /// What lifeboat's part of the file says.
 #[derive(Default)]
 pub(crate) struct Conf {
@@ -59,10 +72,14 @@ impl Conf {
         self.resolve(root, "\"$ROOT\"");
     }
 
+    /// Makes init find no ignored volume.
+    pub(crate) fn pass_over_ignored(&mut self) {
+        self.push(&format!("resolve_device() {{\n\t{RESOLVE}\n}}"));
+    }
+
     fn resolve(&mut self, root: &str, word: &str) {
         self.push(&format!(
-            "resolve_device() {{\n\tcase \"$1\" in\n\t{}) echo {word} ;;\n\t\
-             *) ( . /scripts/functions; resolve_device \"$1\" ) ;;\n\tesac\n}}",
+            "resolve_device() {{\n\tcase \"$1\" in\n\t{}) echo {word} ;;\n\t*) {RESOLVE} ;;\n\tesac\n}}",
             quote(root),
         ));
     }
@@ -71,7 +88,7 @@ impl Conf {
     pub(crate) fn before_fstab_is_read(&mut self) {
         self.push(&format!(
             "read_fstab_entry() {{\n\t/usr/sbin/lifeboat rescue mounted\n\t{OWN_FUNCTIONS}\n\t\
-             read_fstab_entry \"$@\"\n}}"
+             resolve_device() {{\n\t{RESOLVE}\n\t}}\n\tread_fstab_entry \"$@\"\n}}"
         ));
     }
 
@@ -91,7 +108,7 @@ impl Conf {
         if after == After::SkipOneMount {
             commands += "; _checkfs_once() { ";
             commands += OWN_FUNCTIONS;
-            commands += "; return 0; }; mount() { unset -f mount; }";
+            commands += "; . /conf/param.conf; return 0; }; mount() { unset -f mount; }";
         }
         self.set("lifeboat_go_on", &commands);
     }
@@ -164,7 +181,15 @@ mod tests {
             resolve_device() {
             	case "$1" in
             	'LABEL=o'\''wn') echo '/dev/vdb' ;;
-            	*) ( . /scripts/functions; resolve_device "$1" ) ;;
+            	*) ( . /scripts/functions
+            		resolve_device "$1" >/dev/null || exit
+            		case "$1" in
+            		LABEL=* | UUID=* | PARTLABEL=* | PARTUUID=*)
+            			meant=$(/usr/sbin/lifeboat rescue resolve "$DEV" $(blkid -t "$1" -o device))
+            			[ "$meant" != - ] || exit 1
+            			case "$meant" in /dev/*) DEV=$meant ;; esac ;;
+            		esac
+            		echo "$DEV" ) ;;
             	esac
             }
         "#]]
@@ -185,6 +210,9 @@ mod tests {
         let text = our_part(&conf);
         assert!(text.starts_with("lifeboat_go_on='ROOT='\\''/dev/vda'\\''; . \"/scripts/"), "{text}");
         assert!(text.contains("; mountroot; _checkfs_once() { . /scripts/functions; "), "{text}");
-        assert!(text.ends_with("; return 0; }; mount() { unset -f mount; }'\n"), "{text}");
+        assert!(
+            text.ends_with("; . /conf/param.conf; return 0; }; mount() { unset -f mount; }'\n"),
+            "{text}"
+        );
     }
 }

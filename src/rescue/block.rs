@@ -14,6 +14,7 @@ use lifeboat_common::command_line::CommandLine;
 pub(crate) fn run(line: &CommandLine, missing: &str, mode: Mode) -> Result<Outcome> {
     let settings = Settings::read(line)?;
     let mut so_far = SoFar::read()?;
+    let none_before = so_far.shunned().next().is_none();
     let own_root = initramfs_tools::own_root().filter(|own_root| own_root == missing);
     let Some(own_root) = own_root.filter(|_| settings.off.is_none() && so_far.rescue.is_none()) else {
         return Ok(Outcome::Quiet);
@@ -45,6 +46,10 @@ pub(crate) fn run(line: &CommandLine, missing: &str, mode: Mode) -> Result<Outco
         }
     };
     if mode == Mode::Apply {
+        // After a failed volume it is so already.
+        if none_before && !so_far.ignored.is_empty() {
+            initramfs_tools::pass_over_ignored()?;
+        }
         carry_out(&Record { decision, so_far }, Some(&stuck))?;
     }
     Ok(outcome)

@@ -3,9 +3,10 @@
 use super::settings::Selector;
 use crate::kmsg::escape;
 use crate::state::{self, State};
-use crate::volume::Volume;
+use crate::volume::{self, Volume};
 use anyhow::Result;
 use std::fmt;
+use std::path::Path;
 
 const NAME: &str = "rescue";
 
@@ -114,6 +115,8 @@ pub(crate) struct SoFar {
     pub(crate) unread: Vec<String>,
     /// The devices of rescue volumes that could not be booted from.
     pub(crate) failed: Vec<String>,
+    /// Those that are not to be booted from, as the kernel names them: what names the root does not mean them.
+    pub(crate) ignored: Vec<String>,
     /// Whether the root was waited for.
     pub(crate) waited: Waited,
 }
@@ -145,6 +148,7 @@ impl SoFar {
             looked_at: list("LOOKED_AT")?,
             unread: list("UNREAD")?,
             failed: list("FAILED")?,
+            ignored: list("IGNORED")?,
             waited: match state::read(NAME, "WAITED_UNTIL")? {
                 Some(seconds) => Waited::Until(seconds.parse().unwrap_or_default()),
                 None => Waited::NotYet,
@@ -155,12 +159,30 @@ impl SoFar {
     /// Those of the devices that were not looked at yet. What was detached and is attached again is new.
     pub(crate) fn new_among(&mut self, devices: &[String]) -> Vec<String> {
         self.looked_at.retain(|name| devices.contains(name));
+        self.ignored.retain(|name| self.looked_at.contains(name));
         devices.iter().filter(|name| !self.looked_at.contains(name)).cloned().collect()
     }
 
     /// Whether the volume could not be booted from.
     pub(crate) fn has_failed(&self, volume: &Volume) -> bool {
         self.failed.iter().any(|path| volume.device.as_os_str() == path.as_str())
+    }
+
+    /// Whether the volume is not to be booted from.
+    pub(crate) fn shuns(&self, device: &Path) -> bool {
+        self.shunned().any(|name| name == volume::name_of(device))
+    }
+
+    /// The volumes that are not to be booted from, as the kernel names them.
+    pub(crate) fn shunned(&self) -> impl Iterator<Item = String> {
+        let failed = self.failed.iter().map(|path| volume::name_of(Path::new(path)));
+        self.ignored.iter().cloned().chain(failed)
+    }
+
+    /// The disks of these, but not this one.
+    pub(crate) fn shunned_disks(&self, own_disk: Option<&str>) -> Vec<String> {
+        let disks = self.shunned().map(|name| volume::disk_name(&name));
+        disks.filter(|disk| Some(disk.as_str()) != own_disk).collect()
     }
 
     /// Takes note of a look at some of these devices; the last could not be read.
@@ -201,6 +223,9 @@ impl Record {
         state.push("LOOKED_AT", self.so_far.looked_at.join(" "));
         if !self.so_far.failed.is_empty() {
             state.push("FAILED", self.so_far.failed.join(" "));
+        }
+        if !self.so_far.ignored.is_empty() {
+            state.push("IGNORED", self.so_far.ignored.join(" "));
         }
         if !self.so_far.unread.is_empty() {
             state.push("UNREAD", self.so_far.unread.join(" "));

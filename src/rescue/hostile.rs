@@ -166,7 +166,7 @@ fn the_steering(value: &str) {
     let (word, rest) = after(&text, "\nROOT=");
     assert!(word == value && rest.starts_with("\nresolve_device() {\n\tcase \"$1\" in\n\t"), "{text}");
     let (word, rest) = after(&rest, " in\n\t");
-    assert!(word == value && rest.starts_with(") echo '/dev/vdb' ;;\n\t*) "), "{text}");
+    assert!(word == value && rest.starts_with(") echo '/dev/vdb' ;;\n\t*) ( . "), "{text}");
     let (commands, rest) = after(&rest, "\nlifeboat_go_on=");
     assert_eq!(rest, "\n# lifeboat: end\n", "{text}");
     let (word, rest) = after(&commands, "ROOT=");

@@ -3,7 +3,7 @@
 use super::decision::{Decision, How, Original, Record, SoFar};
 use super::settings::{Selector, Settings};
 use super::{Choice, Scan, carry_out, identity};
-use crate::initramfs_tools;
+use crate::initramfs_tools::{self, Ignored};
 use crate::kmsg::{self, Level};
 use crate::outcome::{Mode, Outcome};
 use crate::volume::{self, Nature, Volume};
@@ -26,8 +26,9 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
         for line in settings.complaints.iter().chain(&scan.complaints).chain(&plan.remarks) {
             kmsg::log(Level::Info, "rescue", line);
         }
-        let pinned = settle_identities(&scan, own_root.as_deref());
-        initramfs_tools::watch(pinned.as_deref())?;
+        let pinned = settle_identities(&scan, &so_far, own_root.as_deref());
+        let ignored = if so_far.ignored.is_empty() { Ignored::None } else { Ignored::Some };
+        initramfs_tools::watch(pinned.as_deref(), ignored)?;
         carry_out(&Record { decision: plan.decision.clone(), so_far }, None)?;
     }
     Ok(match &plan.decision {
@@ -38,12 +39,20 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
 
 /// Sees to it that what names the own root and disk does not lead to an ignored volume. Whatever fails here
 /// fails alone: it is told, and the boot is as it would have been.
-fn settle_identities(scan: &Scan, own_root: Option<&str>) -> Option<PathBuf> {
+fn settle_identities(scan: &Scan, so_far: &SoFar, own_root: Option<&str>) -> Option<PathBuf> {
     let selector = Selector::parse(own_root?)?;
     let tell = |error: &anyhow::Error| kmsg::log(Level::Error, "rescue", &format!("{error:#}"));
     let pinned = identity::pin(&selector, &scan.volumes, &scan.candidates).inspect_err(tell).ok().flatten();
-    let named = || scan.volumes.iter().find(|volume| selector.names(volume)).cloned();
-    let own_disk = pinned.clone().or_else(named).map(|volume| volume.disk);
+    let named = || scan.volumes.iter().filter(|volume| selector.names(volume));
+    let own = named().find(|volume| !so_far.shuns(&volume.device)).cloned();
+    if own.is_none()
+        && !matches!(selector, Selector::Device(_))
+        && let Some(ignored) = named().next()
+    {
+        let text = format!("root={selector} is missing: only {ignored} has that, which is ignored");
+        kmsg::log(Level::Error, "rescue", &text);
+    }
+    let own_disk = pinned.clone().or(own).map(|volume| volume.disk);
     let disks = identity::ignored_disks(&scan.candidates, own_disk.as_deref());
     if let Err(error) = identity::give_way(&disks) {
         tell(&error);

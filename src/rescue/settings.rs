@@ -160,9 +160,9 @@ impl Selector {
         matches!(self, Self::PartUuid(_) | Self::PartLabel(_))
     }
 
-    /// The first volume with a file system that this names.
-    pub(crate) fn find_root<'a>(&self, volumes: &'a [Volume]) -> Option<&'a Volume> {
-        volumes.iter().find(|volume| volume.file_system().is_some() && self.names(volume))
+    /// Whether this is one of these labels.
+    pub(crate) fn is_one_of(&self, labels: &[&str]) -> bool {
+        matches!(self, Self::Label(label) if labels.contains(&label.as_str()))
     }
 
     /// Whether this names the volume.

@@ -104,15 +104,16 @@ impl Attempt {
         notice::forget()?;
         self.so_far.looked_at.clear();
         self.own_root = initramfs_tools::kept_root()?;
-        let mut scan = self.scan()?.unwrap_or_default();
+        let scan = self.scan()?.unwrap_or_default();
         if let Some(outcome) = self.boot_from(&scan)? {
             return Ok(outcome);
         }
         let reason = format!("{} could not be booted from", self.so_far.failed.join(", "));
-        scan.volumes.retain(|volume| !self.so_far.has_failed(volume));
+        let not_failed: Vec<Volume> =
+            scan.volumes.iter().filter(|volume| !self.so_far.has_failed(volume)).cloned().collect();
         let own = self.own_root.as_deref().and_then(Selector::parse).and_then(|own_root| {
-            let pinned = identity::pin(&own_root, &scan.volumes, &scan.candidates).unwrap_or_default();
-            pinned.or_else(|| own_root.find_root(&scan.volumes).cloned())
+            let pinned = identity::pin(&own_root, &not_failed, &scan.candidates).unwrap_or_default();
+            pinned.or_else(|| self.find_root(&own_root, &not_failed).cloned())
         });
         let decision = Decision::OwnRoot { reason };
         Record { decision, so_far: self.so_far }.write()?;
@@ -159,7 +160,16 @@ impl Attempt {
 
     fn missing_root<'a>(&'a self, volumes: &'a [Volume]) -> Option<(&'a str, &'a Volume)> {
         let Stuck::Missing(root) = &self.stuck else { return None };
-        Some((root, Selector::parse(root)?.find_root(volumes)?))
+        Some((root, self.find_root(&Selector::parse(root)?, volumes)?))
+    }
+
+    /// The first volume with a file system that this names and that is not ignored, unless it is named by its device.
+    fn find_root<'a>(&self, root: &Selector, volumes: &'a [Volume]) -> Option<&'a Volume> {
+        volumes.iter().find(|volume| {
+            let by_device = matches!(root, Selector::Device(_)) && !self.so_far.has_failed(volume);
+            let is_meant = by_device || !self.so_far.shuns(&volume.device);
+            volume.file_system().is_some() && root.names(volume) && is_meant
+        })
     }
 
     fn wait(&mut self, message: &str) -> Result<Outcome> {
@@ -186,6 +196,13 @@ impl Attempt {
                 booted => Ok(booted),
             }
         })?;
+        // Whoever leaves init's shell makes it look for the root again. After a failed volume it is so already.
+        if !matches!(ended, Ended::Found(_))
+            && self.so_far.failed.is_empty()
+            && !self.so_far.ignored.is_empty()
+        {
+            initramfs_tools::pass_over_ignored()?;
+        }
         Ok(match ended {
             Ended::Found(outcome) => outcome,
             Ended::ByEnter => Outcome::GaveUp("Enter was pressed".into()),

@@ -3,18 +3,23 @@
 
 use anyhow::{Result, ensure};
 use lifeboat_qemu::disk::Disk;
-use lifeboat_qemu::guest::Initramfs;
+use lifeboat_qemu::guest::{Initramfs, Tiny};
 use lifeboat_qemu::partitioned::{Partition, partuuid};
 use lifeboat_qemu::vm::{Machine, Vm};
 
 use crate::Test;
-use crate::lab::{machine, must_hold, must_say, volume};
+use crate::lab::{machine, must_hold, must_not_say, must_say, root, volume};
 
 pub(crate) const TESTS: &[Test] = &[
     ("that_is_finished_lends_no_partition_when_it_comes_second", || finished(own, copy)),
     ("that_is_finished_lends_no_partition_when_it_comes_first", || finished(copy, own)),
     ("that_is_there_without_lifeboat_is_taken_for_the_own_disk", without_lifeboat),
     ("that_is_active_uses_its_own_partitions", active),
+    ("that_is_finished_lends_no_usr_when_it_comes_second", || usr([own_with_usr, finished_with_usr], "vda")),
+    ("that_is_finished_lends_no_usr_when_it_comes_first", || usr([finished_with_usr, own_with_usr], "vdb")),
+    ("that_is_finished_is_not_the_root_that_is_missing", || missing_root("", Meets::Wait)),
+    ("that_is_refused_is_not_the_root_that_is_missing", || missing_root(REQUIRE, Meets::Init)),
+    ("that_is_finished_and_appears_is_not_the_root_that_was_missing", finished_appears),
 ];
 
 const ROOT: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0b01";
@@ -134,4 +139,72 @@ fn active() -> Result<()> {
     let failed = vm.read("systemctl --failed --no-legend")?;
     ensure!(failed.is_empty(), "these units failed:\n{failed}");
     Ok(())
+}
+
+const USR: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0b07";
+const REQUIRE: &str = "lifeboat.rescue=require=UUID=0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0b08";
+
+/// A tiny guest's disk with a partition for /usr, which init mounts.
+fn with_usr(tiny: Tiny) -> Disk {
+    // The harness's shell is below /usr and would be covered.
+    let init = "#!/bin/sh\nexec </dev/ttyS0 >/dev/ttyS0 2>&1\n/bin/sh /bin/test-shell &\n\
+                echo\necho \"$(cat /etc/hostname) login: \"\nwhile :; do sleep 1000; done\n";
+    let shell = "exec </dev/ttyS1 >/dev/ttyS1 2>&1\nstty raw -echo\nwhile read -r number command; do\n\
+                 sh -c \"$command\" </dev/null\necho \"<<$number $?>>\"\ndone\n";
+    let fstab = format!("UUID={ROOT} / ext4 defaults 0 0\nUUID={USR} /usr ext4 defaults 0 0\n");
+    let tiny = tiny.uuid(ROOT).file("etc/fstab", &fstab).file("bin/test-shell", shell).file("bin/init", init);
+    Disk::Partitioned(vec![Partition::Tiny(tiny), Partition::Ext4 { uuid: USR }])
+}
+
+fn own_with_usr() -> Disk {
+    with_usr(root())
+}
+
+fn finished_with_usr() -> Disk {
+    with_usr(volume("RESCUE").folder("finished"))
+}
+
+/// The own disk's /usr is mounted, whichever init would find first.
+fn usr(disks: [fn() -> Disk; 2], own: &str) -> Result<()> {
+    let [first, second] = disks;
+    let mut vm = two(first(), second())?.boot()?;
+    vm.wait_for_login("own")?;
+    let mounts = vm.read("cat /proc/mounts")?;
+    must_hold(&mounts, &[&format!("/dev/{own}1 / ext4 "), &format!("/dev/{own}2 /usr ext4 ")])
+}
+
+/// When the own disk is attached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meets {
+    /// While init itself waits.
+    Init,
+    /// While we do.
+    Wait,
+}
+
+/// Nothing but a copy that is ignored is there: it is waited for the own disk.
+fn missing_root(settings: &str, meets: Meets) -> Result<()> {
+    let marker = if settings.is_empty() { "finished" } else { "tmp" };
+    let copy = volume("RESCUE").uuid(ROOT).folder(marker);
+    let mut vm = machine()?.disk(copy).parameter(&format!("root=UUID={ROOT} {settings}")).boot()?;
+    vm.wait_for(match meets {
+        Meets::Init => "Waiting for root file system",
+        Meets::Wait => "lifeboat: rescue: waiting ",
+    })?;
+    vm.attach(root().uuid(ROOT))?;
+    vm.wait_for_login("own")?;
+    must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vdb / ext4 "])?;
+    must_not_say(&vm, "\nrescue login:")
+}
+
+/// It is not taken for the missing root, and the own disk is when it appears too.
+fn finished_appears() -> Result<()> {
+    let mut vm = machine()?.disk(volume("other")).parameter(&format!("root=UUID={ROOT}")).boot()?;
+    vm.wait_for("lifeboat: rescue: waiting ")?;
+    vm.attach(finished_with_usr())?;
+    vm.wait_for("/dev/vdb1 (ext4, label RESCUE) is ignored: it holds /finished")?;
+    vm.attach(own_with_usr())?;
+    vm.wait_for_login("own")?;
+    must_say(&vm, "/dev/vdc1 (ext4, label lifeboat-root) is the root that was missing")?;
+    must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vdc1 / ext4 ", "/dev/vdc2 /usr ext4 "])
 }

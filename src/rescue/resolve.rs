@@ -1,0 +1,95 @@
+//! While init looks for what `UUID=…` or the like stands for: which of the devices that have it is meant, where
+//! some are ignored volumes or on the disks of such.
+
+use super::Scan;
+use super::decision::SoFar;
+use super::settings::Settings;
+use crate::initramfs_tools;
+use crate::outcome::Outcome;
+use crate::volume;
+use anyhow::Result;
+use lifeboat_common::command_line::CommandLine;
+use std::fs;
+use std::path::Path;
+
+/// Says which of the devices is meant, where init takes the first; what is said when it is none.
+const NONE: &str = "-";
+
+/// Answers on standard output; whoever asked goes on as without lifeboat where nothing is said.
+pub(crate) fn run(line: &CommandLine, devices: &[String]) -> Result<Outcome> {
+    let settings = Settings::read(line)?;
+    let mut so_far = SoFar::read()?;
+    let own_root = initramfs_tools::own_root();
+    // What appeared since the last look may be a copy too. Nothing is noted: the next stage looks as well.
+    Scan::of_new(&mut so_far, &settings, own_root.as_deref())?;
+    let disks = match own_root.as_deref().filter(|root| root.starts_with("/dev/")).map(disk_of) {
+        Some(Some(own_disk)) => so_far.shunned_disks(Some(&own_disk)),
+        _ => Vec::new(),
+    };
+    let is_beside = |device: &Path| disk_of(device).is_some_and(|disk| disks.contains(&disk));
+    let meant = meant(devices, |device| so_far.shuns(device), is_beside);
+    Ok(Outcome::Answer(meant.unwrap_or(NONE).to_owned()))
+}
+
+/// The first that is neither shunned nor beside such, or else the first that is only beside.
+fn meant(
+    devices: &[String],
+    is_shunned: impl Fn(&Path) -> bool,
+    is_beside: impl Fn(&Path) -> bool,
+) -> Option<&str> {
+    let mut beside = None;
+    for device in devices.iter().filter(|device| !is_shunned(Path::new(device))) {
+        if !is_beside(Path::new(device)) {
+            return Some(device);
+        }
+        beside = beside.or(Some(device.as_str()));
+    }
+    beside
+}
+
+/// The disk that a device is, or is on; `None` for what is made of other devices.
+fn disk_of(device: impl AsRef<Path>) -> Option<String> {
+    let device = device.as_ref();
+    let device = fs::canonicalize(device).unwrap_or_else(|_| device.to_owned());
+    let name = volume::name_of(&device);
+    let stacked =
+        fs::read_dir(volume::disk(&name).join("slaves")).is_ok_and(|mut slaves| slaves.next().is_some());
+    (!stacked).then(|| volume::disk_name(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer<'a>(devices: &'a [String], shunned: &str, beside: &[&str]) -> Option<&'a str> {
+        let is = |device: &Path, name: &str| device == Path::new(name);
+        meant(devices, |device| is(device, shunned), |device| beside.iter().any(|name| is(device, name)))
+    }
+
+    #[test]
+    fn what_is_neither_ignored_nor_beside_such_is_meant_in_each_order() {
+        for devices in [["/dev/vda2", "/dev/vdb2"], ["/dev/vdb2", "/dev/vda2"]] {
+            let devices = devices.map(str::to_owned);
+            assert_eq!(answer(&devices, "/dev/vdb1", &["/dev/vdb1", "/dev/vdb2"]), Some("/dev/vda2"));
+            assert_eq!(answer(&devices, "/dev/vdb2", &[]), Some("/dev/vda2"));
+        }
+    }
+
+    #[test]
+    fn what_is_on_an_ignored_volumes_disk_only_is_found_there() {
+        let devices = ["/dev/vdb2".to_owned()];
+        assert_eq!(answer(&devices, "/dev/vdb1", &["/dev/vdb1", "/dev/vdb2"]), Some("/dev/vdb2"));
+    }
+
+    #[test]
+    fn an_ignored_volume_itself_is_never_meant() {
+        let devices = ["/dev/vdb1".to_owned()];
+        assert_eq!(answer(&devices, "/dev/vdb1", &["/dev/vdb1"]), None);
+    }
+
+    #[test]
+    fn where_nothing_is_ignored_inits_own_choice_stands() {
+        let devices = ["/dev/dm-0", "/dev/sda", "/dev/dm-0"].map(str::to_owned);
+        assert_eq!(answer(&devices, "", &[]), Some("/dev/dm-0"));
+    }
+}
