@@ -5,7 +5,7 @@ use super::candidate::INITS;
 use super::decision::{Decision, How, Original, Record, SoFar, Waited};
 use super::settings::Settings;
 use super::wait::{self, Ended};
-use super::{Choice, Scan, mounted, notice};
+use super::{Choice, Scan, identity, mounted, notice};
 use crate::initramfs_tools;
 use crate::kmsg::{self, Level};
 use crate::mounts::{self, Mount, Staged};
@@ -37,6 +37,9 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
     }
     let plan = plan(&facts);
     if mode == Mode::Apply {
+        if let Plan::Stay(_) = plan {
+            facts.give_links_away();
+        }
         apply(&plan, facts, &root)?;
     }
     Ok(match plan {
@@ -96,6 +99,20 @@ impl Facts {
 }
 
 impl Facts {
+    /// The own root is booted: what names its disk leads to no ignored volume, also of those that were not there at
+    /// the first look. What fails here is told, and the boot goes on.
+    fn give_links_away(&self) {
+        let Some(mount) = self.mounted.as_ref().filter(|mount| mount.source.starts_with("/dev")) else {
+            return;
+        };
+        let own_disk = volume::disk_name(&volume::name_of(&mount.source));
+        if self.so_far.rescue.is_none()
+            && let Err(error) = identity::give_way(&self.so_far.shunned_disks(Some(&own_disk)))
+        {
+            kmsg::log(Level::Error, "rescue", &format!("{error:#}"));
+        }
+    }
+
     fn needs_a_volume(&self) -> bool {
         self.init == Init::Absent && self.so_far.waited == Waited::NotYet && self.choice.chosen.is_none()
     }

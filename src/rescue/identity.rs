@@ -68,7 +68,8 @@ pub(super) fn give_way(disks: &[String]) -> Result<()> {
         fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
     }
     let paths: Vec<PathBuf> = disks.iter().map(|disk| volume::disk(disk)).collect();
-    files::write(RULES, render_rules(&paths).as_bytes(), 0o644)?;
+    let rules = render_rules(files::read_text(RULES)?, &paths);
+    files::write(RULES, rules.as_bytes(), 0o644)?;
     // The booted system's udev may come to these devices only after something was mounted by a link.
     // All devices: udev makes links for more superblocks than are known here.
     let devices = volume::devices()?;
@@ -85,12 +86,16 @@ pub(super) fn give_way(disks: &[String]) -> Result<()> {
 }
 
 /// `disks`: their directories in sysfs, for only some buses have their disks in one that is named `block`.
-fn render_rules(disks: &[PathBuf]) -> String {
-    let mut text =
-        String::from("# Made by lifeboat: the links of ignored rescue volumes give way to others.\n");
+/// What is there already stays.
+fn render_rules(existing: Option<String>, disks: &[PathBuf]) -> String {
+    const HEAD: &str = "# Made by lifeboat: the links of ignored rescue volumes give way to others.\n";
+    let mut text = existing.unwrap_or_else(|| HEAD.to_owned());
     for disk in disks {
         let path = Path::new("/").join(disk.strip_prefix("/sys").unwrap_or(disk));
         let path = path.display();
+        if text.contains(&format!("{path}|")) {
+            continue;
+        }
         // Writing to a String cannot fail.
         writeln!(text, "SUBSYSTEM==\"block\", DEVPATH==\"{path}|{path}/*\", OPTIONS+=\"link_priority=-100\"")
             .unwrap_or_default();
@@ -210,10 +215,14 @@ mod tests {
         for path in
             ["pci0000:00/0000:00:05.0/virtio2/block/vdb", "pci0000:00/0000:00:06.0/nvme/nvme0/nvme0n1"]
         {
-            let rules = render_rules(&[Path::new("/sys/devices").join(path)]);
+            let disk = [Path::new("/sys/devices").join(path)];
+            let rules = render_rules(None, &disk);
             let rule =
                 format!("DEVPATH==\"/devices/{path}|/devices/{path}/*\", OPTIONS+=\"link_priority=-100\"");
             assert!(rules.contains(&rule), "{rules}");
+            assert_eq!(render_rules(Some(rules.clone()), &disk), rules);
+            let more = render_rules(Some(rules.clone()), &["/sys/devices/vdz".into()]);
+            assert!(more.starts_with(&rules) && more.contains("\"/devices/vdz|"), "{more}");
         }
     }
 

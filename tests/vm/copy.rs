@@ -3,7 +3,7 @@
 
 use anyhow::{Result, ensure};
 use lifeboat_qemu::disk::Disk;
-use lifeboat_qemu::guest::{Initramfs, Tiny};
+use lifeboat_qemu::guest::{Damage, Initramfs, Tiny};
 use lifeboat_qemu::partitioned::{Partition, partuuid};
 use lifeboat_qemu::vm::{Machine, Vm};
 
@@ -20,6 +20,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("that_is_finished_is_not_the_root_that_is_missing", || missing_root("", Meets::Wait)),
     ("that_is_refused_is_not_the_root_that_is_missing", || missing_root(REQUIRE, Meets::Init)),
     ("that_is_finished_and_appears_is_not_the_root_that_was_missing", finished_appears),
+    ("that_failed_gives_its_links_away", || failed([own_with_usr, failing_with_usr], "vda")),
+    ("that_failed_and_comes_first_gives_its_links_away", || failed([failing_with_usr, own_with_usr], "vdb")),
 ];
 
 const ROOT: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0b01";
@@ -164,6 +166,10 @@ fn finished_with_usr() -> Disk {
     with_usr(volume("RESCUE").folder("finished"))
 }
 
+fn failing_with_usr() -> Disk {
+    with_usr(volume("RESCUE").damage(Damage::Journal))
+}
+
 /// The own disk's /usr is mounted, whichever init would find first.
 fn usr(disks: [fn() -> Disk; 2], own: &str) -> Result<()> {
     let [first, second] = disks;
@@ -206,5 +212,32 @@ fn finished_appears() -> Result<()> {
     vm.attach(own_with_usr())?;
     vm.wait_for_login("own")?;
     must_say(&vm, "/dev/vdc1 (ext4, label lifeboat-root) is the root that was missing")?;
-    must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vdc1 / ext4 ", "/dev/vdc2 /usr ext4 "])
+    must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vdc1 / ext4 ", "/dev/vdc2 /usr ext4 "])?;
+    links_lead_to(&mut vm, "vdc")
+}
+
+fn failed(disks: [fn() -> Disk; 2], own: &str) -> Result<()> {
+    let [first, second] = disks;
+    let mut vm = two(first(), second())?.boot()?;
+    vm.wait_for_login("own")?;
+    must_say(&vm, "going on with the machine's own root")?;
+    let mounts = vm.read("cat /proc/mounts")?;
+    must_hold(&mounts, &[&format!("/dev/{own}1 / ext4 "), &format!("/dev/{own}2 /usr ext4 ")])?;
+    links_lead_to(&mut vm, own)
+}
+
+/// As the initramfs's udev leaves them, and as the booted system's is told to make them.
+fn links_lead_to(vm: &mut Vm, own: &str) -> Result<()> {
+    for (link, number) in [
+        (format!("by-uuid/{ROOT}"), 1),
+        (format!("by-uuid/{USR}"), 2),
+        (format!("by-partuuid/{}", partuuid(2)), 2),
+    ] {
+        let leads_to = vm.read(&format!("readlink -f /dev/disk/{link}"))?;
+        ensure!(leads_to == format!("/dev/{own}{number}"), "{link} leads to {leads_to}");
+    }
+    let rules = vm.read("cat /run/udev/rules.d/90-lifeboat.rules")?;
+    must_hold(&rules, &["OPTIONS+=\"link_priority=-100\""])?;
+    ensure!(!rules.contains(&format!("/{own}|")), "the own disk gives way:\n{rules}");
+    Ok(())
 }
