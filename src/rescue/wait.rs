@@ -1,6 +1,7 @@
 //! When init gives up on the root: boots from a rescue volume that is there now, or waits, once in a boot, for
 //! one to be attached or for the missing root to appear. Then init's own `panic()` runs as it would have.
 
+use super::candidate::{Candidate, Verdict};
 use super::decision::{Decision, How, Original, Record, SoFar, Waited};
 use super::settings::{Selector, Settings};
 use super::{LABELS, Scan, carry_out, identity, notice};
@@ -184,7 +185,8 @@ impl Attempt {
             Waited::Until(until) => until,
         };
         if until <= now() {
-            return Ok(Outcome::GaveUp("no rescue volume is attached".into()));
+            let outcome = self.last_resort()?;
+            return Ok(outcome.unwrap_or_else(|| Outcome::GaveUp("no rescue volume is attached".into())));
         }
         self.so_far.waited = Waited::Until(until);
         let decision = Decision::OwnRoot { reason: format!("waited {seconds} s: {message}") };
@@ -196,6 +198,11 @@ impl Attempt {
                 booted => Ok(booted),
             }
         })?;
+        if let Ended::ByTime = ended
+            && let Some(outcome) = self.last_resort()?
+        {
+            return Ok(outcome);
+        }
         // Whoever leaves init's shell makes it look for the root again. After a failed volume it is so already.
         if !matches!(ended, Ended::Found(_))
             && self.so_far.failed.is_empty()
@@ -208,6 +215,28 @@ impl Attempt {
             Ended::ByEnter => Outcome::GaveUp("Enter was pressed".into()),
             Ended::ByTime => Outcome::GaveUp(format!("no rescue volume was attached within {seconds} s")),
         })
+    }
+
+    /// A finished volume that is all that `root=` names, and that nobody took for the root as long as the own disk could
+    /// appear: it may be the machine's only one.
+    fn last_resort(&mut self) -> Result<Option<Outcome>> {
+        let Stuck::Missing(root) = &self.stuck else { return Ok(None) };
+        let Some(selector) = Selector::parse(root).filter(|_| self.waited_before == Waited::NotYet) else {
+            return Ok(None);
+        };
+        let root = root.clone();
+        self.so_far.looked_at.clear();
+        let scan = self.scan()?.unwrap_or_default();
+        let is_meant = |candidate: &&Candidate| {
+            matches!(candidate.verdict, Verdict::Finished(_)) && selector.names(&candidate.volume)
+        };
+        let Some(Candidate { volume, .. }) = scan.candidates.iter().find(is_meant) else { return Ok(None) };
+        initramfs_tools::found(&root, &volume.device)?;
+        let text = format!(
+            "{volume} is finished, but nothing else has root={root}: it is booted as the machine's own root \
+             (give it another label, and this is not waited for)"
+        );
+        self.go_on(text, Waited::ENOUGH)
     }
 
     /// A missing root may be inside what appeared: init's own scripts assemble, unlock and look. Then the wait

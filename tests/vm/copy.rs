@@ -19,6 +19,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("that_is_finished_lends_no_usr_when_it_comes_first", || usr([finished_with_usr, own_with_usr], "vdb")),
     ("that_is_finished_is_not_the_root_that_is_missing", || missing_root("", Meets::Wait)),
     ("that_is_refused_is_not_the_root_that_is_missing", || missing_root(REQUIRE, Meets::Init)),
+    ("that_is_finished_and_the_only_root_is_booted_in_the_end", only_root),
+    ("that_is_refused_and_the_only_root_is_not_booted", refused_only_root),
     ("that_is_finished_and_appears_is_not_the_root_that_was_missing", finished_appears),
     ("that_failed_gives_its_links_away", || failed([own_with_usr, failing_with_usr], "vda")),
     ("that_failed_and_comes_first_gives_its_links_away", || failed([failing_with_usr, own_with_usr], "vdb")),
@@ -201,6 +203,25 @@ fn missing_root(settings: &str, meets: Meets) -> Result<()> {
     vm.wait_for_login("own")?;
     must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vdb / ext4 "])?;
     must_not_say(&vm, "\nrescue login:")
+}
+
+/// A machine's own root may have been a rescue volume before.
+fn only_root() -> Result<()> {
+    let finished = volume("RESCUE").uuid(ROOT).folder("finished");
+    let settings = format!("root=UUID={ROOT} lifeboat.rescue=wait:5 rootdelay=5");
+    let mut vm = machine()?.disk(finished).parameter(&settings).boot()?;
+    vm.wait_for("lifeboat: rescue: waiting 5 s")?;
+    vm.wait_for_login("rescue")?;
+    must_say(&vm, "it is booted as the machine's own root (give it another label")?;
+    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n"])
+}
+
+fn refused_only_root() -> Result<()> {
+    let settings = format!("root=UUID={ROOT} {REQUIRE},wait:5 rootdelay=5 panic=10");
+    let refused = volume("RESCUE").uuid(ROOT);
+    let mut vm = machine()?.disk(refused).parameter(&settings).boot()?;
+    vm.wait_for("no rescue volume was attached within 5 s")?;
+    vm.wait_for("reboot: Restarting system")
 }
 
 /// It is not taken for the missing root, and the own disk is when it appears too.
