@@ -97,7 +97,7 @@ pub(crate) enum Treatment {
     Keep(Policy),
 }
 
-/// What a source gives -> what is done with it. `lacking` says that a part could not be had.
+/// What a source gives -> what is done with it.
 fn decide(kept: Option<&[Known]>, given: &[Known], lacking: Lacking, policy: Policy) -> Treatment {
     let Some(kept) = kept else { return Treatment::Take };
     let differs = || kept.iter().zip(given).any(|(one, other)| one.sha256 != other.sha256);
@@ -116,10 +116,10 @@ fn decide(kept: Option<&[Known]>, given: &[Known], lacking: Lacking, policy: Pol
     }
 }
 
-/// Whether all parts could be had.
+/// Whether a part could not be had of user-data that is what it was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Lacking {
-    /// They could.
+    /// All could, or it is another.
     Nothing,
     /// One could not.
     Something,

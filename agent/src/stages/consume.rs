@@ -32,6 +32,9 @@ enum Whose {
     Vendor(&'static str),
 }
 
+/// Below the instance's directory: the user-data as it was given.
+pub(super) const RAW: &str = "user-data.txt";
+
 /// In the order in which they are taken.
 const ORIGINS: [Origin; 3] = [
     Origin { name: "user-data", config: "cloud-config.txt", scripts: "scripts", whose: Whose::User },
@@ -100,7 +103,7 @@ pub(super) fn consume(
     let User { raw, plain, parts, dropped } = given.user;
     let known = parts.iter().map(Known::of).collect();
     all.lines.extend(dropped);
-    all.file("user-data.txt", raw, 0o600);
+    all.file(RAW, raw, 0o600);
     all.again(layout::USER_DATA_RAW);
     all.files.push(File::new(layout::USER_DATA, plain, 0o600));
     all.store(users, parts);

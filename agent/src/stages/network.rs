@@ -108,7 +108,12 @@ fn keep_seed(
 ) -> Result<(MetaData, String, Vec<Work>)> {
     let includes = Includes::new(root, Some((root, instance.path(URL_CACHE))), Reach::All);
     let user = User::expand(&seed.user_data, &seed.meta_data, &includes);
-    let lacking = if user.dropped.is_empty() { Lacking::Nothing } else { Lacking::Something };
+    // Where the user-data itself was changed, what is missing was perhaps taken out of it.
+    let mut is_same = || {
+        let kept = report.take(root.read(&instance.path(consume::RAW)));
+        kept.flatten().is_some_and(|kept| kept == seed.user_data)
+    };
+    let lacking = if !user.dropped.is_empty() && is_same() { Lacking::Something } else { Lacking::Nothing };
     match changes::treat(&user.parts, lacking, instance, system, root, report) {
         Treatment::Take | Treatment::Refresh | Treatment::Reapply => {}
         Treatment::Incomplete | Treatment::Keep(_) => {

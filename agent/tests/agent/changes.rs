@@ -278,6 +278,31 @@ fn an_include_that_is_away_for_a_boot_takes_nothing_with_it() {
 }
 
 #[test]
+fn a_part_that_is_taken_out_goes_beside_one_that_was_always_bad() {
+    let data =
+        |first: &str| format!("#cloud-config-archive\n{first}- 5\n- \"#cloud-config\\nhostname: a\\n\"\n");
+    let (hook, none) = ("- \"#cloud-boothook\\n#!/bin/sh\\n\"\n", "");
+    for (policy, is_run) in [("refresh", false), ("ignore", true), ("refuse", true)] {
+        let machine = Machine::new();
+        machine.write("etc/cloud/cloud.cfg.d/99.cfg", format!("user_data_policy: {policy}"));
+        seed(&machine, "i-1", &data(hook));
+        let ran = |said: &str| run(said).join("\n").contains("boothooks/part-");
+        let (_, said) = machine.boot();
+        assert!(ran(&said), "{said}");
+        // Nothing was changed.
+        let (_, said) = machine.boot();
+        assert!(ran(&said), "{said}");
+        assert_eq!(machine.agent(&["diff"]).0, 0);
+        seed(&machine, "i-1", &data(none));
+        let (_, said) = machine.boot();
+        assert_eq!(ran(&said), is_run, "{policy}: {said}");
+        assert!(!said.contains("cannot be had now"), "{policy}: {said}");
+        let (_, text) = machine.agent(&["diff"]);
+        assert!(text.contains("part-001"), "{policy}: {text}");
+    }
+}
+
+#[test]
 fn there_is_no_difference_without_an_instance() {
     let (code, said) = Machine::new().agent(&["diff"]);
     assert!(code == 1 && said.contains("there is no instance yet"), "{said}");
