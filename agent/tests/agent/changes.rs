@@ -278,6 +278,30 @@ fn an_include_that_is_away_for_a_boot_takes_nothing_with_it() {
 }
 
 #[test]
+fn reapply_uses_what_include_once_fetched() {
+    let machine = Machine::new();
+    let asked = Arc::new(AtomicBool::new(false));
+    let was_asked = Arc::clone(&asked);
+    // As of an address that is good once.
+    let server = Server::new(move |_, _| {
+        if was_asked.swap(true, Ordering::SeqCst) {
+            Reply::Status(404)
+        } else {
+            Reply::Ok(b"#!/bin/sh\n".to_vec())
+        }
+    });
+    machine.write("etc/cloud/cloud.cfg.d/99.cfg", "user_data_policy: reapply");
+    let data = |more: &str| format!("#include-once\n{}\n{more}", server.url("/script"));
+    seed(&machine, "i-1", &data(""));
+    assert!(run(&machine.boot().1).join("\n").contains("scripts/part-001"));
+    machine.write("more", "#!/bin/sh\ntrue\n");
+    seed(&machine, "i-1", &data("file:///more\n"));
+    let (well, said) = machine.boot();
+    let ran = run(&said).join("\n");
+    assert!(well && ran.contains("scripts/part-001") && ran.contains("scripts/part-002"), "{said}");
+}
+
+#[test]
 fn a_part_that_is_taken_out_goes_beside_one_that_was_always_bad() {
     let data =
         |first: &str| format!("#cloud-config-archive\n{first}- 5\n- \"#cloud-config\\nhostname: a\\n\"\n");
