@@ -28,18 +28,6 @@ pub(crate) struct Mount {
     pub(crate) source: PathBuf,
 }
 
-impl Mount {
-    /// Whether a device is mounted here, by whatever name.
-    fn is_of(&self, device: &Path) -> bool {
-        let numbers = volume::numbers(device);
-        self.source == device
-            || numbers.is_some_and(|numbers| {
-                // btrfs has numbers of its own, but tells the device's name.
-                numbers == self.device || volume::numbers(&self.source).as_ref() == Some(&numbers)
-            })
-    }
-}
-
 /// All mounts, later ones covering earlier ones on the same point.
 pub(crate) fn read() -> Result<Vec<Mount>> {
     let text = fs::read_to_string(MOUNTINFO).with_context(|| format!("read {MOUNTINFO}"))?;
@@ -49,6 +37,19 @@ pub(crate) fn read() -> Result<Vec<Mount>> {
 /// What is seen at a mount point; `None` when nothing is mounted there.
 pub(crate) fn at(point: &Path) -> Result<Option<Mount>> {
     Ok(read()?.into_iter().rev().find(|mount| mount.point == point))
+}
+
+/// Whether a device is mounted anywhere, by whatever name.
+fn is_mounted(device: &Path) -> Result<bool> {
+    let numbers = volume::numbers(device);
+    let is_here = |mount: &Mount| {
+        mount.source == device
+            || numbers.as_ref().is_some_and(|numbers| {
+                // btrfs has numbers of its own, but tells the device's name.
+                *numbers == mount.device || volume::numbers(&mount.source).as_ref() == Some(numbers)
+            })
+    };
+    Ok(read()?.iter().any(is_here))
 }
 
 fn parse(text: &str) -> Vec<Mount> {
@@ -162,7 +163,7 @@ impl Untouched {
         let Some(file_system) = volume.file_system() else {
             bail!("{} is no file system that can be booted from", volume.kind);
         };
-        if read()?.iter().any(|mount| mount.is_of(&volume.device)) {
+        if is_mounted(&volume.device)? {
             bail!("it is mounted already");
         }
         let writable = WritableAgain::protect(&volume.device)?;

@@ -66,10 +66,7 @@ impl Scan {
         scan.candidates.retain(|candidate| !so_far.has_failed(&candidate.volume));
         // A root that is named by such a label is meant, whatever else is said of it.
         if !own_root.and_then(Selector::parse).is_some_and(|own_root| own_root.is_one_of(&LABELS)) {
-            let shunned = |candidate: &&Candidate| {
-                matches!(candidate.verdict, Verdict::Finished(_) | Verdict::Refused(_))
-            };
-            let shunned = scan.candidates.iter().filter(shunned);
+            let shunned = scan.candidates.iter().filter(|candidate| candidate.verdict.shuns());
             so_far.ignored.extend(shunned.map(|candidate| volume::name_of(&candidate.volume.device)));
         }
         so_far.looked(devices, unread);

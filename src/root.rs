@@ -138,7 +138,7 @@ impl Root {
             Ok(fd) => Ok(Some(fd)),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(Errno::NOSYS) => {
-                bail!("open {}: this kernel has no openat2 (Linux 5.6 or later is needed)", self.show(path))
+                bail!("open {}: {}", self.show(path), in_root::TOO_OLD)
             }
             Err(error) => Err(error).with_context(|| format!("open {}", self.show(path))),
         }

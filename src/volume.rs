@@ -318,6 +318,16 @@ pub(crate) fn is_read_only(node: &Path) -> bool {
     content.is_some_and(|content| content.trim_ascii() == b"1")
 }
 
+/// The kernel's name of the disk that a device is, or is on, by whatever name it is given; `None` for what is made of
+/// other devices.
+pub(crate) fn disk_of(device: impl AsRef<Path>) -> Option<String> {
+    let device = device.as_ref();
+    let device = fs::canonicalize(device).unwrap_or_else(|_| device.to_owned());
+    let name = name_of(&device);
+    let stacked = fs::read_dir(disk(&name).join("slaves")).is_ok_and(|mut slaves| slaves.next().is_some());
+    (!stacked).then(|| disk_name(&name))
+}
+
 /// The kernel's name of the disk that a device is, or is on.
 pub(crate) fn disk_name(name: &str) -> String {
     disk(name).file_name().unwrap_or_default().to_string_lossy().into_owned()

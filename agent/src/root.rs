@@ -51,10 +51,7 @@ impl Root {
             .with_context(|| format!("open the root {}", path.display()))?;
         // Nothing is done without it, and "function not implemented" says nothing to anyone.
         if let Err(Errno::NOSYS) = in_root::open(&fd, Path::new("."), OFlags::PATH, Mode::empty()) {
-            bail!(
-                "open the root {}: this kernel has no openat2 (Linux 5.6 or later is needed)",
-                path.display()
-            );
+            bail!("open the root {}: {}", path.display(), in_root::TOO_OLD);
         }
         Ok(Self { fd, path })
     }

@@ -9,11 +9,14 @@ use std::path::Path;
 /// meanwhile, and wants to be called again. udev renames a lot.
 const TRIES: usize = 1000;
 
+/// What `ENOSYS` from [`open`] means.
+pub const TOO_OLD: &str = "this kernel has no openat2 (Linux 5.6 or later is needed)";
+
 /// Opens a path, with the mode for a file that is made. Not even /proc's own links lead out.
 ///
 /// # Errors
 ///
-/// Those of openat2(2): `ENOSYS` before Linux 5.6.
+/// Those of openat2(2): `ENOSYS` where it is [`TOO_OLD`].
 pub fn open(root: impl AsFd, path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     let open = || openat2(&root, path, flags | OFlags::CLOEXEC, mode, resolve);

@@ -59,11 +59,13 @@ impl Connected {
             Bus::ReadOnly => ("off", "disk,readonly=on"),
             _ => (snapshot, "disk"),
         };
-        let drive =
-            format!("if=none,id=disk{number},format=raw,media={media},snapshot={snapshot},file={image}");
-        let end = match self.disk {
-            Disk::Nothing => format!("id={}", self.serial),
-            _ => format!("drive=disk{number},serial={}", self.serial),
+        let serial = &self.serial;
+        let (mut words, end) = if let Disk::Nothing = self.disk {
+            (Vec::new(), format!("id={serial}"))
+        } else {
+            let drive =
+                format!("if=none,id=disk{number},format=raw,media={media},snapshot={snapshot},file={image}");
+            (vec!["-drive".to_owned(), drive], format!("drive=disk{number},serial={serial}"))
         };
         let controller = format!("virtio-scsi-pci,id=scsi{number}");
         let devices = match self.bus {
@@ -75,10 +77,6 @@ impl Connected {
             }
             Bus::Scsi => vec![controller, format!("scsi-hd,bus=scsi{number}.0,{end}")],
             Bus::Cd => vec![controller, format!("scsi-cd,bus=scsi{number}.0,{end}")],
-        };
-        let mut words = match self.disk {
-            Disk::Nothing => Vec::new(),
-            _ => vec!["-drive".to_owned(), drive],
         };
         for device in devices {
             words.extend(["-device".to_owned(), device]);

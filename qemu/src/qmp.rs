@@ -27,8 +27,7 @@ impl Qmp {
 
     /// Attaches a disk to the running machine.
     pub(crate) fn attach(&mut self, image: &Path, name: &str) -> Result<()> {
-        let image = image.to_str().context("name the image to qemu: its path is no UTF-8")?;
-        let file = json_string(image);
+        let file = file_name(image)?;
         self.execute(&format!(
             r#"{{"execute":"blockdev-add","arguments":{{"driver":"raw","node-name":"{name}","file":{{"driver":"file","filename":{file}}}}}}}"#
         ))?;
@@ -39,8 +38,7 @@ impl Qmp {
 
     /// Puts a medium into a drive.
     pub(crate) fn insert(&mut self, image: &Path, drive: &str) -> Result<()> {
-        let image = image.to_str().context("name the image to qemu: its path is no UTF-8")?;
-        let file = json_string(image);
+        let file = file_name(image)?;
         self.execute(&format!(
             r#"{{"execute":"blockdev-change-medium","arguments":{{"id":"{drive}","filename":{file},"format":"raw"}}}}"#
         ))
@@ -62,6 +60,11 @@ impl Qmp {
         }
         bail!("send {command} to qemu: it ended")
     }
+}
+
+/// As JSON, in quotes.
+fn file_name(image: &Path) -> Result<String> {
+    Ok(json_string(image.to_str().context("name the image to qemu: its path is no UTF-8")?))
 }
 
 fn json_string(text: &str) -> String {

@@ -105,9 +105,9 @@ impl Facts {
         let Some(mount) = self.mounted.as_ref().filter(|mount| mount.source.starts_with("/dev")) else {
             return;
         };
-        let own_disk = volume::disk_name(&volume::name_of(&mount.source));
+        let own_disk = volume::disk_of(&mount.source);
         if self.so_far.rescue.is_none()
-            && let Err(error) = identity::give_way(&self.so_far.shunned_disks(Some(&own_disk)))
+            && let Err(error) = identity::give_way(&self.so_far.shunned_disks(own_disk.as_deref()))
         {
             kmsg::log(Level::Error, "rescue", &format!("{error:#}"));
         }

@@ -45,6 +45,13 @@ pub(super) enum Verdict {
     Unreadable(String),
 }
 
+impl Verdict {
+    /// Whether the volume is not to be booted from although it can be: what names the root does not mean it.
+    pub(super) fn shuns(&self) -> bool {
+        matches!(self, Self::Finished(_) | Self::Refused(_))
+    }
+}
+
 impl Candidate {
     /// Looks into the volume without changing a byte of it.
     pub(super) fn judge(volume: Volume, claim: Claim, serial: Option<String>, settings: &Settings) -> Self {

@@ -9,7 +9,6 @@ use crate::outcome::Outcome;
 use crate::volume;
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
-use std::fs;
 use std::path::Path;
 
 /// Says which of the devices is meant, where init takes the first; what is said when it is none.
@@ -22,11 +21,11 @@ pub(crate) fn run(line: &CommandLine, devices: &[String]) -> Result<Outcome> {
     let own_root = initramfs_tools::own_root();
     // What appeared since the last look may be a copy too. Nothing is noted: the next stage looks as well.
     Scan::of_new(&mut so_far, &settings, own_root.as_deref())?;
-    let disks = match own_root.as_deref().filter(|root| root.starts_with("/dev/")).map(disk_of) {
+    let disks = match own_root.as_deref().filter(|root| root.starts_with("/dev/")).map(volume::disk_of) {
         Some(Some(own_disk)) => so_far.shunned_disks(Some(&own_disk)),
         _ => Vec::new(),
     };
-    let is_beside = |device: &Path| disk_of(device).is_some_and(|disk| disks.contains(&disk));
+    let is_beside = |device: &Path| volume::disk_of(device).is_some_and(|disk| disks.contains(&disk));
     let meant = meant(devices, |device| so_far.shuns(device), is_beside);
     Ok(Outcome::Answer(meant.unwrap_or(NONE).to_owned()))
 }
@@ -45,16 +44,6 @@ fn meant(
         beside = beside.or(Some(device.as_str()));
     }
     beside
-}
-
-/// The disk that a device is, or is on; `None` for what is made of other devices.
-fn disk_of(device: impl AsRef<Path>) -> Option<String> {
-    let device = device.as_ref();
-    let device = fs::canonicalize(device).unwrap_or_else(|_| device.to_owned());
-    let name = volume::name_of(&device);
-    let stacked =
-        fs::read_dir(volume::disk(&name).join("slaves")).is_ok_and(|mut slaves| slaves.next().is_some());
-    (!stacked).then(|| volume::disk_name(&name))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! When init gives up on the root: boots from a rescue volume that is there now, or waits, once in a boot, for
 //! one to be attached or for the missing root to appear. Then init's own `panic()` runs as it would have.
 
-use super::candidate::{Candidate, Verdict};
+use super::candidate::Candidate;
 use super::decision::{Decision, How, Original, Record, SoFar, Waited};
 use super::settings::{Selector, Settings};
 use super::{LABELS, Scan, carry_out, identity, notice};
@@ -105,16 +105,15 @@ impl Attempt {
         notice::forget()?;
         self.so_far.looked_at.clear();
         self.own_root = initramfs_tools::kept_root()?;
-        let scan = self.scan()?.unwrap_or_default();
+        let mut scan = self.scan()?.unwrap_or_default();
         if let Some(outcome) = self.boot_from(&scan)? {
             return Ok(outcome);
         }
         let reason = format!("{} could not be booted from", self.so_far.failed.join(", "));
-        let not_failed: Vec<Volume> =
-            scan.volumes.iter().filter(|volume| !self.so_far.has_failed(volume)).cloned().collect();
+        scan.volumes.retain(|volume| !self.so_far.has_failed(volume));
         let own = self.own_root.as_deref().and_then(Selector::parse).and_then(|own_root| {
-            let pinned = identity::pin(&own_root, &not_failed, &scan.candidates).unwrap_or_default();
-            pinned.or_else(|| self.find_root(&own_root, &not_failed).cloned())
+            let pinned = identity::pin(&own_root, &scan.volumes, &scan.candidates).unwrap_or_default();
+            pinned.or_else(|| self.find_root(&own_root, &scan.volumes).cloned())
         });
         let decision = Decision::OwnRoot { reason };
         Record { decision, so_far: self.so_far }.write()?;
@@ -217,8 +216,8 @@ impl Attempt {
         })
     }
 
-    /// A finished volume that is all that `root=` names, and that nobody took for the root as long as the own disk could
-    /// appear: it may be the machine's only one.
+    /// An ignored volume that is all that `root=` names, and that nobody took for the root as long as the own disk could
+    /// appear: it may be the machine's only one. Without lifeboat it had been booted at once.
     fn last_resort(&mut self) -> Result<Option<Outcome>> {
         let Stuck::Missing(root) = &self.stuck else { return Ok(None) };
         let Some(selector) = Selector::parse(root).filter(|_| self.waited_before == Waited::NotYet) else {
@@ -227,14 +226,13 @@ impl Attempt {
         let root = root.clone();
         self.so_far.looked_at.clear();
         let scan = self.scan()?.unwrap_or_default();
-        let is_meant = |candidate: &&Candidate| {
-            matches!(candidate.verdict, Verdict::Finished(_)) && selector.names(&candidate.volume)
-        };
+        let is_meant =
+            |candidate: &&Candidate| candidate.verdict.shuns() && selector.names(&candidate.volume);
         let Some(Candidate { volume, .. }) = scan.candidates.iter().find(is_meant) else { return Ok(None) };
         initramfs_tools::found(&root, &volume.device)?;
         let text = format!(
-            "{volume} is finished, but nothing else has root={root}: it is booted as the machine's own root \
-             (give it another label, and this is not waited for)"
+            "{volume} is no rescue volume now, but nothing else has root={root}: it is booted as the machine's own \
+             root (give it another label, and this is not waited for)"
         );
         self.go_on(text, Waited::ENOUGH)
     }
