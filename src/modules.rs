@@ -32,7 +32,7 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
     let root = Root::open(&mount_point)?;
     let settings = Settings::read(line, &root)?;
     let forced = settings.means != Means::Cheapest;
-    let mut facts = Facts::gather(line, &root, &mount_point, settings)?;
+    let mut facts = Facts::gather(&root, &mount_point, settings)?;
     if let Some(complaint) = facts.settings.complaint.as_ref().filter(|_| mode == Mode::Apply) {
         kmsg::log(Level::Error, "modules", complaint);
     }

@@ -10,11 +10,12 @@ use crate::root::{Entry, Root};
 use crate::state;
 use crate::volume::{self, Nature};
 use anyhow::{Context, Result};
-use lifeboat_common::command_line::CommandLine;
 use std::path::{Path, PathBuf};
 
 /// Settles what is mounted, early in the booted system.
 const AGENT: &str = "usr/bin/lifeboat-agent";
+
+const FILE_SYSTEMS: &str = "/proc/filesystems";
 
 /// What the plan is made from.
 pub(super) struct Facts {
@@ -55,7 +56,7 @@ pub(super) enum Writes {
 /// Whether files need labels once the root is booted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Labels {
-    /// The root carries a policy of `SELinux`.
+    /// The root carries a policy of `SELinux` that the kernel will have.
     Needed,
     NotNeeded,
 }
@@ -69,14 +70,11 @@ pub(super) struct Memory {
 }
 
 impl Facts {
-    pub(super) fn gather(
-        line: &CommandLine,
-        root: &Root,
-        mount_point: &Path,
-        settings: Settings,
-    ) -> Result<Self> {
+    pub(super) fn gather(root: &Root, mount_point: &Path, settings: Settings) -> Result<Self> {
         let release = rustix::system::uname().release().to_string_lossy().into_owned();
         let ours = own_tree(&release).join("modules.dep");
+        let file_systems =
+            std::fs::read_to_string(FILE_SYSTEMS).with_context(|| format!("read {FILE_SYSTEMS}"))?;
         let mut facts = Self {
             ours: ours.try_exists().with_context(|| format!("look at {}", ours.display()))?,
             size: None,
@@ -86,7 +84,7 @@ impl Facts {
                 When::Auto | When::Force => usable::check(root, &Root::open("/")?, &release),
             },
             switcher: Switcher::find(),
-            labels: Labels::find(line, root)?,
+            labels: Labels::find(&file_systems, root)?,
             memory: Memory::read()?,
             settings,
             release,
@@ -147,15 +145,17 @@ impl Writes {
 }
 
 impl Labels {
+    /// `file_systems` is what the kernel says of itself. A policy is loaded through one that only a kernel has that
+    /// has `SELinux` switched on.
     // See selinux_config(5): a policy is in the directory that SELINUXTYPE names.
-    fn find(line: &CommandLine, root: &Root) -> Result<Self> {
+    fn find(file_systems: &str, root: &Root) -> Result<Self> {
         let config = root.read("etc/selinux/config")?.unwrap_or_default();
         let config = String::from_utf8_lossy(&config);
         let mode = state::lookup(&config, "SELINUX").unwrap_or_default();
         let kind = state::lookup(&config, "SELINUXTYPE").unwrap_or_else(|| "targeted".into());
         let on = ["enforcing", "permissive"].iter().any(|known| mode.eq_ignore_ascii_case(known));
         let needed = on
-            && line.value("selinux") != Some("0")
+            && file_systems.split_whitespace().any(|name| name == "selinuxfs")
             && root.enter(Path::new("etc/selinux").join(kind).join("policy"))?.is_some();
         Ok(if needed { Self::Needed } else { Self::NotNeeded })
     }
@@ -193,14 +193,15 @@ mod tests {
         let etc = directory.path().join("etc/selinux");
         std::fs::create_dir_all(etc.join("default/policy")).unwrap();
         let root = Root::open(directory.path()).unwrap();
-        let labels = |config: &str, line: &str| {
+        let on = "nodev\tselinuxfs\n\text4\n";
+        let labels = |config: &str, file_systems: &str| {
             std::fs::write(etc.join("config"), config).unwrap();
-            Labels::find(&CommandLine::parse(line), &root).unwrap()
+            Labels::find(file_systems, &root).unwrap()
         };
         let enforcing = "# SELINUX=disabled\nSELINUX=enforcing\nSELINUXTYPE=default\n";
-        assert_eq!(labels(enforcing, "ro"), Labels::Needed);
-        assert_eq!(labels(enforcing, "ro selinux=0"), Labels::NotNeeded);
-        assert_eq!(labels("SELINUX=disabled\nSELINUXTYPE=default\n", "ro"), Labels::NotNeeded);
-        assert_eq!(labels("SELINUX=permissive\nSELINUXTYPE=none\n", "ro"), Labels::NotNeeded);
+        assert_eq!(labels(enforcing, on), Labels::Needed);
+        assert_eq!(labels(enforcing, "\text4\n"), Labels::NotNeeded);
+        assert_eq!(labels("SELINUX=disabled\nSELINUXTYPE=default\n", on), Labels::NotNeeded);
+        assert_eq!(labels("SELINUX=permissive\nSELINUXTYPE=none\n", on), Labels::NotNeeded);
     }
 }

@@ -8,12 +8,13 @@ use lifeboat_qemu::guest::Workshop;
 use lifeboat_qemu::vm::{Machine, Vm};
 
 use crate::Test;
-use crate::lab::{guests, machine, must_hold};
+use crate::lab::{guests, machine, must_hold, must_say};
 use crate::modules_packages::{MODULE, NO_UNIT, must_be_settled, reboot};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_kernel_is_on_the_disk_and_goes_with_its_package", kernel),
     ("a_module_that_dkms_builds_is_on_the_disk_and_goes_with_it", dkms),
+    ("have_the_labels_of_the_policy_that_the_kernel_runs", labelled),
 ];
 
 /// Why there is an agent; too long for each run, beside what `modules_packages` has of it.
@@ -35,6 +36,8 @@ fn kernel() -> Result<()> {
     let release = workshop.other_release()?;
     let tree = format!("/lib/modules/{release}");
     let mut vm = boot(machine()?, &workshop)?;
+    // There is a policy, and the kernel does not run it.
+    must_say(&vm, "(bind, cover)")?;
     let said = install(&mut vm, "linux-image")?;
     must_hold(&said, &[&format!("update-initramfs: Generating /boot/initrd.img-{release}")])?;
     must_be_settled(&mut vm)?;
@@ -105,6 +108,19 @@ fn dkms_lost() -> Result<()> {
     ensure!(vm.run("ls /lib/modules/$(uname -r)/build")?.status != 0, "the headers are found");
     // DKMS would not build it again.
     must_hold(&vm.read("dkms status 2>&1")?, &["installed"])
+}
+
+fn labelled() -> Result<()> {
+    let mut vm = boot(machine()?.parameter("security=selinux selinux=1 enforcing=0"), &workshop()?)?;
+    must_say(&vm, "(copy, cover)")?;
+    let find = "find /lib/modules/$(uname -r) -type f";
+    let wrong = vm.read(&format!("{find} ! -context 'system_u:object_r:modules_*_t:s0' | wc -l"))?;
+    let right = vm.read(&format!("{find} -context 'system_u:object_r:modules_*_t:s0' | wc -l"))?;
+    ensure!(wrong == "0" && right.parse::<u32>()? > 100, "{right} files have labels, {wrong} have not");
+    // What they would have otherwise.
+    let other = vm.read("mount -t tmpfs none /mnt && touch /mnt/file && stat -c %C /mnt/file")?;
+    must_hold(&other, &[":tmpfs_t:"])?;
+    vm.read(&format!("modprobe {MODULE} && grep -w {MODULE} /proc/modules")).map(drop)
 }
 
 fn workshop() -> Result<Workshop> {

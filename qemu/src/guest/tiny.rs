@@ -53,6 +53,8 @@ pub enum Damage {
     Unreplayed,
     /// What is wrong is small, and fsck repairs it without asking.
     Repairable,
+    /// Nothing, but its device is a member of an array (RAID 1), to which the file system belongs.
+    Member,
     /// A file cannot be read: the rest can be mounted, but fsck wants to be asked.
     Unrepairable,
 }
@@ -199,6 +201,7 @@ impl Tiny {
             // As after an error that the kernel has met: fsck looks at everything.
             Damage::Repairable => return debugfs_all("ssv state 2\nclri /etc/damaged\n"),
             Damage::Unrepairable => return debugfs_all("ssv state 2\nsif /etc/damaged block[0] 0xffff\n"),
+            Damage::Member => return Self::make_member(image),
             Damage::Superblock => 1,
             Damage::Groups => 2,
             Damage::Journal => {
@@ -209,6 +212,17 @@ impl Tiny {
         };
         let file = fs::OpenOptions::new().write(true).open(image)?;
         Ok(file.write_all_at(&[0xa5; 1024], block * 1024)?)
+    }
+
+    /// Its superblock (md(4), metadata 1.0) is at the end: the file system begins where the device does.
+    fn make_member(image: &Path) -> Result<()> {
+        let file = fs::OpenOptions::new().write(true).open(image)?;
+        let at = file.metadata()?.len() - 8192;
+        let mut superblock = [0; 256];
+        superblock[..8].copy_from_slice(b"\xfc\x4e\x2b\xa9\x01\0\0\0");
+        superblock[32..44].copy_from_slice(b"machine:root");
+        superblock[144..152].copy_from_slice(&(at / 512).to_le_bytes());
+        Ok(file.write_all_at(&superblock, at)?)
     }
 
     fn fill(&self, guests: &Guests, tree: &Path) -> Result<()> {

@@ -1,5 +1,5 @@
 //! A Debian guest in which modules are built and kernels installed: with DKMS, a compiler and packages for the external
-//! kernel. Few tests need it, so it is made when the first of them asks.
+//! kernel; and a policy of `SELinux`. Few tests need it, so it is made when the first of them asks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::run::privileged;
 use crate::tree::Tree;
 
 /// What is installed besides the headers' own dependencies; a compiler alone is not called `gcc`.
-const PACKAGES: &[&str] = &["dkms", "gcc"];
+const PACKAGES: &[&str] = &["dkms", "gcc", "selinux-policy-default"];
 
 /// How the names of the external kernel's family end.
 const FLAVOUR: &str = "-cloud-amd64";
