@@ -23,11 +23,9 @@ use crate::volume::{self, Volume, glance};
 use anyhow::Result;
 use candidate::{Candidate, Verdict};
 use decision::{Decision, Record, SoFar};
+use lifeboat_common::rescue_volume::{self, LABELS};
 use notice::Tenants;
 use settings::{Selector, Settings};
-
-/// The labels that make a volume a rescue volume; the last is that of cloud-initramfs-rescuevol.
-const LABELS: [&str; 3] = ["RESCUE", "UEC-rescue", "RESCUE_VOL"];
 
 /// What is on the machine's block devices.
 #[derive(Default, Debug)]
@@ -199,13 +197,7 @@ fn claim(volume: &Volume, settings: &Settings) -> Option<Claim> {
     if let Some(position) = settings.named.iter().position(|selector| selector.names(volume)) {
         return Some(Claim::Named(position));
     }
-    let label = volume.label.as_deref()?;
-    let same = |known: &&str| match volume.kind.as_str() {
-        // vfat has capital letters only.
-        "vfat" => known.as_bytes().eq_ignore_ascii_case(label),
-        _ => known.as_bytes() == label,
-    };
-    LABELS.iter().position(same).map(Claim::Labelled)
+    rescue_volume::label_of(&volume.kind, volume.label.as_deref()?).map(Claim::Labelled)
 }
 
 #[cfg(test)]
@@ -314,16 +306,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_known_labels_count_and_on_vfat_without_regard_to_case() {
+    fn only_what_can_be_mounted_is_a_candidate_by_its_label() {
         let settings = Settings::from(None, None);
         for (kind, label, expected) in [
-            ("ext4", "RESCUE", Some(Claim::Labelled(0))),
             ("ext4", "UEC-rescue", Some(Claim::Labelled(1))),
-            ("ext4", "RESCUE_VOL", Some(Claim::Labelled(2))),
             ("ext4", "rescue", None),
-            ("ext4", "RESCUE2", None),
-            ("ext4", "", None),
-            ("vfat", "UEC-RESCUE", Some(Claim::Labelled(1))),
             ("linux_raid_member", "RESCUE", None),
             ("crypto_LUKS", "RESCUE", None),
         ] {

@@ -111,6 +111,17 @@ impl Root {
         }
     }
 
+    /// Whether a name stands there, even as a link that leads nowhere.
+    pub(crate) fn has_entry(&self, path: &str) -> Result<bool> {
+        let (directory, name) = split(path)?;
+        let Some(directory) = self.locate(directory)? else { return Ok(false) };
+        match fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(_) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error).with_context(|| format!("look at {}", self.show(path))),
+        }
+    }
+
     /// Whether a path leads to anything.
     pub(crate) fn holds(&self, path: &str) -> Result<bool> {
         Ok(self.locate(path)?.is_some())

@@ -3,3 +3,4 @@
 pub mod command_line;
 pub mod environment_file;
 pub mod in_root;
+pub mod rescue_volume;

@@ -7,12 +7,9 @@ use crate::mounts::Untouched;
 use crate::root::Root;
 use crate::volume::{self, Volume, natural_order};
 use anyhow::{Result, bail};
+use lifeboat_common::rescue_volume::MARKERS;
 use std::cmp::Ordering;
 use std::fmt;
-
-/// Each of these, in the volume, says that it is not to be booted from any more: the specification's final
-/// name, its draft's, and cloud-initramfs-rescuevol's.
-const MARKERS: [&str; 3] = ["finished", "DONE", "etc/rescuevol-ignore"];
 
 /// What init tries, in its order. A volume with none of them would only end the boot.
 pub(super) const INITS: [&str; 4] = ["sbin/init", "etc/init", "bin/init", "bin/sh"];

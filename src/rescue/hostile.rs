@@ -10,6 +10,7 @@ use crate::initramfs_tools::param_conf::{After, Conf};
 use crate::kmsg::{self, is_plain};
 use crate::state;
 use crate::volume::{self, Volume, glance};
+use lifeboat_common::rescue_volume;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
@@ -39,7 +40,7 @@ fn superblock(place: u64, bytes: &[u8]) {
     // Two types at once are an error, and only that.
     let Ok(Some(found)) = volume::probe(path) else { return };
     if super::claim(&found, &Settings::from(None, None)).is_some() {
-        let sight = glance::look(&image, &super::LABELS).unwrap();
+        let sight = glance::look(&image, &rescue_volume::LABELS).unwrap();
         assert_eq!(sight, glance::Sight::Candidate, "{found} is not seen at a glance");
     }
     let mut data = found.label.unwrap_or_default();

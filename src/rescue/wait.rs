@@ -4,7 +4,7 @@
 use super::candidate::Candidate;
 use super::decision::{Decision, How, Original, Record, SoFar, Waited};
 use super::settings::{Selector, Settings};
-use super::{LABELS, Scan, carry_out, identity, notice};
+use super::{Scan, carry_out, identity, notice};
 use crate::consoles::{Consoles, Woken};
 use crate::ffi;
 use crate::initramfs_tools::{self, Stuck};
@@ -13,6 +13,7 @@ use crate::outcome::{Mode, Outcome};
 use crate::volume::Volume;
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
+use lifeboat_common::rescue_volume::LABELS;
 
 /// How often the devices are looked at while waiting, in milliseconds: a volume is booted within two seconds
 /// of its appearance, most of which its own probing by the kernel takes.

@@ -4,6 +4,7 @@
 use super::record::{Original, Volume};
 use crate::root::Root;
 use anyhow::{Result, bail};
+use lifeboat_common::rescue_volume;
 use std::fmt::Write as _;
 
 const DATABASE: &str = "run/udev/data";
@@ -84,6 +85,12 @@ impl Device {
     /// Its node.
     pub(crate) fn node(&self) -> &str {
         &self.node
+    }
+
+    /// Whether the next boot may take it for one.
+    pub(crate) fn is_rescue_volume(&self) -> bool {
+        let kind = self.kind.as_deref().unwrap_or_default();
+        self.label.as_ref().is_some_and(|label| rescue_volume::label_of(kind, label.as_bytes()).is_some())
     }
 
     fn is_named(&self, name: &str) -> bool {
@@ -235,5 +242,15 @@ mod tests {
     #[test]
     fn without_a_root_on_the_command_line_it_is_said_so() {
         assert!(located(Original::Unnamed, &[]).contains("names no original root"));
+    }
+
+    #[test]
+    fn a_rescue_volume_is_known_by_its_label() {
+        let is = |kind: &str, label: &str| {
+            Device { label: Some(label.into()), ..device("/dev/vdc", kind, "u") }.is_rescue_volume()
+        };
+        assert!(is("ext4", "UEC-rescue") && is("vfat", "UEC-RESCUE"));
+        assert!(!is("ext4", "UEC-RESCUE") && !is("ext4", "data"));
+        assert!(!device("/dev/vdc", "ext4", "u").is_rescue_volume());
     }
 }

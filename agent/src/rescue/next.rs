@@ -5,17 +5,12 @@ use super::mounts::{self, Access};
 use super::record::Original;
 use crate::root::Root;
 use anyhow::{Result, bail};
-
-/// What lifeboat's initramfs looks for on a volume; the first is the one that is made.
-const MARKERS: [&str; 3] = ["finished", "DONE", "etc/rescuevol-ignore"];
-
-/// The labels of volumes that it boots.
-const LABELS: [&str; 3] = ["RESCUE", "UEC-rescue", "RESCUE_VOL"];
+use lifeboat_common::rescue_volume::MARKERS;
 
 /// The marker that is on the rescue volume.
 pub(crate) fn marker(root: &Root) -> Result<Option<&'static str>> {
     for marker in MARKERS {
-        if root.holds(marker)? {
+        if root.has_entry(marker)? {
             return Ok(Some(marker));
         }
     }
@@ -37,7 +32,7 @@ pub(crate) fn check_markable(facts: &Facts) -> Result<()> {
     }
 }
 
-/// Makes the marker, so that it is on the disk even if the machine is reset now.
+/// Makes the first of the markers, so that it is on the disk even if the machine is reset now.
 pub(crate) fn mark(root: &Root) -> Result<()> {
     let [marker, ..] = MARKERS;
     root.write(marker, b"", 0o644)?;
@@ -50,11 +45,7 @@ pub(crate) fn boot(facts: &Facts, marker: Option<&str>) -> String {
         return format!("this rescue volume again ({})", "`lifeboat-agent rescue finish` ends that");
     };
     let volume = &facts.record.volume.device;
-    let is_other = |label: &str, node: &str| LABELS.contains(&label) && node != volume;
-    let other = facts
-        .devices
-        .iter()
-        .find(|device| device.label.as_deref().is_some_and(|label| is_other(label, device.node())));
+    let other = facts.devices.iter().find(|device| device.is_rescue_volume() && device.node() != volume);
     if let Some(other) = other {
         let label = other.label.as_deref().unwrap_or_default();
         return format!("{} (label {label}), unless that is finished too or holds no init", other.node());
@@ -107,16 +98,9 @@ mod tests {
             root.make_directory(name).unwrap();
             assert_eq!(marker(&root).unwrap(), Some(name));
         }
-    }
-
-    #[test]
-    fn labels_and_markers_are_those_of_the_boot_program() {
-        let read = |path: &str| {
-            let path = format!("{}/../src/{path}", env!("CARGO_MANIFEST_DIR"));
-            std::fs::read_to_string(path).unwrap()
-        };
-        assert!(read("rescue.rs").contains(&format!("LABELS: [&str; 3] = {LABELS:?};")));
-        assert!(read("rescue/candidate.rs").contains(&format!("MARKERS: [&str; 3] = {MARKERS:?};")));
+        let directory = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("nowhere", directory.path().join("DONE")).unwrap();
+        assert_eq!(marker(&Root::open(directory.path()).unwrap()).unwrap(), Some("DONE"));
     }
 
     #[test]
