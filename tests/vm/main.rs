@@ -64,6 +64,13 @@ const FILES: &[(&str, &[Test])] = &[
     ("sources", sources::TESTS),
 ];
 
+/// Tests that are too long for each run, mostly of how it is without lifeboat; to add a file's: a line here.
+const IN_SOAK: &[(&str, &[Test])] = &[
+    ("copy", copy::IN_SOAK),
+    ("modules_debian", modules_debian::IN_SOAK),
+    ("modules_roots", modules_roots::IN_SOAK),
+];
+
 /// The files that hold no tests.
 const OTHERS: &[&str] = &["lab", "main"];
 
@@ -75,9 +82,11 @@ fn main() -> ExitCode {
     for (file, tests) in FILES {
         trials.extend(tests.iter().map(|test| trial(file, *test)));
     }
-    let twins = modules_debian::TWINS.iter().map(|test| trial("modules_debian", *test));
-    trials.extend(twins.map(|test| test.with_ignored_flag(true)));
-    // Of a product, each run has a sample, and only `cargo vm soak` all, for it includes what is ignored.
+    // `cargo vm soak` includes what is ignored.
+    for (file, tests) in IN_SOAK {
+        trials.extend(tests.iter().map(|test| trial(file, *test).with_ignored_flag(true)));
+    }
+    // Of a product, each run has a sample.
     trials.extend(layout::product().map(|case| {
         let ignored = !case.is_in_the_sample();
         named("layout", case.name(), move || case.run()).with_ignored_flag(ignored)

@@ -24,8 +24,11 @@ pub(crate) const TESTS: &[Test] = &[
     ("are_bound_where_busybox_leaves_the_initramfs", busybox),
     ("are_copied_where_memory_holds_them_once", || little_memory(Exporter::Copy)),
     ("are_bound_where_memory_holds_them_once", || little_memory(Exporter::Bind)),
-    ("would_need_more_memory_by_the_specifications_recipe", || little_memory(Exporter::Recipe)),
 ];
+
+/// Beside the last two.
+pub(crate) const IN_SOAK: &[Test] =
+    &[("would_need_more_memory_by_the_specifications_recipe", || little_memory(Exporter::Recipe))];
 
 /// A module that is in the initramfs, and not loaded by a boot.
 const MODULE: &str = "xfs";
