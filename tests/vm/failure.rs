@@ -9,8 +9,8 @@ use lifeboat_qemu::guest::{Damage, Initramfs, Tiny};
 use lifeboat_qemu::partitioned::Partition;
 use lifeboat_qemu::vm::{Machine, Vm};
 
-use crate::Test;
 use crate::lab::{machine, must_hold, must_not_say, must_say, root, volume};
+use crate::{OfProduct, Test};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_volume_attached_while_init_waits_for_a_missing_root_is_booted", saved_while_init_waits),
@@ -127,16 +127,15 @@ pub(crate) fn product() -> impl Iterator<Item = Case> {
     each.enumerate().map(|(number, (failure, panic, moment))| Case { number, failure, panic, moment })
 }
 
-impl Case {
-    /// Each failure at each moment is, with the settings of `panic=` in turn.
-    pub(crate) fn is_in_the_sample(&self) -> bool {
+impl OfProduct for Case {
+    // Each failure at each moment is, with the settings of `panic=` in turn.
+    fn is_in_the_sample(&self) -> bool {
         let (panics, moments) = (PANICS.len(), MOMENTS.len());
         let turn = self.number / (panics * moments) + self.number / moments + self.number % moments;
         turn.is_multiple_of(panics)
     }
 
-    /// As a statement.
-    pub(crate) fn name(&self) -> String {
+    fn name(&self) -> String {
         let what = match self.moment {
             Moment::AtOnce => "is_saved_at_once",
             Moment::WhileWaiting => "is_saved_while_waiting",
@@ -149,8 +148,7 @@ impl Case {
         format!("a_root_{}_{what}_{panic}", self.failure.name)
     }
 
-    /// Boots it.
-    pub(crate) fn run(&self) -> Result<()> {
+    fn run(&self) -> Result<()> {
         let machine = (self.failure.machine)()?.parameter(self.panic);
         match self.moment {
             Moment::AtOnce => {

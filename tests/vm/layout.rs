@@ -5,6 +5,7 @@ use anyhow::{Result, ensure};
 use lifeboat_qemu::guest::{Platform, RunInit};
 use lifeboat_qemu::vm::{Machine, Vm};
 
+use crate::OfProduct;
 use crate::lab::{machine, must_hold, root, volume};
 
 const UUID: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0e01";
@@ -87,9 +88,8 @@ pub(crate) fn product() -> impl Iterator<Item = Case> {
     })
 }
 
-impl Case {
-    /// As a statement.
-    pub(crate) fn name(&self) -> String {
+impl OfProduct for Case {
+    fn name(&self) -> String {
         let Self { layout, run_init, panic } = self;
         let run_init = format!("{run_init:?}").to_lowercase();
         let panic = match *panic {
@@ -99,13 +99,12 @@ impl Case {
         format!("{run_init}s_run_init_leaves_for_{}_{panic}", layout.name)
     }
 
-    /// Whether each run of the tests has it.
-    pub(crate) fn is_in_the_sample(&self) -> bool {
+    fn is_in_the_sample(&self) -> bool {
         self.panic == "panic=-1"
     }
 
-    /// Boots it. That the run-init is the one named, the making of the initramfs has seen to.
-    pub(crate) fn run(&self) -> Result<()> {
+    // That the run-init is the one named, the making of the initramfs has seen to.
+    fn run(&self) -> Result<()> {
         let platform = Platform::new("bookworm").run_init(self.run_init);
         let mut vm = (self.layout.boot)(machine()?.platform(&platform).parameter(self.panic))?;
         let mounts = vm.read("cat /proc/mounts")?;

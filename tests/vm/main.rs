@@ -36,6 +36,18 @@ use libtest_mimic::{Arguments, Trial};
 /// A test: its name, and what must hold.
 pub(crate) type Test = (&'static str, fn() -> Result<()>);
 
+/// A test that is one of a product.
+pub(crate) trait OfProduct: Send + 'static {
+    /// As a statement.
+    fn name(&self) -> String;
+
+    /// Whether each run of the tests has it.
+    fn is_in_the_sample(&self) -> bool;
+
+    /// What must hold.
+    fn run(&self) -> Result<()>;
+}
+
 /// The tests of a file; to add a file: a line here.
 const FILES: &[(&str, &[Test])] = &[
     ("agent", agent::TESTS),
@@ -86,20 +98,18 @@ fn main() -> ExitCode {
     for (file, tests) in IN_SOAK {
         trials.extend(tests.iter().map(|test| trial(file, *test).with_ignored_flag(true)));
     }
-    // Of a product, each run has a sample.
-    trials.extend(layout::product().map(|case| {
-        let ignored = !case.is_in_the_sample();
-        named("layout", case.name(), move || case.run()).with_ignored_flag(ignored)
-    }));
-    trials.extend(modules_layout::product().map(|case| {
-        let ignored = !case.is_in_the_sample();
-        named("modules_layout", case.name(), move || case.run()).with_ignored_flag(ignored)
-    }));
-    trials.extend(failure::product().map(|case| {
-        let ignored = !case.is_in_the_sample();
-        named("failure", case.name(), move || case.run()).with_ignored_flag(ignored)
-    }));
+    trials.extend(of_product("layout", layout::product()));
+    trials.extend(of_product("modules_layout", modules_layout::product()));
+    trials.extend(of_product("failure", failure::product()));
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Of a product, each run has a sample.
+fn of_product<C: OfProduct>(file: &str, cases: impl Iterator<Item = C>) -> impl Iterator<Item = Trial> {
+    cases.map(move |case| {
+        let ignored = !case.is_in_the_sample();
+        named(file, case.name(), move || case.run()).with_ignored_flag(ignored)
+    })
 }
 
 fn trial(file: &str, (name, test): Test) -> Trial {

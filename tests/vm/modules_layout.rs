@@ -6,6 +6,7 @@ use std::fs;
 use anyhow::{Result, ensure};
 use lifeboat_qemu::guest::{Modules, Platform, RunInit};
 
+use crate::OfProduct;
 use crate::lab::{guests, machine, must_hold, must_not_say, must_say, root};
 
 /// A module that is in the initramfs, and not loaded by a boot; it needs others.
@@ -69,20 +70,17 @@ pub(crate) fn product() -> impl Iterator<Item = Case> {
     })
 }
 
-impl Case {
-    /// As a statement.
-    pub(crate) fn name(&self) -> String {
+impl OfProduct for Case {
+    fn name(&self) -> String {
         let run_init = format!("{:?}", self.run_init).to_lowercase();
         format!("{run_init}s_run_init_leaves_{}_by_{}_whole", self.layout.name, self.way)
     }
 
-    /// Whether each run of the tests has it.
-    pub(crate) fn is_in_the_sample(&self) -> bool {
+    fn is_in_the_sample(&self) -> bool {
         (self.layout.name == "cover") == (self.way == "copy")
     }
 
-    /// Boots it.
-    pub(crate) fn run(&self) -> Result<()> {
+    fn run(&self) -> Result<()> {
         let guests = guests()?;
         let platform =
             Platform::new("bookworm").run_init(self.run_init).script("ls /lib/modules >/output/release");
