@@ -84,6 +84,11 @@ pub(crate) fn own_root() -> Option<String> {
     variable("ROOT")
 }
 
+/// The device of a hibernated system, named in the same way.
+pub(crate) fn own_resume() -> Option<String> {
+    variable("resume")
+}
+
 /// The root that init would have mounted, while a rescue volume takes its place.
 pub(crate) fn kept_root() -> Result<Option<String>> {
     Ok(state::read(KEPT, "ROOT")?.filter(|root| !root.is_empty()))
@@ -113,17 +118,19 @@ pub(crate) enum Ignored {
     None,
 }
 
-/// Makes init ask `lifeboat rescue wait` before it gives up, and keeps what it would have done. `root`: the
-/// device that `root=` is to mean.
-pub(crate) fn watch(root: Option<&Path>, ignored: Ignored) -> Result<()> {
+/// Makes init ask `lifeboat rescue wait` before it gives up, and keeps what it would have done. `root` and `resume`: the
+/// devices that `root=` and `resume=` are to mean.
+pub(crate) fn watch(root: Option<&Path>, resume: Option<&Path>, ignored: Ignored) -> Result<()> {
     let mut kept = State::default();
     for name in OWN {
         kept.push(name, std::env::var(name).unwrap_or_default());
     }
     kept.write(KEPT, 0o600)?;
     let mut conf = Conf::default();
-    if let Some(root) = root {
-        conf.set("ROOT", &root.to_string_lossy());
+    for (name, device) in [("ROOT", root), ("resume", resume)] {
+        if let Some(device) = device {
+            conf.set(name, &device.to_string_lossy());
+        }
     }
     if ignored == Ignored::Some {
         conf.pass_over_ignored();

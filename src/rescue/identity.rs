@@ -47,6 +47,18 @@ pub(super) fn pin(
     }
 }
 
+/// The device that `resume=` is to lead to, where it could lead to one of these disks instead; empty where there is no
+/// other.
+pub(super) fn pin_resume(resume: &Selector, volumes: &[Volume], ignored_disks: &[String]) -> Option<PathBuf> {
+    if matches!(resume, Selector::Device(_)) {
+        return None;
+    }
+    let named = || volumes.iter().filter(|volume| resume.names(volume));
+    let ignored = |volume: &&Volume| ignored_disks.contains(&volume.disk);
+    let own = || named().find(|volume| !ignored(volume)).map(|own| own.device.clone());
+    named().any(|volume| ignored(&volume)).then(|| own().unwrap_or_default())
+}
+
 /// The disks of ignored volumes, but not the own root's.
 pub(super) fn ignored_disks(candidates: &[Candidate], own_disk: Option<&str>) -> Vec<String> {
     let mut disks = Vec::new();
@@ -201,6 +213,21 @@ mod tests {
     fn the_devices_of_one_btrfs_are_not_told_apart() {
         let volumes = [btrfs("/dev/vda", "a"), btrfs("/dev/vdb", "b")];
         assert_eq!(pin(&Selector::Uuid("u".into()), &volumes, &[]).unwrap(), None);
+    }
+
+    #[test]
+    fn a_hibernated_system_is_looked_for_on_the_own_disk() {
+        let swap = |device| Volume { kind: "swap".into(), ..volume(device, "u") };
+        let volumes = [swap("/dev/vda3"), swap("/dev/vdb3")];
+        let pin = |name: &str, ignored: &[&str]| {
+            let ignored: Vec<String> = ignored.iter().map(|disk| (*disk).to_owned()).collect();
+            pin_resume(&Selector::parse(name).unwrap(), &volumes, &ignored)
+        };
+        assert_eq!(pin("UUID=u", &["vdb"]), Some("/dev/vda3".into()));
+        assert_eq!(pin("UUID=u", &["vda"]), Some("/dev/vdb3".into()));
+        assert_eq!(pin("UUID=u", &["vda", "vdb"]), Some("".into()));
+        assert_eq!(pin("UUID=v", &["vdb"]), None);
+        assert_eq!(pin("/dev/vdb3", &["vdb"]), None);
     }
 
     #[test]

@@ -26,9 +26,9 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
         for line in settings.complaints.iter().chain(&scan.complaints).chain(&plan.remarks) {
             kmsg::log(Level::Info, "rescue", line);
         }
-        let pinned = settle_identities(&scan, &so_far, own_root.as_deref());
+        let settled = settle_identities(&scan, &so_far, own_root.as_deref());
         let ignored = if so_far.ignored.is_empty() { Ignored::None } else { Ignored::Some };
-        initramfs_tools::watch(pinned.as_deref(), ignored)?;
+        initramfs_tools::watch(settled.root.as_deref(), settled.resume.as_deref(), ignored)?;
         carry_out(&Record { decision: plan.decision.clone(), so_far }, None)?;
     }
     Ok(match &plan.decision {
@@ -37,10 +37,19 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
     })
 }
 
+/// What the kernel command line is to mean; `None` leaves it as it is.
+#[derive(Default)]
+struct Settled {
+    /// What `root=` is.
+    root: Option<PathBuf>,
+    /// What `resume=` is: the device of a hibernated system, or nothing.
+    resume: Option<PathBuf>,
+}
+
 /// Sees to it that what names the own root and disk does not lead to an ignored volume. Whatever fails here
 /// fails alone: it is told, and the boot is as it would have been.
-fn settle_identities(scan: &Scan, so_far: &SoFar, own_root: Option<&str>) -> Option<PathBuf> {
-    let selector = Selector::parse(own_root?)?;
+fn settle_identities(scan: &Scan, so_far: &SoFar, own_root: Option<&str>) -> Settled {
+    let Some(selector) = own_root.and_then(Selector::parse) else { return Settled::default() };
     let tell = |error: &anyhow::Error| kmsg::log(Level::Error, "rescue", &format!("{error:#}"));
     let pinned = identity::pin(&selector, &scan.volumes, &scan.candidates).inspect_err(tell).ok().flatten();
     let named = || scan.volumes.iter().filter(|volume| selector.names(volume));
@@ -57,7 +66,8 @@ fn settle_identities(scan: &Scan, so_far: &SoFar, own_root: Option<&str>) -> Opt
     if let Err(error) = identity::give_way(&disks) {
         tell(&error);
     }
-    let pinned = pinned?;
+    let resume = own_disk.and_then(|_| settle_resume(&disks));
+    let Some(pinned) = pinned else { return Settled { root: None, resume } };
     for other in scan.volumes.iter().filter(|other| pinned.is_taken_for(other)) {
         if let Err(error) = volume::forget_btrfs(&other.device) {
             tell(&error);
@@ -69,7 +79,19 @@ fn settle_identities(scan: &Scan, so_far: &SoFar, own_root: Option<&str>) -> Opt
         "rescue",
         &format!("root={selector} is {}, not the ignored copy", pinned.display()),
     );
-    Some(pinned)
+    Settled { root: Some(pinned), resume }
+}
+
+/// Of a copied disk the memory of a hibernated system would be the own one's of another time.
+fn settle_resume(ignored_disks: &[String]) -> Option<PathBuf> {
+    let named = initramfs_tools::own_resume().filter(|_| !ignored_disks.is_empty())?;
+    let selector = Selector::parse(&named)?;
+    let devices = volume::devices().unwrap_or_default();
+    let volumes = volume::all_with_partitions(&devices);
+    let device = identity::pin_resume(&selector, &volumes, ignored_disks)?;
+    let said = if device.as_os_str().is_empty() { "missing".into() } else { device.to_string_lossy() };
+    kmsg::log(Level::Info, "rescue", &format!("resume={selector} is {said}, not the ignored copy"));
+    Some(device)
 }
 
 #[derive(PartialEq, Eq, Debug)]

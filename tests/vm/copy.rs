@@ -78,12 +78,14 @@ fn two(first: Disk, second: Disk) -> Result<Machine> {
 }
 
 fn finished(first: fn() -> Disk, second: fn() -> Disk) -> Result<()> {
-    let mut vm = two(first(), second())?.boot()?;
+    let mut vm = two(first(), second())?.parameter(&format!("resume=UUID={SWAP}")).boot()?;
     vm.wait_for_login("own")?;
-    must_say(&vm, "not the ignored copy")?;
     // Only the own disk has a fifth partition.
     let own = vm.read(&format!("readlink -f /dev/disk/by-uuid/{HOME}"))?;
     let own = own.trim_end_matches('5');
+    must_say(&vm, &format!("root=UUID={ROOT} is {own}1, not the ignored copy"))?;
+    must_say(&vm, &format!("resume=UUID={SWAP} is {own}3, not the ignored copy"))?;
+    vm.read(&format!("grep -x \"$(cat /sys/class/block/$(basename {own}3)/dev)\" /sys/power/resume"))?;
     must_be_on(&mut vm, own)?;
     must_hold(&vm.read("cat /proc/mounts")?, &[&format!("{own}5 /home ext4 ")])?;
     for (link, number) in [
