@@ -123,7 +123,8 @@ pub(crate) enum Ignored {
 pub(crate) fn watch(root: Option<&Path>, resume: Option<&Path>, ignored: Ignored) -> Result<()> {
     let mut kept = State::default();
     for name in OWN {
-        kept.push(name, std::env::var(name).unwrap_or_default());
+        let pinned = resume.filter(|_| name == "resume").map(|device| device.to_string_lossy().into_owned());
+        kept.push(name, pinned.unwrap_or_else(|| std::env::var(name).unwrap_or_default()));
     }
     kept.write(KEPT, 0o600)?;
     let mut conf = Conf::default();

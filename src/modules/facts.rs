@@ -73,8 +73,6 @@ impl Facts {
     pub(super) fn gather(root: &Root, mount_point: &Path, settings: Settings) -> Result<Self> {
         let release = rustix::system::uname().release().to_string_lossy().into_owned();
         let ours = own_tree(&release).join("modules.dep");
-        let file_systems =
-            std::fs::read_to_string(FILE_SYSTEMS).with_context(|| format!("read {FILE_SYSTEMS}"))?;
         let mut facts = Self {
             ours: ours.try_exists().with_context(|| format!("look at {}", ours.display()))?,
             size: None,
@@ -84,7 +82,7 @@ impl Facts {
                 When::Auto | When::Force => usable::check(root, &Root::open("/")?, &release),
             },
             switcher: Switcher::find(),
-            labels: Labels::find(&file_systems, root)?,
+            labels: Labels::find(root, file_systems)?,
             memory: Memory::read()?,
             settings,
             release,
@@ -145,20 +143,24 @@ impl Writes {
 }
 
 impl Labels {
-    /// `file_systems` is what the kernel says of itself. A policy is loaded through one that only a kernel has that
-    /// has `SELinux` switched on.
+    /// `file_systems` gives what the kernel says of itself: selinuxfs is there only where `SELinux` is switched on, and
+    /// a policy is loaded through it.
     // See selinux_config(5): a policy is in the directory that SELINUXTYPE names.
-    fn find(file_systems: &str, root: &Root) -> Result<Self> {
+    fn find(root: &Root, file_systems: impl FnOnce() -> Result<String>) -> Result<Self> {
         let config = root.read("etc/selinux/config")?.unwrap_or_default();
         let config = String::from_utf8_lossy(&config);
         let mode = state::lookup(&config, "SELINUX").unwrap_or_default();
         let kind = state::lookup(&config, "SELINUXTYPE").unwrap_or_else(|| "targeted".into());
         let on = ["enforcing", "permissive"].iter().any(|known| mode.eq_ignore_ascii_case(known));
         let needed = on
-            && file_systems.split_whitespace().any(|name| name == "selinuxfs")
-            && root.enter(Path::new("etc/selinux").join(kind).join("policy"))?.is_some();
+            && root.enter(Path::new("etc/selinux").join(kind).join("policy"))?.is_some()
+            && file_systems()?.split_whitespace().any(|name| name == "selinuxfs");
         Ok(if needed { Self::Needed } else { Self::NotNeeded })
     }
+}
+
+fn file_systems() -> Result<String> {
+    std::fs::read_to_string(FILE_SYSTEMS).with_context(|| format!("read {FILE_SYSTEMS}"))
 }
 
 impl Memory {
@@ -196,7 +198,7 @@ mod tests {
         let on = "nodev\tselinuxfs\n\text4\n";
         let labels = |config: &str, file_systems: &str| {
             std::fs::write(etc.join("config"), config).unwrap();
-            Labels::find(file_systems, &root).unwrap()
+            Labels::find(&root, || Ok(file_systems.to_owned())).unwrap()
         };
         let enforcing = "# SELINUX=disabled\nSELINUX=enforcing\nSELINUXTYPE=default\n";
         assert_eq!(labels(enforcing, on), Labels::Needed);

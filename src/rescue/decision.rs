@@ -179,6 +179,12 @@ impl SoFar {
         self.ignored.iter().cloned().chain(failed)
     }
 
+    /// It is the machine's own root after all.
+    pub(crate) fn shun_no_more(&mut self, device: &Path) {
+        self.ignored.retain(|name| *name != volume::name_of(device));
+        self.failed.retain(|path| Path::new(path) != device);
+    }
+
     /// The disks of these, but not this one.
     pub(crate) fn shunned_disks(&self, own_disk: Option<&str>) -> Vec<String> {
         let disks = self.shunned().map(|name| volume::disk_name(&name));

@@ -47,16 +47,16 @@ pub(super) fn pin(
     }
 }
 
-/// The device that `resume=` is to lead to, where it could lead to one of these disks instead; empty where there is no
-/// other.
-pub(super) fn pin_resume(resume: &Selector, volumes: &[Volume], ignored_disks: &[String]) -> Option<PathBuf> {
-    if matches!(resume, Selector::Device(_)) {
-        return None;
-    }
+/// The volume that `resume=` is to lead to, where it could lead to one of these disks instead.
+pub(super) fn pin_resume<'a>(
+    resume: &Selector,
+    volumes: &'a [Volume],
+    own_disk: &str,
+    ignored_disks: &[String],
+) -> Option<&'a Volume> {
     let named = || volumes.iter().filter(|volume| resume.names(volume));
-    let ignored = |volume: &&Volume| ignored_disks.contains(&volume.disk);
-    let own = || named().find(|volume| !ignored(volume)).map(|own| own.device.clone());
-    named().any(|volume| ignored(&volume)).then(|| own().unwrap_or_default())
+    let is_copied = named().any(|volume| ignored_disks.contains(&volume.disk));
+    named().find(|volume| is_copied && volume.disk == own_disk)
 }
 
 /// The disks of ignored volumes, but not the own root's.
@@ -219,15 +219,17 @@ mod tests {
     fn a_hibernated_system_is_looked_for_on_the_own_disk() {
         let swap = |device| Volume { kind: "swap".into(), ..volume(device, "u") };
         let volumes = [swap("/dev/vda3"), swap("/dev/vdb3")];
-        let pin = |name: &str, ignored: &[&str]| {
-            let ignored: Vec<String> = ignored.iter().map(|disk| (*disk).to_owned()).collect();
-            pin_resume(&Selector::parse(name).unwrap(), &volumes, &ignored)
+        let pin = |name: &str, own: &str, ignored: &str| {
+            let resume = Selector::parse(name).unwrap();
+            let pinned = pin_resume(&resume, &volumes, own, &[ignored.to_owned()])?;
+            Some(pinned.device.to_str().unwrap().to_owned())
         };
-        assert_eq!(pin("UUID=u", &["vdb"]), Some("/dev/vda3".into()));
-        assert_eq!(pin("UUID=u", &["vda"]), Some("/dev/vdb3".into()));
-        assert_eq!(pin("UUID=u", &["vda", "vdb"]), Some("".into()));
-        assert_eq!(pin("UUID=v", &["vdb"]), None);
-        assert_eq!(pin("/dev/vdb3", &["vdb"]), None);
+        assert_eq!(pin("UUID=u", "vda", "vdb").unwrap(), "/dev/vda3");
+        assert_eq!(pin("UUID=u", "vdb", "vda").unwrap(), "/dev/vdb3");
+        // What is on another disk than the root, or has no copy, is left to init.
+        assert_eq!(pin("UUID=u", "vdc", "vdb"), None);
+        assert_eq!(pin("UUID=u", "vda", "vdc"), None);
+        assert_eq!(pin("UUID=v", "vda", "vdb"), None);
     }
 
     #[test]

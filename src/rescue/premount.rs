@@ -37,12 +37,12 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
     })
 }
 
-/// What the kernel command line is to mean; `None` leaves it as it is.
+/// The devices that init's own settings are to mean; `None` leaves them as they are.
 #[derive(Default)]
 struct Settled {
-    /// What `root=` is.
+    /// The root's.
     root: Option<PathBuf>,
-    /// What `resume=` is: the device of a hibernated system, or nothing.
+    /// A hibernated system's.
     resume: Option<PathBuf>,
 }
 
@@ -66,7 +66,8 @@ fn settle_identities(scan: &Scan, so_far: &SoFar, own_root: Option<&str>) -> Set
     if let Err(error) = identity::give_way(&disks) {
         tell(&error);
     }
-    let resume = own_disk.and_then(|_| settle_resume(&disks));
+    let resume =
+        own_disk.and_then(|own_disk| settle_resume(&own_disk, &disks).inspect_err(tell).ok().flatten());
     let Some(pinned) = pinned else { return Settled { root: None, resume } };
     for other in scan.volumes.iter().filter(|other| pinned.is_taken_for(other)) {
         if let Err(error) = volume::forget_btrfs(&other.device) {
@@ -82,16 +83,17 @@ fn settle_identities(scan: &Scan, so_far: &SoFar, own_root: Option<&str>) -> Set
     Settled { root: Some(pinned), resume }
 }
 
-/// Of a copied disk the memory of a hibernated system would be the own one's of another time.
-fn settle_resume(ignored_disks: &[String]) -> Option<PathBuf> {
-    let named = initramfs_tools::own_resume().filter(|_| !ignored_disks.is_empty())?;
-    let selector = Selector::parse(&named)?;
-    let devices = volume::devices().unwrap_or_default();
-    let volumes = volume::all_with_partitions(&devices);
-    let device = identity::pin_resume(&selector, &volumes, ignored_disks)?;
-    let said = if device.as_os_str().is_empty() { "missing".into() } else { device.to_string_lossy() };
-    kmsg::log(Level::Info, "rescue", &format!("resume={selector} is {said}, not the ignored copy"));
-    Some(device)
+/// The memory of a hibernated system that was copied is the own one's of another time.
+fn settle_resume(own_disk: &str, ignored_disks: &[String]) -> Result<Option<PathBuf>> {
+    let named = initramfs_tools::own_resume().filter(|_| !ignored_disks.is_empty());
+    let Some(selector) = named.as_deref().and_then(Selector::parse) else { return Ok(None) };
+    let volumes = volume::all_with_partitions(&volume::devices()?);
+    let Some(own) = identity::pin_resume(&selector, &volumes, own_disk, ignored_disks) else {
+        return Ok(None);
+    };
+    let text = format!("resume={selector} is {}, not the ignored copy", own.device.display());
+    kmsg::log(Level::Info, "rescue", &text);
+    Ok(Some(own.device.clone()))
 }
 
 #[derive(PartialEq, Eq, Debug)]

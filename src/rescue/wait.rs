@@ -1,7 +1,6 @@
 //! When init gives up on the root: boots from a rescue volume that is there now, or waits, once in a boot, for
 //! one to be attached or for the missing root to appear. Then init's own `panic()` runs as it would have.
 
-use super::candidate::Candidate;
 use super::decision::{Decision, How, Original, Record, SoFar, Waited};
 use super::settings::{Selector, Settings};
 use super::{Scan, carry_out, identity, notice};
@@ -144,7 +143,7 @@ impl Attempt {
             return Ok(Some(Outcome::Loud(text)));
         }
         match self.missing_root(&scan.volumes) {
-            Some((root, volume)) if self.waited_before == Waited::NotYet => {
+            Some((root, volume)) if self.waited_before != Waited::ENOUGH => {
                 initramfs_tools::found(root, &volume.device)?;
                 self.go_on(format!("{volume} is the root that was missing; going on with it"), Waited::ENOUGH)
             }
@@ -217,23 +216,31 @@ impl Attempt {
         })
     }
 
-    /// An ignored volume that is all that `root=` names, and that nobody took for the root as long as the own disk could
-    /// appear: it may be the machine's only one. Without lifeboat it had been booted at once.
+    /// A volume that was ignored or has failed as a rescue volume, where it is all that `root=` names, and that nobody
+    /// took for the root as long as the own disk could appear: it may be the machine's only one. Without lifeboat it
+    /// would have been booted at once.
     fn last_resort(&mut self) -> Result<Option<Outcome>> {
         let Stuck::Missing(root) = &self.stuck else { return Ok(None) };
-        let Some(selector) = Selector::parse(root).filter(|_| self.waited_before == Waited::NotYet) else {
+        let Some(selector) = Selector::parse(root).filter(|_| self.waited_before != Waited::ENOUGH) else {
             return Ok(None);
         };
         let root = root.clone();
         self.so_far.looked_at.clear();
         let scan = self.scan()?.unwrap_or_default();
-        let is_meant =
-            |candidate: &&Candidate| candidate.verdict.shuns() && selector.names(&candidate.volume);
-        let Some(Candidate { volume, .. }) = scan.candidates.iter().find(is_meant) else { return Ok(None) };
+        if let Some(outcome) = self.boot_from(&scan)? {
+            return Ok(Some(outcome));
+        }
+        let is_meant = |volume: &&Volume| {
+            volume.file_system().is_some() && selector.names(volume) && self.so_far.shuns(&volume.device)
+        };
+        let meant = || scan.volumes.iter().filter(is_meant);
+        let ignored = meant().find(|volume| !self.so_far.has_failed(volume));
+        let Some(volume) = ignored.or_else(|| meant().next()) else { return Ok(None) };
+        self.so_far.shun_no_more(&volume.device);
         initramfs_tools::found(&root, &volume.device)?;
         let text = format!(
-            "{volume} is no rescue volume now, but nothing else has root={root}: it is booted as the machine's own \
-             root (give it another label, and this is not waited for)"
+            "only volumes that are not booted from have root={root}: {volume} is booted as the machine's own root (give \
+             it another label, and this is not waited for)"
         );
         self.go_on(text, Waited::ENOUGH)
     }

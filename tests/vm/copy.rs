@@ -8,7 +8,7 @@ use lifeboat_qemu::partitioned::{Partition, partuuid};
 use lifeboat_qemu::vm::{Machine, Vm};
 
 use crate::Test;
-use crate::lab::{machine, must_hold, must_not_say, must_say, root, volume};
+use crate::lab::{machine, must_hold, must_not_say, must_say, root, swap, volume};
 
 pub(crate) const TESTS: &[Test] = &[
     ("that_is_finished_lends_no_partition_when_it_comes_second", || finished(own, copy)),
@@ -20,6 +20,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("that_is_refused_is_not_the_root_that_is_missing", || missing_root(REQUIRE, Meets::Init)),
     ("that_is_finished_and_the_only_root_is_booted_in_the_end", || only_root("")),
     ("that_is_refused_and_the_only_root_is_booted_in_the_end", || only_root(REQUIRE)),
+    ("that_is_the_only_root_is_booted_in_the_end_although_another_disk_appears", only_root_and_another),
+    ("that_failed_and_is_the_only_root_is_booted_in_the_end", failed_only_root),
     ("that_is_finished_and_appears_is_not_the_root_that_was_missing", finished_appears),
     ("that_failed_gives_its_links_away", || failed([own_with_usr, failing_with_usr], "vda")),
     ("that_failed_and_comes_first_gives_its_links_away", || failed([failing_with_usr, own_with_usr], "vdb")),
@@ -222,6 +224,27 @@ fn only_root(settings: &str) -> Result<()> {
     vm.wait_for_login("rescue")?;
     must_say(&vm, "it is booted as the machine's own root (give it another label")?;
     must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n"])
+}
+
+fn only_root_and_another() -> Result<()> {
+    let parameters = format!("root=UUID={ROOT} rootdelay=5 lifeboat.rescue=wait:15");
+    let mut vm = machine()?.disk(ignored("")).parameter(&parameters).boot()?;
+    vm.wait_for("lifeboat: rescue: waiting 15 s")?;
+    vm.attach(swap())?;
+    vm.wait_for(&format!("looking for root=UUID={ROOT} again"))?;
+    vm.wait_for_login("rescue")?;
+    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n"])
+}
+
+/// Its journal cannot be replayed: only with the own root's options it can be mounted.
+fn failed_only_root() -> Result<()> {
+    let parameters = format!("root=UUID={ROOT} rootflags=noload rootdelay=5 lifeboat.rescue=wait:5");
+    let own = volume("RESCUE").uuid(ROOT).damage(Damage::Journal);
+    let mut vm = machine()?.disk(own).parameter(&parameters).boot()?;
+    vm.wait_for("could not be booted from")?;
+    vm.wait_for_login("rescue")?;
+    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n"])?;
+    must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vda / ext4 ro"])
 }
 
 /// It is not taken for the missing root, and the own disk is when it appears too.

@@ -9,12 +9,13 @@ use lifeboat_qemu::guest::{Damage, Initramfs, Tiny};
 use lifeboat_qemu::partitioned::Partition;
 use lifeboat_qemu::vm::{Machine, Vm};
 
-use crate::lab::{machine, must_hold, must_not_say, must_say, root, volume};
+use crate::lab::{machine, must_hold, must_not_say, must_say, root, swap, volume};
 use crate::{OfProduct, Test};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_volume_attached_while_init_waits_for_a_missing_root_is_booted", saved_while_init_waits),
     ("a_missing_root_that_appears_is_booted", root_appears),
+    ("a_missing_root_that_appears_after_another_disk_is_booted", root_appears_second),
     ("a_missing_root_that_appears_while_init_waits_is_booted", root_appears_while_init_waits),
     ("a_root_whose_uuid_is_written_in_capitals_is_booted", capitals),
     ("another_disk_ends_no_wait", other_disk),
@@ -246,14 +247,27 @@ fn root_appears_while_init_waits() -> Result<()> {
     must_be_quick(&vm, 6.0, &["EXT4-fs (vdb): mounted"])
 }
 
-/// init does not find it, and we do: without going round for ever.
+/// init does not find it, and we do.
+const CAPITALS: &str = "root=UUID=0F7A1D52-3C1E-4F55-9D0B-5B8C2F7F0ABC";
+const IN_SMALL: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0abc";
+
+/// Without going round for ever.
 fn capitals() -> Result<()> {
-    const UUID: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0abc";
-    let parameter = format!("root=UUID={}", UUID.to_uppercase());
-    let mut vm = machine()?.disk(root().uuid(UUID)).parameter(&parameter).boot()?;
+    let mut vm = machine()?.disk(root().uuid(IN_SMALL)).parameter(CAPITALS).boot()?;
     vm.wait_for_login("own")?;
     must_say(&vm, "is the root that was missing; going on with it")?;
     must_not_say(&vm, WAITING)
+}
+
+/// init looks in between, for the root could be inside the first, and gives up for the second time.
+fn root_appears_second() -> Result<()> {
+    let mut vm = machine()?.disk(volume("other")).parameter(CAPITALS).boot()?;
+    vm.wait_for(WAITING)?;
+    vm.attach(swap())?;
+    vm.wait_for(&format!("looking for {CAPITALS} again"))?;
+    vm.attach(root().uuid(IN_SMALL))?;
+    vm.wait_for_login("own")?;
+    must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vdc / ext4 "])
 }
 
 fn other_disk() -> Result<()> {

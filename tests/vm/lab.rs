@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Result, ensure};
 use lifeboat_qemu::disk::Disk;
 use lifeboat_qemu::guest::{Guests, Tiny};
+use lifeboat_qemu::partitioned::Partition;
 use lifeboat_qemu::vm::{Machine, Vm};
 
 static GUESTS: Mutex<Option<Guests>> = Mutex::new(None);
@@ -32,6 +33,12 @@ pub(crate) fn root() -> Tiny {
 /// A volume with this label: a tiny guest that calls itself `rescue`.
 pub(crate) fn volume(label: &str) -> Tiny {
     Tiny::new(label, "rescue")
+}
+
+/// A disk with a swap area alone.
+pub(crate) fn swap() -> Disk {
+    let uuid = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0bff";
+    Disk::Partitioned(vec![Partition::Swap { label: "swap", uuid }])
 }
 
 /// The Debian guest's own root.

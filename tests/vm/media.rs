@@ -222,7 +222,7 @@ fn ignored() -> Result<()> {
     }
     must_hold(&state, &["/dev/vdg (ext4, label RESCUE) is ignored: it holds no init"])?;
     ensure!(
-        !["/dev/vdh", "/dev/vdi", "/dev/vdk"].iter().any(|other| state.contains(other)),
+        !["/dev/vdh", "/dev/vdi", "/dev/vdk", "UNREAD"].iter().any(|other| state.contains(other)),
         "the state says:\n{state}"
     );
     Ok(())

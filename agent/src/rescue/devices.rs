@@ -90,10 +90,16 @@ impl Device {
     /// Whether the next boot may take it for one.
     pub(crate) fn is_rescue_volume(&self) -> bool {
         let kind = self.kind.as_deref().unwrap_or_default();
-        self.label.as_ref().is_some_and(|label| rescue_volume::label_of(kind, label.as_bytes()).is_some())
+        let is_member = MEMBERS.iter().any(|(member, _)| *member == kind);
+        !is_member
+            && self
+                .label
+                .as_ref()
+                .is_some_and(|label| rescue_volume::label_of(kind, label.as_bytes()).is_some())
     }
 
-    fn is_named(&self, name: &str) -> bool {
+    /// Whether `root=` with this means it.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
         let same = |ours: &Option<String>, theirs: &str| {
             ours.as_ref().is_some_and(|ours| ours.eq_ignore_ascii_case(theirs))
         };
@@ -250,7 +256,7 @@ mod tests {
             Device { label: Some(label.into()), ..device("/dev/vdc", kind, "u") }.is_rescue_volume()
         };
         assert!(is("ext4", "UEC-rescue") && is("vfat", "UEC-RESCUE"));
-        assert!(!is("ext4", "UEC-RESCUE") && !is("ext4", "data"));
+        assert!(!is("ext4", "UEC-RESCUE") && !is("ext4", "data") && !is("crypto_LUKS", "RESCUE"));
         assert!(!device("/dev/vdc", "ext4", "u").is_rescue_volume());
     }
 }

@@ -1,5 +1,6 @@
 //! Whether the rescue volume is marked as finished, and so what the next boot does; `finish` marks it.
 
+use super::devices::Device;
 use super::facts::Facts;
 use super::mounts::{self, Access};
 use super::record::Original;
@@ -56,6 +57,12 @@ pub(crate) fn boot(facts: &Facts, marker: Option<&str>) -> String {
             format!("the machine's own root, {original}, if it can be mounted and holds an init; {otherwise}")
         }
         (Err(_), Original::Missing(name)) => {
+            let is_copy = |device: &Device| device.node() == volume && device.is_named(name);
+            let otherwise = if facts.devices.iter().any(is_copy) {
+                "otherwise the machine waits for that, and then boots this volume as its own root"
+            } else {
+                otherwise
+            };
             format!("the machine's own root, root={name}, if that is there, which now it is not; {otherwise}")
         }
         (Err(_), _) => {
@@ -67,6 +74,7 @@ pub(crate) fn boot(facts: &Facts, marker: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rescue::devices::testing::labelled;
     use crate::rescue::facts::testing::facts;
     use crate::rescue::mounts::testing::mount;
 
@@ -113,7 +121,11 @@ mod tests {
             "{own}"
         );
         facts.original = Err("gone".into());
+        facts.record.original = Original::Missing("LABEL=x".into());
+        facts.devices = vec![labelled("/dev/vdb", "x")];
+        assert!(boot(&facts, Some("finished")).ends_with("then boots this volume as its own root"));
         facts.record.original = Original::Missing("UUID=x".into());
+        assert!(boot(&facts, Some("finished")).ends_with("waits for a rescue volume"));
         assert!(
             boot(&facts, Some("finished")).contains("root=UUID=x, if that is there, which now it is not")
         );
@@ -123,7 +135,6 @@ mod tests {
 
     #[test]
     fn another_rescue_volume_comes_next() {
-        use crate::rescue::devices::testing::labelled;
         let mut facts = facts("ext4");
         facts.devices = vec![labelled("/dev/vdb", "RESCUE"), labelled("/dev/vdc", "data")];
         assert!(boot(&facts, Some("finished")).starts_with("the machine's own root"));

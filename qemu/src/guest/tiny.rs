@@ -222,6 +222,11 @@ impl Tiny {
         superblock[..8].copy_from_slice(b"\xfc\x4e\x2b\xa9\x01\0\0\0");
         superblock[32..44].copy_from_slice(b"machine:root");
         superblock[144..152].copy_from_slice(&(at / 512).to_le_bytes());
+        // The sum of its words, the carry added.
+        let words = superblock.as_chunks().0.iter().map(|word| u64::from(u32::from_le_bytes(*word)));
+        let sum: u64 = words.sum();
+        let sum = u32::try_from((sum & 0xffff_ffff) + (sum >> 32))?;
+        superblock[216..220].copy_from_slice(&sum.to_le_bytes());
         Ok(file.write_all_at(&superblock, at)?)
     }
 
