@@ -222,7 +222,7 @@ fn only_root(settings: &str) -> Result<()> {
     let mut vm = machine()?.disk(ignored(settings)).parameter(&parameters).boot()?;
     vm.wait_for("lifeboat: rescue: waiting 5 s")?;
     vm.wait_for_login("rescue")?;
-    must_say(&vm, "it is booted as the machine's own root (give it another label")?;
+    must_say(&vm, "is booted as the machine's own root (give it another label")?;
     must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n"])
 }
 
