@@ -80,6 +80,7 @@ const FILES: &[(&str, &[Test])] = &[
 const IN_SOAK: &[(&str, &[Test])] = &[
     ("copy", copy::IN_SOAK),
     ("modules_debian", modules_debian::IN_SOAK),
+    ("modules_packages", modules_packages::IN_SOAK),
     ("modules_roots", modules_roots::IN_SOAK),
 ];
 

@@ -17,7 +17,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("have_the_labels_of_the_policy_that_the_kernel_runs", labelled),
 ];
 
-/// Why there is an agent, beside what `modules_packages` has of it.
+/// Why there is an agent.
 pub(crate) const IN_SOAK: &[Test] = &[
     ("a_kernel_that_went_into_a_cover_is_lost_without_the_agent", kernel_lost),
     ("a_module_that_dkms_builds_is_used_and_lost_without_the_agent", dkms_lost),
