@@ -21,10 +21,8 @@ pub(crate) fn run(line: &CommandLine, devices: &[String]) -> Result<Outcome> {
     let own_root = initramfs_tools::own_root();
     // What appeared since the last look may be a copy too. Nothing is noted: the next stage looks as well.
     Scan::of_new(&mut so_far, &settings, own_root.as_deref())?;
-    let disks = match own_root.as_deref().filter(|root| root.starts_with("/dev/")).map(volume::disk_of) {
-        Some(Some(own_disk)) => so_far.shunned_disks(Some(&own_disk)),
-        _ => Vec::new(),
-    };
+    let own_disk = own_root.as_deref().filter(|root| root.starts_with("/dev/")).and_then(volume::disk_of);
+    let disks = own_disk.map(|own_disk| so_far.shunned_disks(Some(&own_disk))).unwrap_or_default();
     let is_beside = |device: &Path| volume::disk_of(device).is_some_and(|disk| disks.contains(&disk));
     let meant = meant(devices, |device| so_far.shuns(device), is_beside);
     Ok(Outcome::Answer(meant.unwrap_or(NONE).to_owned()))

@@ -1,8 +1,9 @@
 //! `modules` in a mount namespace: the real mounts of an export on a scratch root, which is the program's `/`.
 
+mod faults;
+mod fetched;
+
 use crate::namespace::namespace;
-use crate::server::{Reply, Server};
-use crate::tarball::{file, sha256, tar};
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -327,125 +328,4 @@ fn modules_that_were_built_here_are_seen_in_the_next_boots_export() {
                 ls -A /run/lifeboat/disk";
     let ran = scratch.agent("settle").look(look).agent("aside 6.1").look("ls /lib/modules/6.1").run();
     assert_eq!(ran.seen, "built\nthe export\n/lib/modules/6.1/modules.dep\nupdates\n", "{}", ran.said);
-}
-
-/// Has the tree of the running kernel on the network, in a namespace where that kernel is 6.1.
-fn on_the_network(scratch: Scratch) -> Scratch {
-    let content = tar(&[file("lib/modules/6.1/a.ko", "the network\n")]);
-    let digest = sha256(&content);
-    let server = Server::new(move |_, _| Reply::Ok(content.clone()));
-    let line = format!("lifeboat.modules-url={}#sha256={digest}", server.url("/"));
-    scratch
-        .then(NULL)
-        .then("echo 6.1 >run/release && mount --bind run/release proc/sys/kernel/osrelease")
-        .then(&format!("echo '{line}' >run/line && mount --bind run/line proc/cmdline"))
-}
-
-/// In use, with nothing mounted on it.
-const FETCHED: &str = "the network\n5.0 6.1 7.0 current\n";
-
-#[test]
-fn what_is_fetched_takes_the_exports_place_on_the_disk() {
-    for export in [BIND, COPY] {
-        for before in ["settle", "aside 7.1"] {
-            let scratch = on_the_network(Scratch::covered(export)).agent(before).agent("fetch").look(LOOK);
-            let ran = scratch.run();
-            assert_eq!(ran.seen, FETCHED, "{}", ran.said);
-            assert!(ran.said.ends_with("are there for 6.1\nstatus 0\n"), "{}", ran.said);
-            assert_eq!(scratch.on_disk("6.1/a.ko").as_deref(), Some("the network\n"));
-        }
-    }
-    let scratch = on_the_network(Scratch::covered(BIND)).agent("fetch").look(LOOK);
-    let ran = scratch.run();
-    assert_eq!(ran.seen, FETCHED, "not uncovered before: {}", ran.said);
-}
-
-#[test]
-fn the_export_comes_back_when_what_is_fetched_cannot_take_its_place() {
-    let scratch =
-        exported_over(Some("broken\n")).agent("settle").look("mkdir /lib/modules/6.1.lifeboat-moved");
-    let ran = on_the_network(scratch).agent("fetch").look(LOOK).run();
-    assert_eq!(
-        ran.seen, "/lib/modules/6.1\nthe export\n5.0 6.1 6.1.lifeboat-moved current\n",
-        "{}",
-        ran.said
-    );
-    assert!(ran.said.contains("6.1.lifeboat-moved is there from an earlier time"), "{}", ran.said);
-    assert!(ran.said.ends_with("status 1\n"), "{}", ran.said);
-}
-
-#[test]
-fn on_a_disk_that_cannot_be_written_to_nothing_is_fetched_and_the_export_stays() {
-    let scratch = on_the_network(Scratch::covered(BIND)).then("mount -o remount,bind,ro .");
-    let ran = scratch.agent("fetch").look("cat /lib/modules/6.1/a.ko").run();
-    assert_eq!(ran.seen, "the export\n", "{}", ran.said);
-    assert!(ran.said.contains("Read-only file system") && ran.said.ends_with("status 1\n"), "{}", ran.said);
-}
-
-#[test]
-fn on_a_file_system_of_its_owners_the_tree_goes_there() {
-    let scratch = on_the_network(Scratch::new("").then("rm run/lifeboat/modules"))
-        .then("mount -t tmpfs none lib/modules && touch lib/modules/marker")
-        .agent("fetch")
-        .look(LOOK);
-    let ran = scratch.run();
-    assert_eq!(ran.seen, "/lib/modules\nthe network\n6.1 marker\n", "{}", ran.said);
-    assert_eq!(scratch.on_disk("6.1/a.ko"), None);
-}
-
-/// What happens to a call.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    Error,
-    Kill,
-}
-
-/// The calls that change something, or that may fail for want of memory or room.
-const CALLS: [&str; 6] = ["open_tree", "move_mount", "umount2", "mkdir", "openat", "write"];
-
-/// More than a run makes of any of them.
-const MOST: usize = 200;
-
-#[test]
-fn whatever_fails_the_export_stays_visible_and_the_next_call_settles_it() {
-    for call in CALLS {
-        each_fault(call, Fault::Error);
-    }
-}
-
-#[test]
-fn wherever_it_is_killed_the_next_call_settles_it() {
-    for call in ["open_tree", "move_mount", "umount2", "mkdir"] {
-        each_fault(call, Fault::Kill);
-    }
-}
-
-/// Has the first of these calls go wrong, then the second, until a run makes no more of them.
-fn each_fault(call: &str, fault: Fault) {
-    let clean = (1..=MOST).find(|count| !goes_wrong(call, *count, fault));
-    assert!(clean.is_some_and(|count| count > 1), "{call}: no fault, or more than {MOST}: {clean:?}");
-}
-
-/// Whether there was such a call to go wrong.
-fn goes_wrong(call: &str, count: usize, fault: Fault) -> bool {
-    let what = match fault {
-        Fault::Error => "error=ENOMEM",
-        Fault::Kill => "signal=KILL",
-    };
-    let inject = format!("/usr/bin/strace -f -o /run/trace -e inject={call}:{what}:when={count}");
-    let ran = Scratch::covered(BIND)
-        .within(&inject, "settle")
-        .look("cat /lib/modules/6.1/a.ko /lib/modules/7.0/kernel/x.ko")
-        .look("echo injected $(grep -c -e INJECTED -e KILL /run/trace)")
-        .agent("settle")
-        .look(LOOK)
-        .run();
-    let (first, rest) = ran.seen.split_once("injected ").unwrap();
-    let (injected, last) = rest.split_once('\n').unwrap();
-    // Killed where the cover has gone, it leaves the export aside.
-    if fault == Fault::Error {
-        assert_eq!(first, "the export\nseven\n", "{call} {count}: {}", ran.said);
-    }
-    assert_eq!(last, SETTLED, "{call} {count}: {}", ran.said);
-    injected != "0"
 }

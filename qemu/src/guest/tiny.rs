@@ -53,10 +53,10 @@ pub enum Damage {
     Unreplayed,
     /// What is wrong is small, and fsck repairs it without asking.
     Repairable,
-    /// Nothing, but its device is a member of an array (RAID 1), to which the file system belongs.
-    Member,
     /// A file cannot be read: the rest can be mounted, but fsck wants to be asked.
     Unrepairable,
+    /// Nothing, but its device is a member of an array (RAID 1), to which the file system belongs.
+    Member,
 }
 
 /// What the tiny guest has at /lib/modules.
