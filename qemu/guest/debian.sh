@@ -15,6 +15,7 @@ cp "$tree"/boot/initrd.img-* "$output/own/initrd.img"
 # The external kernel is in the tree only while its initramfs is made.
 cp -R "$base/external/modules" "$tree/lib/modules/$release"
 cp "$base/external/config" "$tree/boot/config-$release"
+cp "$files/hooks/test-wait" "$tree/etc/initramfs-tools/hooks/"
 cp -R "$tree/etc/initramfs-tools" "$tree/tmp/faults"
 cp -R "$files/faults/." "$tree/tmp/faults/"
 mkdir "$output/external"
@@ -25,6 +26,7 @@ wait $!
 chroot "$tree" unmkinitramfs /tmp/plain.img /tmp/plain
 find "$tree/tmp/plain" -path "*/lib/modules/$release/*" -type f | wc -l >"$output/external/module-files"
 mv "$tree/tmp/plain.img" "$tree/tmp/faulty.img" "$output/external/"
+rm "$tree/etc/initramfs-tools/hooks/test-wait"
 rm -r "$tree/lib/modules/$release" "$tree/boot/config-$release" "$tree/tmp/faults" "$tree/tmp/plain"
 
 # LABEL HOST-NAME

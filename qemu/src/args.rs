@@ -19,8 +19,8 @@ pub struct Cli {
 pub enum Action {
     /// Take a Debian guest through all three journeys and show what was seen
     Demo(DemoArgs),
-    /// Run every check and test there is
-    Test,
+    /// Run the checks, and the tests that cover each pair once: what CI runs
+    Test(TestArgs),
     /// Build both static binaries and both Debian packages
     Build,
     /// Boot a guest with its console on this terminal
@@ -88,6 +88,41 @@ pub enum Benchmark {
     Agent,
 }
 
+/// What `cargo vm test` is told.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct TestArgs {
+    /// Run all tests but those of `cargo vm soak`
+    #[arg(long)]
+    pub full: bool,
+    /// Run all VM tests of one family, and nothing else
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub family: Option<Family>,
+    /// Leave out what has passed on this tree in an earlier run of the same kind
+    #[arg(long)]
+    pub resume: bool,
+}
+
+/// What VM tests are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Family {
+    /// Which volume is booted
+    Choose,
+    /// Disks that are copies of one another
+    Identity,
+    /// Roots that do not come up
+    Failure,
+    /// The kernel's modules
+    Modules,
+    /// The seed
+    Seed,
+    /// Boots that go as they would without lifeboat
+    Harmless,
+    /// The agent on Debian
+    Agent,
+    /// The packages where they are installed
+    Packages,
+}
+
 /// What `cargo vm soak` is told.
 #[derive(Debug, Args)]
 pub struct SoakArgs {
@@ -113,6 +148,17 @@ mod tests {
         assert!(
             run.rescue && run.kernel == Kernel::External && run.append.as_deref() == Some("lifeboat=off")
         );
+    }
+
+    #[test]
+    fn a_run_of_the_tests_is_described_on_the_command_line() {
+        let words = ["cargo vm", "test", "--full", "--resume"];
+        let Action::Test(test) = Cli::parse_from(words).command else { panic!("not test") };
+        assert!(test.full && test.resume && test.family.is_none());
+        let words = ["cargo vm", "test", "--family", "modules"];
+        let Action::Test(test) = Cli::parse_from(words).command else { panic!("not test") };
+        assert_eq!(test.family, Some(Family::Modules));
+        assert!(Cli::try_parse_from(["cargo vm", "test", "--family", "all"]).is_err());
     }
 
     #[test]

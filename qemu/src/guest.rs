@@ -207,7 +207,7 @@ fn debian(cache: &Cache, base: &Path, packages: &Packages) -> Result<PathBuf> {
     for path in [&script, &files.join("tree.sh"), &packages.lifeboat, &packages.agent] {
         inputs.push(read(path)?);
     }
-    for folder in ["debian", "faults"] {
+    for folder in ["debian", "faults", "hooks"] {
         tree(&files.join(folder), &mut inputs)?;
     }
     let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();

@@ -44,7 +44,7 @@ pub fn dispatch(action: &Action) -> Result<ExitCode> {
         Action::Bench(args) => bench::run(&args.named),
         Action::Clean => clean(),
         Action::Build => build(),
-        Action::Test => suite::test(),
+        Action::Test(args) => suite::test(*args),
         Action::Soak(args) => suite::soak(args.rounds),
     }
 }

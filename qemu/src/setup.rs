@@ -9,6 +9,7 @@ use crate::run::{self, privileged, program};
 use crate::{libblkid, phase, workspace};
 
 const CARGO_DEB: &str = "3.8.0";
+const CARGO_DENY: &str = "0.20.2";
 /// What both programs are built for.
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
 
@@ -124,11 +125,20 @@ pub fn guests() -> Result<()> {
 
 /// The cargo-deb program, installed into the cache.
 pub fn cargo_deb(cache: &Cache) -> Result<PathBuf> {
-    let entry = cache.entry("cargo-deb", &[CARGO_DEB.as_bytes()], |folder| {
-        phase::say(&format!("installing cargo-deb {CARGO_DEB} (makes Debian packages) into the cache"));
+    tool(cache, "cargo-deb", CARGO_DEB, "makes Debian packages")
+}
+
+/// The cargo-deny program, installed into the cache.
+pub fn cargo_deny(cache: &Cache) -> Result<PathBuf> {
+    tool(cache, "cargo-deny", CARGO_DENY, "checks dependencies")
+}
+
+fn tool(cache: &Cache, name: &str, version: &str, what_it_does: &str) -> Result<PathBuf> {
+    let entry = cache.entry(name, &[version.as_bytes()], |folder| {
+        phase::say(&format!("installing {name} {version} ({what_it_does}) into the cache"));
         let target = folder.join("target");
         cargo("install")
-            .args(["cargo-deb", "--version", CARGO_DEB, "--locked", "--no-default-features", "--root"])
+            .args([name, "--version", version, "--locked", "--no-default-features", "--root"])
             .arg(folder)
             .arg("--target-dir")
             .arg(&target)
@@ -138,7 +148,7 @@ pub fn cargo_deb(cache: &Cache) -> Result<PathBuf> {
             .run()?;
         std::fs::remove_dir_all(&target).with_context(|| format!("remove {}", target.display()))
     })?;
-    Ok(entry.join("bin/cargo-deb"))
+    Ok(entry.join("bin").join(name))
 }
 
 /// Cargo, free of what the cargo that runs us, or the person who runs it, has set for another build.

@@ -1,62 +1,60 @@
-//! `cargo vm test`: every check and test there is, counted one by one.
+//! `cargo vm test` and `cargo vm soak`: checks and tests, counted one by one, in runs that can be gone on with.
 
-use std::collections::BTreeSet;
+mod checks;
+mod journal;
+
 use std::fmt::Write as _;
-use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
+use clap::ValueEnum as _;
+use journal::{Begin, Journal};
 
+use crate::args::{Family, TestArgs};
 use crate::cache::Cache;
-use crate::run::{Program, program};
-use crate::{packages, phase, setup, workspace};
+use crate::run::Program;
+use crate::{phase, setup, workspace};
+pub(crate) use checks::limit;
 
-/// A check: its name, and what runs it.
+/// The environment variable that tells the VM tests their tier: `gate`, `full` or `soak`.
+pub const TIER: &str = "LIFEBOAT_TIER";
+/// That tells them their family; without it all are run.
+pub const FAMILY: &str = "LIFEBOAT_FAMILY";
+/// That names the file of what has passed.
+pub const PASSED: &str = "LIFEBOAT_PASSED";
+
+/// A check: its name, the runs that have it, and what runs it.
 struct Check {
     name: &'static str,
-    run: fn(&Cache) -> Result<Tally>,
+    runs: Runs,
+    /// `None`: it could not be run here, and says why.
+    run: fn(&Cache) -> Result<Option<Tally>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Runs {
+    Each,
+    Full,
 }
 
 /// The checks in the order in which they run: what is quick and fails often comes first.
 const CHECKS: &[Check] = &[
-    Check { name: "formatting", run: |_| judge(setup::cargo("fmt").args(["--all", "--check"])) },
-    Check { name: "lints", run: |_| judge(clippy()) },
-    Check { name: "shell scripts", run: |_| shellcheck() },
-    Check { name: "static binaries", run: static_binaries },
-    Check { name: "packages", run: lintian },
-    Check { name: "unit and namespace tests", run: |_| tests(UNIT_TESTS, Shown::OnFailure) },
-    Check { name: "VM tests", run: |_| tests(VM_TESTS, Shown::AsItComes) },
+    Check { name: "formatting", runs: Runs::Each, run: checks::formatting },
+    Check { name: "lints", runs: Runs::Each, run: checks::lints },
+    Check { name: "shell scripts", runs: Runs::Each, run: checks::shell_scripts },
+    Check { name: "fuzz targets", runs: Runs::Each, run: checks::fuzz_targets },
+    Check { name: "static binaries", runs: Runs::Each, run: checks::static_binaries },
+    Check { name: "packages", runs: Runs::Each, run: checks::packages_are_clean },
+    // Compiling the tool takes minutes.
+    Check { name: "dependencies", runs: Runs::Full, run: checks::dependencies },
+    Check { name: "advisories", runs: Runs::Full, run: checks::advisories },
+    Check { name: "unit and namespace tests", runs: Runs::Each, run: |_| unit_tests().map(Some) },
 ];
-
-/// All test targets but `vm`.
-const UNIT_TESTS: &[&str] = &["--workspace", "--lib", "--bins", "--test", "[!v]*"];
-const VM_TESTS: &[&str] = &["--test", "vm"];
-/// Whole products, of which `VM_TESTS` has samples.
-const ALL_VM_TESTS: &[&str] = &["--test", "vm", "--", "--include-ignored"];
 
 /// What the agent's tests use where it is there: it is no part of this repository.
 const VECTORS: &str = "../shared/conformance/run";
-
-/// Where shell scripts are.
-const SCRIPTS: &[&str] = &[
-    "initramfs-hooks",
-    "agent/systemd",
-    "agent/kernel-hooks",
-    "agent/maintainer-scripts",
-    "qemu/guest",
-    ".ci",
-];
-
-/// The static binaries' names, and how many bytes they may have.
-const LIMITS: &[(&str, u64)] = &[("lifeboat", 700 * 1024), ("lifeboat-agent", 3584 * 1024)];
-
-/// How many bytes a static binary may have.
-pub(crate) fn limit(binary: &str) -> Option<u64> {
-    LIMITS.iter().find_map(|(name, limit)| (*name == binary).then_some(*limit))
-}
 
 /// How many passed and failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -71,25 +69,81 @@ enum Shown {
     OnFailure,
 }
 
-/// A line of the closing table.
+/// A line of the closing table; without a tally it was not run.
 struct Row {
     name: String,
-    tally: Tally,
+    tally: Option<Tally>,
     took: Duration,
 }
 
-/// Runs everything; fails when anything did.
-pub fn test() -> Result<ExitCode> {
+/// Runs what the arguments say; fails when anything did.
+pub fn test(args: TestArgs) -> Result<ExitCode> {
     let cache = Cache::open()?;
-    setup::checks()?;
+    if args.family.is_none() {
+        setup::checks()?;
+    }
     setup::build(&cache)?;
     setup::guests()?;
-    let rows = CHECKS.iter().map(|check| row(check.name, || (check.run)(&cache)));
-    let conclusion = conclude(rows.collect());
-    if !workspace().join(VECTORS).try_exists()? {
+    let begin = if args.resume { Begin::WhereItEnded } else { Begin::Anew };
+    let journal = Journal::open(&cache, &kind(args), begin)?;
+    let before = journal.passed()?;
+    let mut rows = Vec::new();
+    let wanted = |check: &&Check| args.family.is_none() && (args.full || check.runs == Runs::Each);
+    for check in CHECKS.iter().filter(wanted).filter(|check| !before.iter().any(|name| name == check.name)) {
+        let row = row(check.name, || (check.run)(&cache));
+        if row.tally.is_some_and(|tally| tally.failed == 0) {
+            journal.add(check.name)?;
+        }
+        rows.push(row);
+    }
+    for slice in slices(args) {
+        rows.push(slice.run(&journal)?);
+    }
+    if !before.is_empty() {
+        say(&format!("left out: {} that passed on this tree in an earlier run", before.len()));
+    }
+    if args.family.is_none() && !workspace().join(VECTORS).try_exists()? {
         say(&format!("left out: the agent's test of recorded user-data, for there is no {VECTORS}"));
     }
-    Ok(conclusion)
+    Ok(conclude(&rows))
+}
+
+/// The journal's name: only a run of the same kind has passed the same.
+fn kind(args: TestArgs) -> String {
+    match args.family {
+        Some(family) => name_of(family),
+        None if args.full => "full".to_owned(),
+        None => "gate".to_owned(),
+    }
+}
+
+/// VM tests that run in one go.
+struct Slice {
+    tier: &'static str,
+    family: Option<Family>,
+}
+
+/// The gate is one slice; of the others each family is one.
+fn slices(args: TestArgs) -> Vec<Slice> {
+    let of = |family| Slice { tier: "full", family: Some(family) };
+    match args.family {
+        Some(family) => vec![of(family)],
+        None if args.full => Family::value_variants().iter().copied().map(of).collect(),
+        None => vec![Slice { tier: "gate", family: None }],
+    }
+}
+
+impl Slice {
+    fn run(&self, journal: &Journal) -> Result<Row> {
+        let name =
+            self.family.map_or("VM tests".to_owned(), |family| format!("VM tests: {}", name_of(family)));
+        let before = journal.passed()?.len();
+        Ok(row(&name, || {
+            let tally = boots(self.tier, self.family, Some(journal))?;
+            // All of a slice may have passed before.
+            Ok((tally != Tally::default() || before == 0).then_some(tally))
+        }))
+    }
 }
 
 /// Runs the VM tests this many times, with those that are too many for each run.
@@ -98,100 +152,50 @@ pub fn soak(rounds: u32) -> Result<ExitCode> {
     setup::build(&cache)?;
     setup::guests()?;
     let rows =
-        (1..=rounds).map(|round| row(&format!("round {round}"), || tests(ALL_VM_TESTS, Shown::AsItComes)));
-    Ok(conclude(rows.collect()))
+        (1..=rounds).map(|round| row(&format!("round {round}"), || boots("soak", None, None).map(Some)));
+    Ok(conclude(&rows.collect::<Vec<_>>()))
 }
 
-fn row(name: &str, run: impl FnOnce() -> Result<Tally>) -> Row {
+fn name_of(family: Family) -> String {
+    family.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+fn row(name: &str, run: impl FnOnce() -> Result<Option<Tally>>) -> Row {
     phase::say(name);
     let start = Instant::now();
     let tally = run().unwrap_or_else(|err| {
         say(&format!("{name}: {err:#}"));
-        Tally { passed: 0, failed: 1 }
+        Some(Tally { passed: 0, failed: 1 })
     });
-    let tally = tally.or_failed();
+    let tally = tally.map(Tally::or_failed);
     Row { name: name.to_owned(), tally, took: start.elapsed() }
 }
 
-fn conclude(rows: Vec<Row>) -> ExitCode {
-    let (text, total) = table(&rows);
+fn conclude(rows: &[Row]) -> ExitCode {
+    let (text, total) = table(rows);
     say(&text);
     if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// A program that is one check by itself.
-fn judge(program: Program) -> Result<Tally> {
-    program.directory(workspace()).run().map(|_| Tally { passed: 1, failed: 0 })
+/// Boots no guest: the VM tests are a program.
+fn unit_tests() -> Result<Tally> {
+    tally(setup::cargo("test").args(["--workspace", "--no-fail-fast"]), Shown::OnFailure)
 }
 
-fn clippy() -> Program {
-    setup::cargo("clippy").args(["--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"])
-}
-
-fn shellcheck() -> Result<Tally> {
-    let mut scripts = BTreeSet::new();
-    for folder in SCRIPTS {
-        find_scripts(&workspace().join(folder), &mut scripts)?;
+fn boots(tier: &str, family: Option<Family>, journal: Option<&Journal>) -> Result<Tally> {
+    let mut run = setup::cargo("run").args(["--quiet", "--package", "lifeboat-vm-tests"]).env(TIER, tier);
+    if let Some(family) = family {
+        run = run.env(FAMILY, name_of(family));
     }
-    Ok(scripts.iter().map(|script| one(judge(program("shellcheck").arg(script)))).sum())
-}
-
-fn find_scripts(folder: &Path, found: &mut BTreeSet<PathBuf>) -> Result<()> {
-    for entry in fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))? {
-        let path = entry.with_context(|| format!("list {}", folder.display()))?.path();
-        if path.is_dir() {
-            find_scripts(&path, found)?;
-        } else if path.is_file() {
-            let bytes = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
-            if [b"#!/bin/sh\n".as_slice(), b"#!/bin/bash\n"].iter().any(|first| bytes.starts_with(first)) {
-                found.insert(path);
-            }
-        }
+    if let Some(journal) = journal {
+        run = run.env(PASSED, journal.path());
     }
-    Ok(())
+    tally(run, Shown::AsItComes)
 }
 
-fn static_binaries(cache: &Cache) -> Result<Tally> {
-    packages::build(cache)?;
-    Ok(LIMITS.iter().flat_map(|(name, limit)| [linkage(name), size(name, *limit)]).map(one).sum())
-}
-
-fn linkage(name: &str) -> Result<Tally> {
-    let binary = packages::binary(name);
-    let words = ["--wide", "--file-header", "--program-headers", "--dynamic"];
-    let headers = program("readelf").args(words).arg(&binary).env("LC_ALL", "C").run()?;
-    static_pie(&headers).with_context(|| format!("check how {} is linked", binary.display()))?;
-    Ok(Tally { passed: 1, failed: 0 })
-}
-
-/// Reads readelf's output.
-fn static_pie(headers: &str) -> Result<()> {
-    let flags = headers.lines().find(|line| line.contains("(FLAGS_1)")).unwrap_or_default();
-    ensure!(flags.split_whitespace().any(|flag| flag == "PIE"), "it is not position independent");
-    ensure!(!headers.contains(" INTERP "), "it asks for an interpreter");
-    ensure!(!headers.contains("(NEEDED)"), "it needs shared libraries");
-    Ok(())
-}
-
-fn size(name: &str, limit: u64) -> Result<Tally> {
-    let binary = packages::binary(name);
-    let bytes = fs::metadata(&binary).with_context(|| format!("look at {}", binary.display()))?.len();
-    ensure!(bytes < limit, "{} has {bytes} bytes, its limit is {limit}", binary.display());
-    say(&format!("{name}: {bytes} bytes of {limit}"));
-    Ok(Tally { passed: 1, failed: 0 })
-}
-
-fn lintian(cache: &Cache) -> Result<Tally> {
-    let packages = packages::build(cache)?;
-    let lintian =
-        |package: &Path| judge(program("lintian").args(["--allow-root", "--fail-on", "error"]).arg(package));
-    Ok([lintian(&packages.lifeboat), lintian(&packages.agent)].into_iter().map(one).sum())
-}
-
-fn tests(which: &[&str], shown: Shown) -> Result<Tally> {
+fn tally(run: Program, shown: Shown) -> Result<Tally> {
     let mut lines = String::new();
-    let run = setup::cargo("test").args(["--no-fail-fast"]).args(which).directory(workspace());
-    let status = run.lines(|line| {
+    let status = run.directory(workspace()).lines(|line| {
         if shown == Shown::AsItComes {
             say(line);
         }
@@ -230,12 +234,15 @@ fn one(check: Result<Tally>) -> Tally {
 }
 
 fn table(rows: &[Row]) -> (String, Tally) {
-    let total: Tally = rows.iter().map(|row| row.tally).sum();
+    let total: Tally = rows.iter().filter_map(|row| row.tally).sum();
     let mut text = format!("\n{:<26}{:>8}{:>8}{:>9}\n", "check", "passed", "failed", "seconds");
     for Row { name, tally, took } in rows {
+        let counts = match tally {
+            Some(tally) => format!("{:>8}{:>8}", tally.passed, tally.failed),
+            None => format!("{:>16}", "not run"),
+        };
         // Writing to a String cannot fail.
-        writeln!(text, "{name:<26}{:>8}{:>8}{:>9.1}", tally.passed, tally.failed, took.as_secs_f64())
-            .unwrap_or_default();
+        writeln!(text, "{name:<26}{counts}{:>9.1}", took.as_secs_f64()).unwrap_or_default();
     }
     write!(text, "\n{} passed, {} failed", total.passed, total.failed).unwrap_or_default();
     (text, total)
@@ -293,21 +300,31 @@ test result: FAILED. 3 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; 
     fn the_table_ends_in_the_sum() {
         let row = |passed, failed| Row {
             name: "lints".into(),
-            tally: Tally { passed, failed },
+            tally: Some(Tally { passed, failed }),
             took: Duration::from_secs(2),
         };
-        let (text, total) = table(&[row(3, 0), row(4, 1)]);
+        let not_run = Row { tally: None, ..row(0, 0) };
+        let (text, total) = table(&[row(3, 0), not_run, row(4, 1)]);
+        assert!(text.contains("not run"), "{text}");
         assert_eq!(text.lines().last(), Some("7 passed, 1 failed"));
         assert_eq!(total, Tally { passed: 7, failed: 1 });
     }
 
     #[test]
-    fn a_dynamic_program_is_not_taken_for_a_static_one() {
-        let pie = "  Type: DYN\n 0x6ffffffb (FLAGS_1)  Flags: NOW PIE\n";
-        assert!(static_pie(pie).is_ok());
-        for line in ["  INTERP         0x000318", " 0x01 (NEEDED)   Shared library: [libc.so.6]"] {
-            assert!(static_pie(&format!("{pie}{line}\n")).is_err(), "{line}");
-        }
-        assert!(static_pie("  Type: EXEC\n").is_err());
+    fn a_full_run_has_a_slice_for_each_family() {
+        let args = TestArgs { full: true, family: None, resume: false };
+        let families: Vec<_> = slices(args).iter().filter_map(|slice| slice.family).collect();
+        assert_eq!(families, Family::value_variants());
+        assert_eq!(kind(args), "full");
+        let one = TestArgs { family: Some(Family::Seed), ..args };
+        assert_eq!((kind(one), slices(one).len()), ("seed".to_owned(), 1));
+        assert_eq!(slices(TestArgs { full: false, ..args })[0].tier, "gate");
+    }
+
+    #[test]
+    fn a_check_that_was_not_run_has_not_passed() {
+        let row = row("advisories", || Ok(None));
+        assert_eq!(row.tally, None);
+        assert_eq!(table(&[row]).1, Tally::default());
     }
 }

@@ -2,6 +2,7 @@
 
 mod attach;
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -14,7 +15,7 @@ use crate::args::Kernel;
 use crate::cache::Cache;
 use crate::console::Console;
 use crate::disk::{Bus, Connected, Disk};
-use crate::guest::{self, Guests, Initramfs, PASSWORD, Platform};
+use crate::guest::{self, Guests, Initramfs, PASSWORD, Platform, RunInit};
 use crate::qmp::Qmp;
 use crate::run::{self, Program, Running};
 use crate::scratch::Scratch;
@@ -80,7 +81,30 @@ pub struct Vm {
     attached: u32,
     scratch: Scratch,
     guests: Guests,
-    _turn: File,
+    run_init: Option<RunInit>,
+    suite: String,
+    /// `None` while it only waits: another guest may run then.
+    turn: Option<File>,
+}
+
+/// What a guest that has ended has shown.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// All that was on its console.
+    pub console: String,
+    /// The program that leaves its initramfs, where that is known.
+    pub run_init: Option<RunInit>,
+    /// The Debian suite that its initramfs was made of.
+    pub suite: String,
+}
+
+thread_local! {
+    static ENDED: RefCell<Vec<Ended>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The guests that have ended in this thread since the last call.
+pub fn ended() -> Vec<Ended> {
+    ENDED.take()
 }
 
 impl Machine {
@@ -144,6 +168,12 @@ impl Machine {
     pub fn settings(mut self, text: &str) -> Self {
         self.settings = Some(text.to_owned());
         self
+    }
+
+    /// Has init wait as long for a missing root as it does for people: 30 seconds instead of a few.
+    #[must_use]
+    pub fn inits_own_wait(self) -> Self {
+        self.parameter("test.wait=30")
     }
 
     /// Adds to the kernel command line; of a parameter given twice the last one counts.
@@ -213,6 +243,11 @@ impl Machine {
         let input = running.child.stdin.take().context("type on the console")?;
         let output = running.child.stdout.take().context("read the console")?;
         let console = Console::new(input, output);
+        let (run_init, suite) = match &self.platform {
+            Some(platform) => (platform.its_run_init(), platform.suite().to_owned()),
+            // There is no busybox in it.
+            None => (Some(RunInit::Klibc), guest::SUITE.to_owned()),
+        };
         Ok(Vm {
             running,
             console,
@@ -223,7 +258,9 @@ impl Machine {
             attached: 0,
             scratch,
             guests: self.guests,
-            _turn: turn,
+            run_init,
+            suite,
+            turn: Some(turn),
         })
     }
 
@@ -308,11 +345,26 @@ fn turn(cache: &Cache) -> Result<File> {
     }
 }
 
+impl Drop for Vm {
+    fn drop(&mut self) {
+        let (console, suite) = (self.console.text(), std::mem::take(&mut self.suite));
+        ENDED.with_borrow_mut(|ended| ended.push(Ended { console, run_init: self.run_init, suite }));
+    }
+}
+
 impl Vm {
     /// Waits until this is on the console; the error holds all that is there.
     pub fn wait_for(&mut self, wanted: &str) -> Result<()> {
         let seen = self.console.wait_for(wanted, Instant::now() + self.patience);
         seen.map_err(|err| self.complained(err))
+    }
+
+    /// Waits for what comes when a time is over, and lets another guest run meanwhile.
+    pub fn wait_out(&mut self, wanted: &str) -> Result<()> {
+        self.turn = None;
+        self.wait_for(wanted)?;
+        self.turn = Some(turn(self.guests.cache())?);
+        Ok(())
     }
 
     /// Waits for the login prompt of the guest with this host name.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{Guests, mmdebstrap, read};
+use super::{FILES, Guests, mmdebstrap, read};
 use crate::cache::Cache;
 use crate::phase;
 use crate::run::{privileged, program};
@@ -30,6 +30,7 @@ pub struct Platform {
     packages: String,
     script: String,
     installed: Option<PathBuf>,
+    run_init: Option<RunInit>,
 }
 
 /// Which run-init leaves the initramfs. Klibc's refuses to go when something is mounted below; busybox's goes on.
@@ -49,6 +50,7 @@ impl Platform {
             packages: PACKAGES.to_owned(),
             script: String::new(),
             installed: None,
+            run_init: None,
         }
     }
 
@@ -77,7 +79,8 @@ impl Platform {
 
     /// Chooses the run-init, and sees to it that the initramfs holds that one. The tree is the same for both.
     #[must_use]
-    pub fn run_init(self, run_init: RunInit) -> Self {
+    pub fn run_init(mut self, run_init: RunInit) -> Self {
+        self.run_init = Some(run_init);
         let (setting, program) = match run_init {
             RunInit::Klibc => ("n", "/usr/lib/klibc/bin/run-init"),
             RunInit::Busybox => ("auto", "/bin/busybox"),
@@ -108,6 +111,16 @@ impl Platform {
         Ok(entry.join("base.tar"))
     }
 
+    /// The run-init, where one was chosen.
+    pub(crate) fn its_run_init(&self) -> Option<RunInit> {
+        self.run_init
+    }
+
+    /// The suite of Debian.
+    pub(crate) fn suite(&self) -> &str {
+        &self.suite
+    }
+
     /// A file that the script put into /output.
     pub fn output(&self, guests: &Guests, name: &str) -> Result<PathBuf> {
         Ok(self.entry(guests)?.join(name))
@@ -122,10 +135,13 @@ impl Platform {
     fn entry(&self, guests: &Guests) -> Result<PathBuf> {
         let tar = self.tar(guests.cache())?;
         let package = self.installed.as_ref().unwrap_or(&guests.packages().lifeboat);
-        let inputs = [tar.as_os_str().as_encoded_bytes(), self.script.as_bytes(), &read(package)?];
+        let hook = Path::new(FILES).join("hooks/test-wait");
+        let inputs =
+            [tar.as_os_str().as_encoded_bytes(), self.script.as_bytes(), &read(package)?, &read(&hook)?];
         guests.cache().entry("platform", &inputs, |entry| {
             phase::say(&format!("making an initramfs ({}: {})", self.suite, self.packages));
             let tree = Tree::unpack(guests.cache(), &tar)?;
+            tree.add(&hook, "etc/initramfs-tools/hooks/test-wait")?;
             tree.add(package, "tmp/package.deb")?;
             tree.run("mkdir /output")?;
             tree.run(&self.script)?;

@@ -12,51 +12,51 @@ use lifeboat_qemu::run::program;
 use lifeboat_qemu::scratch::Scratch;
 use lifeboat_qemu::vm::Vm;
 
-use crate::Test;
 use crate::lab::{guests, machine, must_hold, must_not_say, must_say, root, volume};
+use crate::tier::{Test, full};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("ext2_on_an_ata_disk_is_booted", || {
+    full("ext2_on_an_ata_disk_is_booted", || {
         boots(&Medium { bus: Bus::Ata, ..on(FileSystem::Ext2, "/dev/sda") })
     }),
-    ("ext4_on_a_sata_disk_is_booted", || {
+    full("ext4_on_a_sata_disk_is_booted", || {
         boots(&Medium { bus: Bus::Sata, debian: Some("trixie"), ..on(FileSystem::Ext4, "/dev/sda") })
     }),
-    ("ext3_in_an_mbr_partition_of_a_scsi_disk_is_booted", || {
+    full("ext3_in_an_mbr_partition_of_a_scsi_disk_is_booted", || {
         let medium = on(FileSystem::Ext3, "/dev/sda2");
         boots(&Medium { bus: Bus::Scsi, table: Table::Mbr, ..medium })
     }),
-    ("xfs_in_a_gpt_partition_of_an_nvme_disk_is_booted", || {
+    full("xfs_in_a_gpt_partition_of_an_nvme_disk_is_booted", || {
         let medium = on(FileSystem::Xfs, "/dev/nvme0n1p2");
         boots(&Medium { bus: Bus::Nvme, table: Table::Gpt, ..medium })
     }),
-    ("btrfs_is_booted", || boots(&on(FileSystem::Btrfs, "/dev/vdb"))),
-    ("vfat_is_booted_by_a_label_in_capitals", || {
+    full("btrfs_is_booted", || boots(&on(FileSystem::Btrfs, "/dev/vdb"))),
+    full("vfat_is_booted_by_a_label_in_capitals", || {
         boots(&Medium { label: "UEC-RESCUE", ..on(FileSystem::Vfat, "/dev/vdb") })
     }),
-    ("a_cd_is_booted_and_is_read_only", || {
+    full("a_cd_is_booted_and_is_read_only", || {
         boots(&Medium { bus: Bus::Cd, access: "ro", ..on(FileSystem::Iso9660, "/dev/sr0") })
     }),
-    ("an_empty_cd_drive_is_passed_over_in_silence", empty_drive),
-    ("a_cd_that_is_inserted_while_waiting_is_booted", inserted),
-    ("squashfs_is_booted_by_partition_label_and_is_read_only", || {
+    full("an_empty_cd_drive_is_passed_over_in_silence", empty_drive),
+    full("a_cd_that_is_inserted_while_waiting_is_booted", inserted),
+    full("squashfs_is_booted_by_partition_label_and_is_read_only", || {
         let parameter = format!("lifeboat.rescue=PARTLABEL={PARTITION_LABEL}");
         let medium =
             Medium { label: "", parameter, table: Table::Gpt, ..on(FileSystem::Squashfs, "/dev/vdb2") };
         boots(&Medium { access: "ro", ..medium })
     }),
-    ("a_volume_is_booted_by_its_id_in_a_gpt", || by_partition_uuid(Table::Gpt, PARTITION_UUID)),
-    ("a_volume_is_booted_by_its_id_in_an_mbr", || by_partition_uuid(Table::Mbr, MBR_PARTITION_UUID)),
-    ("volumes_that_are_ignored_stay_as_they_are", ignored),
-    ("a_volume_that_is_refused_stays_as_it_is", refused),
-    ("copies_on_virtio_are_told_apart_by_serial_number", || copies(Bus::Virtio)),
-    ("copies_on_scsi_are_told_apart_by_serial_number", || copies(Bus::Scsi)),
-    ("copies_on_nvme_are_told_apart_by_serial_number", || copies(Bus::Nvme)),
-    ("a_copy_of_a_mounted_xfs_is_pivoted_to", xfs_copy),
-    ("a_copy_of_a_btrfs_is_refused_with_the_way_out", btrfs_copy),
-    ("a_copy_of_a_btrfs_that_is_gone_is_booted", btrfs_alone),
-    ("a_root_that_fsck_gives_up_on_is_saved_at_once", unrepairable),
-    ("a_root_that_fsck_repairs_is_booted", repairable),
+    full("a_volume_is_booted_by_its_id_in_a_gpt", || by_partition_uuid(Table::Gpt, PARTITION_UUID)),
+    full("a_volume_is_booted_by_its_id_in_an_mbr", || by_partition_uuid(Table::Mbr, MBR_PARTITION_UUID)),
+    full("volumes_that_are_ignored_stay_as_they_are", ignored),
+    full("a_volume_that_is_refused_stays_as_it_is", refused),
+    full("copies_on_virtio_are_told_apart_by_serial_number", || copies(Bus::Virtio)),
+    full("copies_on_scsi_are_told_apart_by_serial_number", || copies(Bus::Scsi)),
+    full("copies_on_nvme_are_told_apart_by_serial_number", || copies(Bus::Nvme)),
+    full("a_copy_of_a_mounted_xfs_is_pivoted_to", xfs_copy),
+    full("a_copy_of_a_btrfs_is_refused_with_the_way_out", btrfs_copy),
+    full("a_copy_of_a_btrfs_that_is_gone_is_booted", btrfs_alone),
+    full("a_root_that_fsck_gives_up_on_is_saved_at_once", unrepairable),
+    full("a_root_that_fsck_repairs_is_booted", repairable),
 ];
 
 /// A rescue volume, and where it must be booted from.

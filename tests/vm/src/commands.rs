@@ -3,12 +3,18 @@
 use anyhow::{Result, ensure};
 use lifeboat_qemu::vm::Vm;
 
-use crate::Test;
+use crate::cover::Ability;
+use crate::cover::Covers::Agent;
 use crate::lab::{debian_rescue, machine, must_hold, root};
+use crate::tier::{Test, full, gate};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("the_original_root_is_looked_at_and_not_one_byte_of_it_changes", look),
-    ("a_broken_root_is_repaired_and_booted_once_the_volume_is_finished", repair),
+    full("the_original_root_is_looked_at_and_not_one_byte_of_it_changes", look),
+    gate(
+        "a_broken_root_is_repaired_and_booted_once_the_volume_is_finished",
+        &[Agent(Ability::Repair)],
+        repair,
+    ),
 ];
 
 /// Its init is a script, and what is to run it is missing.

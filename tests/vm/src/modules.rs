@@ -1,19 +1,30 @@
 //! The modules of a kernel that the root knows nothing of.
 
 use anyhow::{Result, ensure};
-use lifeboat_qemu::guest::{Initramfs, Modules};
+use lifeboat_qemu::guest::{Initramfs, Modules, RunInit};
 use lifeboat_qemu::vm::Vm;
 
-use crate::Test;
+use crate::cover::Covers::{By, Left, Stage};
+use crate::cover::Outcome::Done;
+use crate::cover::{Generator, Journey, Stage as stage};
 use crate::lab::{guests, machine, must_hold, must_not_say, must_say, root};
+use crate::tier::{Test, full, gate};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("are_exported_beside_the_roots_other_trees", exported),
-    ("are_exported_through_an_absolute_link", absolute_link),
-    ("are_not_exported_without_lifeboat", || not_exported(Initramfs::Without, "")),
-    ("are_not_exported_when_switched_off", || not_exported(Initramfs::Lifeboat, "lifeboat.modules=off")),
-    ("are_not_exported_when_all_is_switched_off", || not_exported(Initramfs::Lifeboat, "lifeboat=off")),
-    ("are_not_exported_over_a_usable_tree", usable),
+    gate(
+        "are_exported_beside_the_roots_other_trees",
+        &[
+            Stage(stage::Modules, Done),
+            Left(stage::Modules, RunInit::Klibc),
+            By(Journey::Modules, Generator::Bookworm),
+        ],
+        exported,
+    ),
+    full("are_exported_through_an_absolute_link", absolute_link),
+    full("are_not_exported_without_lifeboat", || not_exported(Initramfs::Without, "")),
+    full("are_not_exported_when_switched_off", || not_exported(Initramfs::Lifeboat, "lifeboat.modules=off")),
+    full("are_not_exported_when_all_is_switched_off", || not_exported(Initramfs::Lifeboat, "lifeboat=off")),
+    full("are_not_exported_over_a_usable_tree", usable),
 ];
 
 /// A module that is in the initramfs, and not loaded by a boot.

@@ -9,14 +9,14 @@ use lifeboat_qemu::seed_server::HOST;
 use lifeboat_qemu::vm::Machine;
 use server::NfsServer;
 
-use crate::Test;
 use crate::lab::{guests, machine, must_hold, must_say, root, volume};
 use crate::modules_roots::must_be_exported;
+use crate::tier::{Test, full};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("a_root_on_nfs_has_its_modules", || modules(Modules::Foreign, "cover")),
-    ("a_root_on_nfs_without_the_directory_has_its_modules", || modules(Modules::Missing, "overlay")),
-    ("a_machine_whose_root_is_on_nfs_is_rescued", rescue),
+    full("a_root_on_nfs_has_its_modules", || modules(Modules::Foreign, "cover")),
+    full("a_root_on_nfs_without_the_directory_has_its_modules", || modules(Modules::Missing, "overlay")),
+    full("a_machine_whose_root_is_on_nfs_is_rescued", rescue),
 ];
 
 /// klibc's nfsmount asks the portmapper, whose port only the superuser of this machine has.

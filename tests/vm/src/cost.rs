@@ -7,13 +7,13 @@ use lifeboat_qemu::measured::Measured;
 use lifeboat_qemu::scan::{LIMIT, Scanner, three_partitions};
 use lifeboat_qemu::vm::{Machine, Vm};
 
-use crate::Test;
 use crate::lab::{guests, machine, root, volume};
+use crate::tier::{Test, full};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("a_scan_of_three_partitions_reads_at_most_512_kib", partitions),
-    ("a_scan_that_finds_a_volume_reads_at_most_512_kib_of_each_disk", with_a_volume),
-    ("a_scan_that_is_switched_off_reads_nothing", switched_off),
+    full("a_scan_of_three_partitions_reads_at_most_512_kib", partitions),
+    full("a_scan_that_finds_a_volume_reads_at_most_512_kib_of_each_disk", with_a_volume),
+    full("a_scan_that_is_switched_off_reads_nothing", switched_off),
 ];
 
 /// A scan that looks at a disk reads at least its partition table or a superblock.

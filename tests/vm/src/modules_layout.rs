@@ -6,8 +6,8 @@ use std::fs;
 use anyhow::{Result, ensure};
 use lifeboat_qemu::guest::{Modules, Platform, RunInit};
 
-use crate::OfProduct;
 use crate::lab::{guests, machine, must_hold, must_not_say, must_say, root};
+use crate::tier::{OfProduct, Tier};
 
 /// A module that is in the initramfs, and not loaded by a boot; it needs others.
 const MODULE: &str = "btrfs";
@@ -76,8 +76,8 @@ impl OfProduct for Case {
         format!("{run_init}s_run_init_leaves_{}_by_{}_whole", self.layout.name, self.way)
     }
 
-    fn is_in_the_sample(&self) -> bool {
-        (self.layout.name == "cover") == (self.way == "copy")
+    fn tier(&self) -> Tier {
+        if (self.layout.name == "cover") == (self.way == "copy") { Tier::Full } else { Tier::Soak }
     }
 
     fn run(&self) -> Result<()> {

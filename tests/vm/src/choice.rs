@@ -4,16 +4,16 @@ use anyhow::{Result, ensure};
 use lifeboat_qemu::disk::Bus;
 use lifeboat_qemu::guest::{Table, Tiny};
 
-use crate::Test;
 use crate::lab::{debian, machine, must_hold, must_say, root, volume};
+use crate::tier::{Test, full};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("the_label_that_comes_first_wins_in_either_order", label_order),
-    ("a_volume_that_is_named_wins_in_either_order", named),
-    ("a_copy_of_the_root_leads_its_fstab_to_its_own_disk", copy),
-    ("a_finished_copy_does_not_take_the_roots_place_in_either_order", finished_copy),
-    ("the_links_of_a_finished_nvme_disk_give_way_in_the_booted_system", finished_nvme),
-    ("data_without_an_init_is_passed_over", no_init),
+    full("the_label_that_comes_first_wins_in_either_order", label_order),
+    full("a_volume_that_is_named_wins_in_either_order", named),
+    full("a_copy_of_the_root_leads_its_fstab_to_its_own_disk", copy),
+    full("a_finished_copy_does_not_take_the_roots_place_in_either_order", finished_copy),
+    full("the_links_of_a_finished_nvme_disk_give_way_in_the_booted_system", finished_nvme),
+    full("data_without_an_init_is_passed_over", no_init),
 ];
 
 /// Boots with two volumes in both orders; the one that calls itself `first` must be booted each time.

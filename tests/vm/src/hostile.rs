@@ -10,14 +10,14 @@ use lifeboat_qemu::guest::Tiny;
 use lifeboat_qemu::packages;
 use lifeboat_qemu::vm::Vm;
 
-use crate::Test;
 use crate::lab::{machine, must_hold, must_not_say, must_say, root, say};
+use crate::tier::{Test, full};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("a_hostile_label_is_escaped_and_executed_by_nobody", labels),
-    ("an_fstab_that_is_a_pipe_holds_nothing_up", pipe),
-    ("a_damaged_volume_that_asks_for_a_kernel_panic_gets_none", no_panic),
-    ("a_thousand_damaged_volumes_neither_end_nor_delay_a_boot", thousand),
+    full("a_hostile_label_is_escaped_and_executed_by_nobody", labels),
+    full("an_fstab_that_is_a_pipe_holds_nothing_up", pipe),
+    full("a_damaged_volume_that_asks_for_a_kernel_panic_gets_none", no_panic),
+    full("a_thousand_damaged_volumes_neither_end_nor_delay_a_boot", thousand),
 ];
 
 fn labels() -> Result<()> {

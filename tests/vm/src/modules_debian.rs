@@ -7,20 +7,16 @@ use lifeboat_qemu::disk::Disk;
 use lifeboat_qemu::guest::Workshop;
 use lifeboat_qemu::vm::{Machine, Vm};
 
-use crate::Test;
 use crate::lab::{guests, machine, must_hold, must_say};
 use crate::modules_packages::{MODULE, NO_UNIT, must_be_settled, reboot};
+use crate::tier::{Test, full, soak};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("a_kernel_is_on_the_disk_and_goes_with_its_package", kernel),
-    ("a_module_that_dkms_builds_is_on_the_disk_and_goes_with_it", dkms),
-    ("have_the_labels_of_the_policy_that_the_kernel_runs", labelled),
-];
-
-/// Why there is an agent.
-pub(crate) const IN_SOAK: &[Test] = &[
-    ("a_kernel_that_went_into_a_cover_is_lost_without_the_agent", kernel_lost),
-    ("a_module_that_dkms_builds_is_used_and_lost_without_the_agent", dkms_lost),
+    full("a_kernel_is_on_the_disk_and_goes_with_its_package", kernel),
+    full("a_module_that_dkms_builds_is_on_the_disk_and_goes_with_it", dkms),
+    full("have_the_labels_of_the_policy_that_the_kernel_runs", labelled),
+    soak("a_kernel_that_went_into_a_cover_is_lost_without_the_agent", kernel_lost),
+    soak("a_module_that_dkms_builds_is_used_and_lost_without_the_agent", dkms_lost),
 ];
 
 /// Under emulation a kernel's package, or a module, takes minutes.

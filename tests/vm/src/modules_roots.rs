@@ -9,26 +9,23 @@ use lifeboat_qemu::scratch::Scratch;
 use lifeboat_qemu::vm::Vm;
 use lifeboat_qemu::workspace;
 
-use crate::Test;
 use crate::lab::{guests, machine, must_hold, must_not_say, must_say, root};
+use crate::tier::{Test, full, soak};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("are_seen_through_an_overlay_that_was_put_on_the_root", overlayroot),
-    ("are_in_an_usr_of_its_own", separate_usr),
-    ("are_in_a_squashfs_without_the_directory", squashfs),
-    ("are_in_a_disk_that_cannot_be_written_to_without_the_directory", read_only_disk),
-    ("are_in_a_subvolume_of_a_btrfs", subvolume),
-    ("a_root_that_will_be_written_to_is_not_overlaid", writable_without_the_directory),
-    ("a_read_only_root_stays_so", read_only),
-    ("packed_as_debian_13_packs_them_are_used", packed),
-    ("are_bound_where_busybox_leaves_the_initramfs", busybox),
-    ("are_copied_where_memory_holds_them_once", || little_memory(Exporter::Copy)),
-    ("are_bound_where_memory_holds_them_once", || little_memory(Exporter::Bind)),
+    full("are_seen_through_an_overlay_that_was_put_on_the_root", overlayroot),
+    full("are_in_an_usr_of_its_own", separate_usr),
+    full("are_in_a_squashfs_without_the_directory", squashfs),
+    full("are_in_a_disk_that_cannot_be_written_to_without_the_directory", read_only_disk),
+    full("are_in_a_subvolume_of_a_btrfs", subvolume),
+    full("a_root_that_will_be_written_to_is_not_overlaid", writable_without_the_directory),
+    full("a_read_only_root_stays_so", read_only),
+    full("packed_as_debian_13_packs_them_are_used", packed),
+    full("are_bound_where_busybox_leaves_the_initramfs", busybox),
+    full("are_copied_where_memory_holds_them_once", || little_memory(Exporter::Copy)),
+    full("are_bound_where_memory_holds_them_once", || little_memory(Exporter::Bind)),
+    soak("would_need_more_memory_by_the_specifications_recipe", || little_memory(Exporter::Recipe)),
 ];
-
-/// Beside the last two.
-pub(crate) const IN_SOAK: &[Test] =
-    &[("would_need_more_memory_by_the_specifications_recipe", || little_memory(Exporter::Recipe))];
 
 /// A module that is in the initramfs, and not loaded by a boot.
 const MODULE: &str = "xfs";

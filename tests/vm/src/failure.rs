@@ -5,30 +5,42 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use lifeboat_qemu::disk::Disk;
-use lifeboat_qemu::guest::{Damage, Initramfs, Tiny};
+use lifeboat_qemu::guest::{Damage, Initramfs, RunInit, Tiny};
 use lifeboat_qemu::partitioned::Partition;
 use lifeboat_qemu::vm::{Machine, Vm};
 
+use crate::cover::Covers::{self, Left, Stage};
+use crate::cover::Outcome::{Done, GaveBack, Ignored, Skipped};
+use crate::cover::Stage::{Block, Wait};
 use crate::lab::{machine, must_hold, must_not_say, must_say, root, swap, volume};
-use crate::{OfProduct, Test};
+use crate::tier::{OfProduct, Test, Tier, full, gate};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("a_volume_attached_while_init_waits_for_a_missing_root_is_booted", saved_while_init_waits),
-    ("a_missing_root_that_appears_is_booted", root_appears),
-    ("a_missing_root_that_appears_after_another_disk_is_booted", root_appears_second),
-    ("a_missing_root_that_appears_while_init_waits_is_booted", root_appears_while_init_waits),
-    ("a_root_whose_uuid_is_written_in_capitals_is_booted", capitals),
-    ("another_disk_ends_no_wait", other_disk),
-    ("it_is_waited_once_in_a_boot", waits_once),
-    ("enter_ends_the_wait_where_a_shell_is_allowed", || enter(Typed::OnTheFirst)),
-    ("enter_on_a_console_that_init_does_not_use_ends_the_wait_too", || enter(Typed::OnTheSecond)),
-    ("no_key_ends_the_wait_where_panic_forbids_a_shell", no_key),
-    ("switched_off_nothing_is_waited_for", || not_waited("lifeboat.rescue=off")),
-    ("a_wait_of_zero_is_none", || not_waited("lifeboat.rescue=wait:0")),
-    ("break_still_gives_a_shell", breaks),
-    ("a_boot_that_goes_well_waits_for_nothing", goes_well),
-    ("a_volume_that_cannot_be_mounted_gives_way_to_the_own_root", volume_fails),
-    ("a_copy_that_cannot_be_mounted_gives_way_to_the_own_root", copy_fails),
+    gate(
+        "a_volume_attached_while_init_waits_for_a_missing_root_is_booted",
+        &[Stage(Block, Done), Left(Block, RunInit::Klibc)],
+        || saved_while_init_waits(machine()?),
+    ),
+    gate(
+        "a_finished_volume_attached_while_init_waits_is_passed_over",
+        &[Stage(Block, Ignored)],
+        finished_while_init_waits,
+    ),
+    full("a_missing_root_that_appears_is_booted", root_appears),
+    full("a_missing_root_that_appears_after_another_disk_is_booted", root_appears_second),
+    full("a_missing_root_that_appears_while_init_waits_is_booted", root_appears_while_init_waits),
+    full("a_root_whose_uuid_is_written_in_capitals_is_booted", capitals),
+    full("another_disk_ends_no_wait", other_disk),
+    full("it_is_waited_once_in_a_boot", waits_once),
+    full("enter_ends_the_wait_where_a_shell_is_allowed", || enter(Typed::OnTheFirst)),
+    full("enter_on_a_console_that_init_does_not_use_ends_the_wait_too", || enter(Typed::OnTheSecond)),
+    full("no_key_ends_the_wait_where_panic_forbids_a_shell", no_key),
+    full("switched_off_nothing_is_waited_for", || not_waited("lifeboat.rescue=off")),
+    full("a_wait_of_zero_is_none", || not_waited("lifeboat.rescue=wait:0")),
+    full("break_still_gives_a_shell", breaks),
+    full("a_boot_that_goes_well_waits_for_nothing", goes_well),
+    gate("a_volume_that_cannot_be_mounted_gives_way_to_the_own_root", &[Stage(Wait, GaveBack)], volume_fails),
+    full("a_copy_that_cannot_be_mounted_gives_way_to_the_own_root", copy_fails),
 ];
 
 /// What is wrong with a root. To add a failure: a line in `FAILURES`.
@@ -129,11 +141,25 @@ pub(crate) fn product() -> impl Iterator<Item = Case> {
 }
 
 impl OfProduct for Case {
-    // Each failure at each moment is, with the settings of `panic=` in turn.
-    fn is_in_the_sample(&self) -> bool {
+    // Each failure at each moment is in a full run, with the settings of `panic=` in turn.
+    fn tier(&self) -> Tier {
         let (panics, moments) = (PANICS.len(), MOMENTS.len());
         let turn = self.number / (panics * moments) + self.number / moments + self.number % moments;
-        turn.is_multiple_of(panics)
+        match self.covers() {
+            [] if turn.is_multiple_of(panics) => Tier::Full,
+            [] => Tier::Soak,
+            _ => Tier::Gate,
+        }
+    }
+
+    fn covers(&self) -> &'static [Covers] {
+        match (self.failure.name, self.panic, self.moment) {
+            ("whose_file_system_is_damaged", "panic=-1", Moment::WhileWaiting) => {
+                &[Stage(Wait, Done), Left(Wait, RunInit::Klibc)]
+            }
+            ("that_is_missing", "panic=-1", Moment::Never) => &[Stage(Wait, Skipped)],
+            _ => &[],
+        }
     }
 
     fn name(&self) -> String {
@@ -173,7 +199,7 @@ impl OfProduct for Case {
                     return vm.wait_for("(initramfs)");
                 }
                 // What init's own panic() says, and does.
-                vm.wait_for("Rebooting automatically due to panic= boot argument")?;
+                vm.wait_out("Rebooting automatically due to panic= boot argument")?;
                 vm.wait_for("reboot: Restarting system")?;
                 must_not_say(&vm, "(initramfs)")
             }
@@ -181,14 +207,14 @@ impl OfProduct for Case {
     }
 }
 
-const WAITING: &str = "lifeboat: rescue: waiting ";
+pub(crate) const WAITING: &str = "lifeboat: rescue: waiting ";
 
-fn broken() -> Tiny {
+pub(crate) fn broken() -> Tiny {
     root().damage(Damage::Groups)
 }
 
 /// The volume is booted within two seconds, as the kernel's clock has it, and without a reboot.
-fn attach_and_be_saved(vm: &mut Vm, original: &str, why: &str) -> Result<()> {
+pub(crate) fn attach_and_be_saved(vm: &mut Vm, original: &str, why: &str) -> Result<()> {
     vm.attach(volume("RESCUE"))?;
     vm.wait_for_login("rescue")?;
     must_be_quick(vm, 2.0, &["rescue: booting from ", " takes the place of "])?;
@@ -219,11 +245,21 @@ fn must_be_quick(vm: &Vm, seconds: f64, said: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn saved_while_init_waits() -> Result<()> {
-    let mut vm = machine()?.disk(root()).parameter("root=LABEL=gone").boot()?;
+pub(crate) fn saved_while_init_waits(machine: Machine) -> Result<()> {
+    let mut vm = machine.inits_own_wait().disk(root()).parameter("root=LABEL=gone").boot()?;
     vm.wait_for("Waiting for root file system")?;
     attach_and_be_saved(&mut vm, "LABEL=gone", "root=LABEL=gone is missing, or ")?;
     must_say(&vm, "/dev/vdb (ext4, label RESCUE) is chosen: its label is that of a rescue volume")
+}
+
+fn finished_while_init_waits() -> Result<()> {
+    let mut vm = machine()?.inits_own_wait().disk(volume("other")).boot()?;
+    vm.wait_for("Waiting for root file system")?;
+    vm.attach(volume("RESCUE").file("finished", ""))?;
+    vm.wait_for("/dev/vdb (ext4, label RESCUE) is ignored: it holds /finished")?;
+    vm.attach(root())?;
+    vm.wait_for_login("own")?;
+    must_not_say(&vm, WAITING)
 }
 
 fn root_appears() -> Result<()> {
@@ -238,7 +274,7 @@ fn root_appears() -> Result<()> {
 
 /// By init itself: lifeboat is not in its way.
 fn root_appears_while_init_waits() -> Result<()> {
-    let mut vm = machine()?.disk(volume("other")).boot()?;
+    let mut vm = machine()?.inits_own_wait().disk(volume("other")).boot()?;
     vm.wait_for("Waiting for root file system")?;
     vm.attach(root())?;
     vm.wait_for_login("own")?;
@@ -274,7 +310,7 @@ fn other_disk() -> Result<()> {
     let mut vm = machine()?.disk(broken()).parameter("lifeboat.rescue=wait:8").boot()?;
     vm.wait_for(WAITING)?;
     vm.attach(volume("other"))?;
-    vm.wait_for("reboot: Restarting system")?;
+    vm.wait_out("reboot: Restarting system")?;
     must_say(&vm, "no rescue volume was attached within 8 s")
 }
 
@@ -322,7 +358,7 @@ fn no_key() -> Result<()> {
     let mut vm = machine()?.disk(broken()).parameter("lifeboat.rescue=wait:5").boot()?;
     vm.wait_for("after that what panic= says")?;
     vm.type_line("")?;
-    vm.wait_for("no rescue volume was attached within 5 s")?;
+    vm.wait_out("no rescue volume was attached within 5 s")?;
     vm.wait_for("reboot: Restarting system")?;
     must_not_say(&vm, "(initramfs)")
 }

@@ -10,17 +10,18 @@ use lifeboat_qemu::run::program;
 use lifeboat_qemu::scratch::Scratch;
 use lifeboat_qemu::tree::Tree;
 
-use crate::Test;
+use crate::cover::Covers;
 use crate::lab::{debian, guests, machine, must_hold};
+use crate::tier::{Test, full, gate};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("removal_leaves_an_initramfs_without_a_trace", removal),
-    ("a_list_of_modules_is_completed_by_the_hook", list),
-    ("modules_for_this_machine_are_completed_by_the_hook", dep),
-    ("a_full_initramfs_holds_all_modules_and_an_index_of_them", full),
-    ("where_boot_has_no_room_the_initramfs_is_built_without_them", no_room),
-    ("they_take_the_place_of_those_that_would_run_beside_them", replacement),
-    ("they_are_installed_on_debian_13", debian_13),
+    gate("removal_leaves_an_initramfs_without_a_trace", &[Covers::Packages], removal),
+    full("a_list_of_modules_is_completed_by_the_hook", list),
+    full("modules_for_this_machine_are_completed_by_the_hook", dep),
+    full("a_full_initramfs_holds_all_modules_and_an_index_of_them", all_modules),
+    full("where_boot_has_no_room_the_initramfs_is_built_without_them", no_room),
+    full("they_take_the_place_of_those_that_would_run_beside_them", replacement),
+    full("they_are_installed_on_debian_13", debian_13),
 ];
 
 /// Drivers and file systems of rescue volumes that no test machine has.
@@ -100,7 +101,7 @@ fn counts(tree: &Tree) -> Result<[usize; 3]> {
     counts.try_into().ok().context("count modules")
 }
 
-fn full() -> Result<()> {
+fn all_modules() -> Result<()> {
     for tar in [guests()?.base_tar(), Platform::new("trixie").tar(guests()?.cache())?] {
         let tree = tree(&tar)?;
         tree.run(INSTALL)?;

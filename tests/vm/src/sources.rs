@@ -5,12 +5,12 @@ use lifeboat_qemu::guest::{FileSystem, Tiny};
 use lifeboat_qemu::packages::binary;
 use lifeboat_qemu::vm::Vm;
 
-use crate::Test;
 use crate::lab::{machine, must_hold, root};
+use crate::tier::{Test, full};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("volumes_are_read_by_their_label", volumes),
-    ("a_volume_without_a_seed_or_with_another_label_is_none", others),
+    full("volumes_are_read_by_their_label", volumes),
+    full("a_volume_without_a_seed_or_with_another_label_is_none", others),
 ];
 
 const SCRIPT: &str = "#!/bin/sh\necho hello\n";

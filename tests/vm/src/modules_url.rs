@@ -6,12 +6,12 @@ use lifeboat_qemu::scratch::Scratch;
 use lifeboat_qemu::seed_server::SeedServer;
 use lifeboat_qemu::vm::Vm;
 
-use crate::Test;
 use crate::lab::{debian, guests, machine, must_hold, must_say};
+use crate::tier::{Test, full};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("are_used_at_once_and_on_the_next_boot", || fetched(Initramfs::Without)),
-    ("are_put_below_an_export", || fetched(Initramfs::Lifeboat)),
+    full("are_used_at_once_and_on_the_next_boot", || fetched(Initramfs::Without)),
+    full("are_put_below_an_export", || fetched(Initramfs::Lifeboat)),
 ];
 
 /// A module that is in the tarball alone.

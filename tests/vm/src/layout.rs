@@ -5,8 +5,8 @@ use anyhow::{Result, ensure};
 use lifeboat_qemu::guest::{Platform, RunInit};
 use lifeboat_qemu::vm::{Machine, Vm};
 
-use crate::OfProduct;
 use crate::lab::{machine, must_hold, root, volume};
+use crate::tier::{OfProduct, Tier};
 
 const UUID: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0e01";
 
@@ -99,8 +99,8 @@ impl OfProduct for Case {
         format!("{run_init}s_run_init_leaves_for_{}_{panic}", layout.name)
     }
 
-    fn is_in_the_sample(&self) -> bool {
-        self.panic == "panic=-1"
+    fn tier(&self) -> Tier {
+        if self.panic == "panic=-1" { Tier::Full } else { Tier::Soak }
     }
 
     // That the run-init is the one named, the making of the initramfs has seen to.

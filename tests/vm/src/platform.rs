@@ -5,18 +5,28 @@ use lifeboat_qemu::disk::Disk;
 use lifeboat_qemu::guest::Platform;
 use lifeboat_qemu::vm::Machine;
 
-use crate::Test;
+use crate::cover::Covers::By;
+use crate::cover::{Generator, Journey};
 use crate::lab::{guests, machine, must_hold, must_not_say, must_say, root, volume};
+use crate::tier::{Test, full, gate};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("a_locked_root_is_not_asked_for_its_passphrase_beside_a_volume", locked_with_volume),
-    ("a_locked_root_is_asked_for_its_passphrase_without_a_volume", || asked_for_passphrase(locked()?)),
-    ("a_locked_root_is_asked_for_its_passphrase_when_switched_off", || {
+    full("a_locked_root_is_not_asked_for_its_passphrase_beside_a_volume", locked_with_volume),
+    full("a_locked_root_is_asked_for_its_passphrase_without_a_volume", || asked_for_passphrase(locked()?)),
+    full("a_locked_root_is_asked_for_its_passphrase_when_switched_off", || {
         asked_for_passphrase(locked()?.disk(volume("RESCUE")).parameter("lifeboat.rescue=off"))
     }),
-    ("debian_13_boots_its_own_root", debian_13_own),
-    ("debian_13_boots_a_rescue_volume", debian_13_rescue),
-    ("debian_13_boots_a_volume_attached_while_it_waits_for_its_root", debian_13_saved),
+    full("debian_13_boots_its_own_root", debian_13_own),
+    gate(
+        "debian_13_boots_a_rescue_volume",
+        &[
+            By(Journey::Rescue, Generator::Trixie),
+            By(Journey::Modules, Generator::Trixie),
+            By(Journey::Seed, Generator::Trixie),
+        ],
+        debian_13_rescue,
+    ),
+    full("debian_13_boots_a_volume_attached_while_it_waits_for_its_root", debian_13_saved),
 ];
 
 const LUKS: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0e01";
@@ -66,8 +76,13 @@ fn debian_13_own() -> Result<()> {
 
 fn debian_13_rescue() -> Result<()> {
     let fstab = "LABEL=lifeboat-root / ext4 defaults 0 1\n";
-    let mut vm = debian_13()?.disk(root()).disk(volume("RESCUE").file("etc/fstab", fstab)).boot()?;
+    let machine = debian_13()?.disk(root()).disk(volume("RESCUE").file("etc/fstab", fstab));
+    let mut vm = machine.parameter("ds=nocloud;s=http://10.0.2.2/").boot()?;
     vm.wait_for_login("rescue")?;
+    must_hold(
+        &vm.read("cat /run/lifeboat/seed /proc/mounts")?,
+        &["SOURCE=nocloud\n", " /lib/modules tmpfs "],
+    )?;
     must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=rescue\n", "ORIGINAL_ROOT=/dev/vda\n"])?;
     must_hold(&vm.read("cat /etc/fstab")?, &["\n/dev/vdb / ext4 defaults 0 1"])
 }

@@ -7,28 +7,28 @@ use lifeboat_qemu::partitioned::{Partition, partuuid};
 use lifeboat_qemu::run::privileged;
 use lifeboat_qemu::tree::Tree;
 
-use crate::Test;
 use crate::lab::{guests, machine, must_hold, must_say, root, volume};
+use crate::tier::{Test, full};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("a_required_uuid_lets_that_volume_in", || boots("require=UUID={own}", "", "rescue")),
-    ("a_required_uuid_refuses_every_other_volume", || refuses("require=UUID={other}", "")),
-    ("a_required_partuuid_lets_that_volume_in", || boots("require=PARTUUID={own-part}", "", "rescue")),
-    ("a_required_partuuid_refuses_every_other_volume", || refuses("require=PARTUUID={other}", "")),
-    ("a_required_uuid_is_not_undone_by_the_command_line", || {
+    full("a_required_uuid_lets_that_volume_in", || boots("require=UUID={own}", "", "rescue")),
+    full("a_required_uuid_refuses_every_other_volume", || refuses("require=UUID={other}", "")),
+    full("a_required_partuuid_lets_that_volume_in", || boots("require=PARTUUID={own-part}", "", "rescue")),
+    full("a_required_partuuid_refuses_every_other_volume", || refuses("require=PARTUUID={other}", "")),
+    full("a_required_uuid_is_not_undone_by_the_command_line", || {
         refuses("require=UUID={other}", "require=UUID={own},UUID={own},LABEL=RESCUE")
     }),
-    ("a_required_uuid_is_undone_where_override_is_baked_in", || {
+    full("a_required_uuid_is_undone_where_override_is_baked_in", || {
         boots("require=UUID={other},override", "require=UUID={own}", "rescue")
     }),
-    ("off_is_not_undone_by_the_command_line", || boots("off", "LABEL=RESCUE,wait:9,override", "own")),
-    ("off_is_undone_where_override_is_baked_in", || boots("off,override", "LABEL=RESCUE", "rescue")),
-    ("off_with_override_is_off_where_nobody_asks", || boots("off,override", "", "own")),
-    ("a_volume_that_is_named_is_booted_whatever_its_label", || {
+    full("off_is_not_undone_by_the_command_line", || boots("off", "LABEL=RESCUE,wait:9,override", "own")),
+    full("off_is_undone_where_override_is_baked_in", || boots("off,override", "LABEL=RESCUE", "rescue")),
+    full("off_with_override_is_off_where_nobody_asks", || boots("off,override", "", "own")),
+    full("a_volume_that_is_named_is_booted_whatever_its_label", || {
         booted(volume("fixer"), "LABEL=fixer", "", "rescue")
     }),
-    ("a_required_volume_is_asked_for_and_no_other_ends_the_wait", waits_for_the_required),
-    ("they_get_into_the_initramfs_by_the_hook", baked_by_the_hook),
+    full("a_required_volume_is_asked_for_and_no_other_ends_the_wait", waits_for_the_required),
+    full("they_get_into_the_initramfs_by_the_hook", baked_by_the_hook),
 ];
 
 /// The volume's, and one that no volume has.

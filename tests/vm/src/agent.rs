@@ -7,16 +7,21 @@ use lifeboat_qemu::partitioned::Partition;
 use lifeboat_qemu::seed_server::SeedServer;
 use lifeboat_qemu::vm::Vm;
 
-use crate::Test;
+use crate::cover::Ability;
+use crate::cover::Covers::Agent;
 use crate::lab::{debian, debian_rescue, machine, must_hold, root};
+use crate::tier::{Test, full, gate};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("a_cloud_config_is_carried_out_once_per_instance", cloud_config),
-    ("a_script_runs_late_and_once_per_instance", script),
-    ("a_seed_on_a_volume_needs_no_parameter", volume),
-    ("an_instance_on_a_file_system_of_its_own_goes_on_without_its_seed", own_file_system),
-    ("nothing_is_done_without_a_seed", no_seed),
-    ("in_a_rescue_boot_people_are_let_in_and_nothing_else_is_done", rescue),
+    gate(
+        "a_cloud_config_and_a_script_are_carried_out_once_per_instance",
+        &[Agent(Ability::Seeded)],
+        cloud_config,
+    ),
+    full("a_seed_on_a_volume_needs_no_parameter", volume),
+    full("an_instance_on_a_file_system_of_its_own_goes_on_without_its_seed", own_file_system),
+    full("nothing_is_done_without_a_seed", no_seed),
+    gate("in_a_rescue_boot_people_are_let_in_and_nothing_else_is_done", &[Agent(Ability::InRescue)], rescue),
 ];
 
 const ROOT: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0b11";
@@ -45,10 +50,13 @@ systemctl is-active multi-user.target >>/var/log/script
 ";
 
 fn cloud_config() -> Result<()> {
-    let seed = SeedServer::new(&[("meta-data", META_DATA), ("user-data", CLOUD_CONFIG)])?;
-    let mut vm = seeded(&seed)?;
+    let seed = SeedServer::new(&[("meta-data", META_DATA), ("user-data", &in_two_parts())])?;
+    let machine = machine()?.disk(debian()?).parameter(&format!("ds=nocloud-net;s={}", seed.url()));
+    let mut vm = machine.reboots().boot()?;
     vm.wait_for_login("seeded")?;
     settled(&mut vm)?;
+    let ran = vm.read("cat /var/log/script")?;
+    ensure!(ran == "active", "the script saw:\n{ran}");
     ensure!(vm.read("hostname; cat /etc/hostname")? == "seeded\nseeded", "another host name");
     let file = vm.read("cat /etc/seeded.conf; stat -c %a-%U /etc/seeded.conf")?;
     ensure!(file == "from = seed\n640-root", "the file holds:\n{file}");
@@ -72,22 +80,15 @@ fn cloud_config() -> Result<()> {
     ensure!(vm.run("ls /etc/seeded.conf")?.status != 0, "the file was written again");
     let order = vm.read("cat /var/log/order")?;
     ensure!(order.matches("runcmd").count() == 1, "runcmd ran again:\n{order}");
+    ensure!(vm.read("cat /var/log/script")? == "active", "the script ran again");
     Ok(())
 }
 
-fn script() -> Result<()> {
-    let seed = SeedServer::new(&[("meta-data", META_DATA), ("user-data", SCRIPT)])?;
-    let mut vm = seeded(&seed)?;
-    vm.wait_for_login("from-meta-data")?;
-    settled(&mut vm)?;
-    let ran = vm.read("cat /var/log/script")?;
-    ensure!(ran == "active", "the script saw:\n{ran}");
-
-    vm.reboot()?;
-    vm.wait_for_login("from-meta-data")?;
-    settled(&mut vm)?;
-    ensure!(vm.read("cat /var/log/script")? == "active", "the script ran again");
-    Ok(())
+/// A script runs late: when everything else has been started.
+fn in_two_parts() -> String {
+    let part = |kind: &str, text: &str| format!("--part\nContent-Type: text/{kind}\n\n{text}\n");
+    let parts = part("cloud-config", CLOUD_CONFIG) + &part("x-shellscript", SCRIPT);
+    format!("Content-Type: multipart/mixed; boundary=part\nMIME-Version: 1.0\n\n{parts}--part--\n")
 }
 
 /// A volume as hypervisors attach it.
@@ -172,10 +173,6 @@ fn rescue() -> Result<()> {
         must_hold(&log, &[left_out])?;
     }
     must_hold(&vm.read("lifeboat-agent status")?, &["status: done\n", "boot: rescue ("])
-}
-
-fn seeded(seed: &SeedServer) -> Result<Vm> {
-    machine()?.disk(debian()?).parameter(&format!("ds=nocloud-net;s={}", seed.url())).reboots().boot()
 }
 
 /// Waits until all units that the boot wants have started or failed.

@@ -3,19 +3,19 @@
 use anyhow::{Result, ensure};
 use lifeboat_qemu::vm::{Machine, Vm};
 
-use crate::Test;
+use crate::cover::Ability;
+use crate::cover::Covers::Agent;
 use crate::lab::{debian, guests, machine, must_hold, must_say};
+use crate::tier::{Test, full, gate, soak};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("another_kernels_are_on_the_disk_and_go_with_their_package", another),
-    ("the_directory_that_is_made_for_them_is_used_from_then_on", directory),
-    ("those_that_went_into_a_cover_are_carried_over", carried_over),
-    ("the_running_kernels_are_put_on_the_disk_and_used", running),
-    ("the_running_kernels_are_removed_from_the_disk_and_not_from_the_export", removed),
+    full("another_kernels_are_on_the_disk_and_go_with_their_package", another),
+    full("the_directory_that_is_made_for_them_is_used_from_then_on", directory),
+    gate("those_that_went_into_a_cover_are_carried_over", &[Agent(Ability::Settle)], carried_over),
+    full("the_running_kernels_are_put_on_the_disk_and_used", running),
+    full("the_running_kernels_are_removed_from_the_disk_and_not_from_the_export", removed),
+    soak("those_that_went_into_a_cover_are_lost_without_the_agent", lost),
 ];
-
-/// Why there is an agent.
-pub(crate) const IN_SOAK: &[Test] = &[("those_that_went_into_a_cover_are_lost_without_the_agent", lost)];
 
 /// A module that is in the initramfs, and not loaded by a boot.
 pub(crate) const MODULE: &str = "xfs";

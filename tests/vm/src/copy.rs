@@ -3,33 +3,43 @@
 
 use anyhow::{Result, ensure};
 use lifeboat_qemu::disk::Disk;
-use lifeboat_qemu::guest::{Damage, Initramfs, Tiny};
+use lifeboat_qemu::guest::{Damage, Initramfs, RunInit, Tiny};
 use lifeboat_qemu::partitioned::{Partition, partuuid};
 use lifeboat_qemu::vm::{Machine, Vm};
 
-use crate::Test;
+use crate::cover::Covers::{Left, Stage};
+use crate::cover::Outcome::{Done, LastResort};
+use crate::cover::Stage::{Resolve, Wait};
 use crate::lab::{machine, must_hold, must_not_say, must_say, root, swap, volume};
+use crate::tier::{Test, full, gate, soak};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("that_is_finished_lends_no_partition_when_it_comes_second", || finished(own, copy)),
-    ("that_is_finished_lends_no_partition_when_it_comes_first", || finished(copy, own)),
-    ("that_is_active_uses_its_own_partitions", active),
-    ("that_is_finished_lends_no_usr_when_it_comes_second", || usr([own_with_usr, finished_with_usr], "vda")),
-    ("that_is_finished_lends_no_usr_when_it_comes_first", || usr([finished_with_usr, own_with_usr], "vdb")),
-    ("that_is_finished_is_not_the_root_that_is_missing", || missing_root("", Meets::Wait)),
-    ("that_is_refused_is_not_the_root_that_is_missing", || missing_root(REQUIRE, Meets::Init)),
-    ("that_is_finished_and_the_only_root_is_booted_in_the_end", || only_root("")),
-    ("that_is_refused_and_the_only_root_is_booted_in_the_end", || only_root(REQUIRE)),
-    ("that_is_the_only_root_is_booted_in_the_end_although_another_disk_appears", only_root_and_another),
-    ("that_failed_and_is_the_only_root_is_booted_in_the_end", failed_only_root),
-    ("that_is_finished_and_appears_is_not_the_root_that_was_missing", finished_appears),
-    ("that_failed_gives_its_links_away", || failed([own_with_usr, failing_with_usr], "vda")),
-    ("that_failed_and_comes_first_gives_its_links_away", || failed([failing_with_usr, own_with_usr], "vdb")),
+    full("that_is_finished_lends_no_partition_when_it_comes_second", || finished(own, copy)),
+    full("that_is_finished_lends_no_partition_when_it_comes_first", || finished(copy, own)),
+    full("that_is_active_uses_its_own_partitions", active),
+    gate(
+        "that_is_finished_lends_no_usr_when_it_comes_second",
+        &[Stage(Resolve, Done), Left(Resolve, RunInit::Klibc)],
+        || usr([own_with_usr, finished_with_usr], "vda"),
+    ),
+    full("that_is_finished_lends_no_usr_when_it_comes_first", || {
+        usr([finished_with_usr, own_with_usr], "vdb")
+    }),
+    full("that_is_finished_is_not_the_root_that_is_missing", || missing_root("", Meets::Wait)),
+    full("that_is_refused_is_not_the_root_that_is_missing", || missing_root(REQUIRE, Meets::Init)),
+    gate("that_is_finished_and_the_only_root_is_booted_in_the_end", &[Stage(Wait, LastResort)], || {
+        only_root("")
+    }),
+    full("that_is_refused_and_the_only_root_is_booted_in_the_end", || only_root(REQUIRE)),
+    full("that_is_the_only_root_is_booted_in_the_end_although_another_disk_appears", only_root_and_another),
+    full("that_failed_and_is_the_only_root_is_booted_in_the_end", failed_only_root),
+    full("that_is_finished_and_appears_is_not_the_root_that_was_missing", finished_appears),
+    full("that_failed_gives_its_links_away", || failed([own_with_usr, failing_with_usr], "vda")),
+    full("that_failed_and_comes_first_gives_its_links_away", || {
+        failed([failing_with_usr, own_with_usr], "vdb")
+    }),
+    soak("that_is_there_without_lifeboat_is_taken_for_the_own_disk", without_lifeboat),
 ];
-
-/// Shows that the above is not so by itself.
-pub(crate) const IN_SOAK: &[Test] =
-    &[("that_is_there_without_lifeboat_is_taken_for_the_own_disk", without_lifeboat)];
 
 const ROOT: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0b01";
 const BOOT: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0b02";
@@ -166,11 +176,11 @@ fn with_usr(tiny: Tiny) -> Disk {
     Disk::Partitioned(vec![Partition::Tiny(tiny), Partition::Ext4 { uuid: USR }])
 }
 
-fn own_with_usr() -> Disk {
+pub(crate) fn own_with_usr() -> Disk {
     with_usr(root())
 }
 
-fn finished_with_usr() -> Disk {
+pub(crate) fn finished_with_usr() -> Disk {
     with_usr(volume("RESCUE").folder("finished"))
 }
 
@@ -178,11 +188,24 @@ fn failing_with_usr() -> Disk {
     with_usr(volume("RESCUE").damage(Damage::Journal))
 }
 
+/// What finds all of these disks' roots.
+pub(crate) fn root_by_uuid() -> String {
+    format!("root=UUID={ROOT}")
+}
+
 /// The own disk's /usr is mounted, whichever init would find first.
 fn usr(disks: [fn() -> Disk; 2], own: &str) -> Result<()> {
+    // It says which calls there were.
+    let machine = machine()?.initramfs(Initramfs::Faulty);
+    must_have_its_own_usr(machine, disks, own)
+}
+
+/// Boots with a copy beside the own disk; both have a root and a /usr of the same UUIDs.
+pub(crate) fn must_have_its_own_usr(machine: Machine, disks: [fn() -> Disk; 2], own: &str) -> Result<()> {
     let [first, second] = disks;
-    let mut vm = two(first(), second())?.boot()?;
+    let mut vm = machine.disk(first()).disk(second()).parameter(&root_by_uuid()).boot()?;
     vm.wait_for_login("own")?;
+    must_say(&vm, "test: rescue-resolve called")?;
     let mounts = vm.read("cat /proc/mounts")?;
     must_hold(&mounts, &[&format!("/dev/{own}1 / ext4 "), &format!("/dev/{own}2 /usr ext4 ")])
 }
@@ -205,11 +228,12 @@ fn ignored(settings: &str) -> Tiny {
 /// Nothing but a copy that is ignored is there: it is waited for the own disk.
 fn missing_root(settings: &str, meets: Meets) -> Result<()> {
     let parameters = format!("root=UUID={ROOT} lifeboat.rescue={settings}");
-    let mut vm = machine()?.disk(ignored(settings)).parameter(&parameters).boot()?;
-    vm.wait_for(match meets {
-        Meets::Init => "Waiting for root file system",
-        Meets::Wait => "lifeboat: rescue: waiting ",
-    })?;
+    let mut vm = machine()?.disk(ignored(settings)).parameter(&parameters).inits_own_wait().boot()?;
+    match meets {
+        Meets::Init => vm.wait_for("Waiting for root file system")?,
+        // As long as it takes people.
+        Meets::Wait => vm.wait_out("lifeboat: rescue: waiting ")?,
+    }
     vm.attach(root().uuid(ROOT))?;
     vm.wait_for_login("own")?;
     must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vdb / ext4 "])?;
@@ -218,16 +242,17 @@ fn missing_root(settings: &str, meets: Meets) -> Result<()> {
 
 /// A machine's own root may have been a rescue volume before, or have the label of one.
 fn only_root(settings: &str) -> Result<()> {
-    let parameters = format!("root=UUID={ROOT} rootdelay=5 lifeboat.rescue=wait:5,{settings}");
+    let parameters = format!("root=UUID={ROOT} lifeboat.rescue=wait:5,{settings}");
     let mut vm = machine()?.disk(ignored(settings)).parameter(&parameters).boot()?;
     vm.wait_for("lifeboat: rescue: waiting 5 s")?;
+    vm.wait_out("is booted as the machine's own root")?;
     vm.wait_for_login("rescue")?;
     must_say(&vm, "is booted as the machine's own root (give it another label")?;
     must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n"])
 }
 
 fn only_root_and_another() -> Result<()> {
-    let parameters = format!("root=UUID={ROOT} rootdelay=5 lifeboat.rescue=wait:15");
+    let parameters = format!("root=UUID={ROOT} lifeboat.rescue=wait:15");
     let mut vm = machine()?.disk(ignored("")).parameter(&parameters).boot()?;
     vm.wait_for("lifeboat: rescue: waiting 15 s")?;
     vm.attach(swap())?;
@@ -238,7 +263,7 @@ fn only_root_and_another() -> Result<()> {
 
 /// Its journal cannot be replayed: only with the own root's options it can be mounted.
 fn failed_only_root() -> Result<()> {
-    let parameters = format!("root=UUID={ROOT} rootflags=noload rootdelay=5 lifeboat.rescue=wait:5");
+    let parameters = format!("root=UUID={ROOT} rootflags=noload lifeboat.rescue=wait:5");
     let own = volume("RESCUE").uuid(ROOT).damage(Damage::Journal);
     let mut vm = machine()?.disk(own).parameter(&parameters).boot()?;
     vm.wait_for("could not be booted from")?;

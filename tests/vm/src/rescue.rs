@@ -1,28 +1,46 @@
 //! Rescue volumes: which are booted, when, and what the system on them is told.
 
 use anyhow::{Result, ensure};
-use lifeboat_qemu::guest::{Initramfs, Tiny};
+use lifeboat_qemu::guest::{Initramfs, RunInit, Tiny};
 use lifeboat_qemu::vm::Vm;
 
-use crate::Test;
+use crate::cover::Covers::{By, Left, Stage};
+use crate::cover::Outcome::{Done, Ignored};
+use crate::cover::Stage::{Bottom, Mounted, Premount};
+use crate::cover::{Generator, Journey};
 use crate::lab::{debian, debian_stranger, machine, must_hold, must_not_say, must_say, root, volume};
+use crate::tier::{Test, full, gate};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("a_volume_labelled_rescue_is_booted", || booted("RESCUE")),
-    ("a_volume_labelled_uec_rescue_is_booted", || booted("UEC-rescue")),
-    ("a_volume_with_another_label_is_not_booted", || not_booted(volume("rescue"), "")),
-    ("a_finished_volume_is_not_booted", || not_booted(volume("RESCUE").file("finished", ""), "")),
-    ("a_volume_is_not_booted_when_switched_off", || not_booted(volume("RESCUE"), "lifeboat.rescue=off")),
-    ("a_volume_is_not_booted_when_all_is_switched_off", || not_booted(volume("RESCUE"), "lifeboat=off")),
-    ("nothing_of_a_broken_root_leaks_into_the_rescue_boot", no_leaks),
-    ("the_broken_root_does_not_boot_without_the_volume", broken),
-    ("the_own_roots_scripts_run_without_a_volume", own_scripts),
-    ("a_volume_attached_late_is_pivoted_to", attached_late),
-    ("another_disk_attached_late_is_left_alone", other_attached_late),
-    ("a_volume_that_is_finished_gives_way_on_reboot", finished),
-    ("a_debian_that_knows_nothing_of_lifeboat_becomes_a_rescue_system", stranger),
-    ("cloud_init_on_the_volume_is_told_of", || cloud_init(volume("RESCUE"), "acts in this boot")),
-    ("cloud_init_that_is_switched_off_is_not_told_of", || {
+    full("a_volume_labelled_rescue_is_booted", || booted("RESCUE")),
+    full("a_volume_labelled_uec_rescue_is_booted", || booted("UEC-rescue")),
+    full("a_volume_with_another_label_is_not_booted", || not_booted(volume("rescue"), "")),
+    full("a_finished_volume_is_not_booted", || not_booted(volume("RESCUE").file("finished", ""), "")),
+    full("a_volume_is_not_booted_when_switched_off", || not_booted(volume("RESCUE"), "lifeboat.rescue=off")),
+    full("a_volume_is_not_booted_when_all_is_switched_off", || not_booted(volume("RESCUE"), "lifeboat=off")),
+    gate(
+        "nothing_of_a_broken_root_leaks_into_the_rescue_boot",
+        &[
+            Stage(Premount, Done),
+            Left(Premount, RunInit::Klibc),
+            Stage(Mounted, Done),
+            Left(Mounted, RunInit::Klibc),
+            By(Journey::Rescue, Generator::Bookworm),
+        ],
+        no_leaks,
+    ),
+    full("the_broken_root_does_not_boot_without_the_volume", broken),
+    full("the_own_roots_scripts_run_without_a_volume", own_scripts),
+    gate(
+        "a_volume_attached_late_is_pivoted_to",
+        &[Stage(Bottom, Done), Left(Bottom, RunInit::Klibc)],
+        attached_late,
+    ),
+    full("another_disk_attached_late_is_left_alone", other_attached_late),
+    gate("a_volume_that_is_finished_gives_way_on_reboot", &[Stage(Premount, Ignored)], finished),
+    full("a_debian_that_knows_nothing_of_lifeboat_becomes_a_rescue_system", stranger),
+    full("cloud_init_on_the_volume_is_told_of", || cloud_init(volume("RESCUE"), "acts in this boot")),
+    full("cloud_init_that_is_switched_off_is_not_told_of", || {
         cloud_init(volume("RESCUE").file("etc/cloud/cloud-init.disabled", ""), "")
     }),
 ];
