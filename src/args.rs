@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 const HELP: &str = "\
 Usage: lifeboat [--dry-run] JOURNEY
 
-Journeys, each called by its own line in an initramfs's stage script:
+Journeys, which the initramfs's scripts call:
   rescue premount   before the root is mounted: boot from a volume labelled RESCUE
   rescue block ROOT while init waits for a missing root: boot from a volume that appears
   rescue wait TEXT  when init gives up: boot from a volume that is attached now, or wait for one
-  rescue resolve DEVICE…  which of these, that have one UUID or label, is not an ignored copy
-  rescue mounted    once a rescue volume is mounted: let its fstab lead to no other disk
-  rescue bottom     with the root mounted: tell the admin, or pivot to a volume that appeared late
+  rescue resolve DEVICE…  print which of these devices with one UUID or label is not an ignored copy
+  rescue mounted    after a rescue volume is mounted: cover its fstab, so that it names no other disk
+  rescue bottom     with the root mounted: tell the admin, or switch to a volume that appeared late
   modules           give the root the running kernel's modules from the initramfs
   seed              hand the seed on the kernel command line to the booted system
 
@@ -23,11 +23,11 @@ Called by the hook that builds the initramfs:
   include RELEASE DIR  add the modules that LIFEBOAT_INCLUDE= in /etc/default/lifeboat asks for
 
 Options:
-  --dry-run         print what would be done and change nothing
+  --dry-run         print what would be done, and change nothing
   --help, --version
 
 Exit status: 0 done or skipped, 1 something went wrong, 2 bad usage.
-Kernel parameters and files are described in lifeboat(8).
+lifeboat(8) describes kernel parameters and files.
 ";
 
 /// What one call of the program is to do.

@@ -74,7 +74,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 /// where what we say goes.
 fn log(root: &Root, report: &mut Report) -> Option<std::fs::File> {
     let opened = root.open_log(OUTPUT, 0o640);
-    opened.map_err(|error| report.warn_once(format!("{error:#} (what programs say is not in it)"))).ok()
+    opened.map_err(|error| report.warn_once(format!("{error:#} (it will lack the output of programs)"))).ok()
 }
 
 /// Runs a program; what it prints goes to the log of outputs.
@@ -88,7 +88,7 @@ pub(crate) fn run(
 ) -> Result<()> {
     let (program, arguments) = argv.split_first().context("nothing to run")?;
     let log = log(root, report);
-    let place = log.as_ref().map(|_| format!(" (what it said is in /{OUTPUT})")).unwrap_or_default();
+    let place = log.as_ref().map(|_| format!(" (its output is in /{OUTPUT})")).unwrap_or_default();
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     let mut command = Command::new(program);
     command.args(arguments).current_dir("/").envs(environment.iter().copied());
@@ -107,7 +107,7 @@ pub(crate) fn run(
         if !ends_within(&child, left)? {
             child.kill()?;
             child.wait()?;
-            bail!("it was ended after {} s, for logins wait for it", left.as_secs());
+            bail!("killed after {} s: logins are waiting", left.as_secs());
         }
     }
     let status = child.wait()?;

@@ -4,10 +4,10 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Bad usage; `status` has another meaning for 2.
+/// The exit status of bad usage; 2 means something else for `status`.
 pub(crate) const BAD_USAGE: u8 = 64;
 
-/// The arguments that the program was called with. What is asked for is printed, as is what is wrong with them.
+/// Parses the program's arguments. Prints help, the version, or the error in them.
 pub(crate) fn parse<P: Parser>(bad_usage: u8) -> Result<P, ExitCode> {
     P::try_parse().map_err(|error| {
         let asked_for = !error.use_stderr();
@@ -18,8 +18,8 @@ pub(crate) fn parse<P: Parser>(bad_usage: u8) -> Result<P, ExitCode> {
 
 /// Finds a cloud guest's user-data and carries it out
 ///
-/// At boot systemd calls local, network and final in turn. The other commands are for people and change
-/// nothing on the running system.
+/// systemd calls local, network and final at boot, in this order. The other commands are for people, kernel
+/// packages and units.
 #[derive(Parser, Debug)]
 #[command(name = "lifeboat-agent", version, subcommand_required = true)]
 pub(crate) struct Arguments {
@@ -29,86 +29,86 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Before the network: set the host name that the kernel command line gives
+    /// Before the network is up: set the host name that the kernel command line gives
     Local(Place),
-    /// With the network: fetch and keep the user-data, and carry out what must be there before logins
+    /// With the network up: fetch and keep the user-data, and set up what logins need
     Network {
         #[command(flatten)]
         place: Place,
-        /// Seconds that each source may take, with every repeated attempt
+        /// Seconds for each source, repeated attempts included
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         budget: u64,
     },
-    /// With the system up: run the scripts
+    /// When the system is up: run the scripts
     Final(Place),
-    /// Say what was done, from which source, and what went wrong (exit status 0, 1 error, 2 warnings)
+    /// Show what was done, from which source, and what went wrong (exit status: 0 done, 1 error, 2 warnings)
     Status {
         #[command(flatten)]
         options: StatusOptions,
         #[command(flatten)]
         place: Place,
     },
-    /// Print what is known of the instance
+    /// Print the instance's data
     Query {
         #[command(flatten)]
         options: QueryOptions,
         #[command(flatten)]
         place: Place,
     },
-    /// Say what has changed in the user-data since the instance was new, and what became of it
+    /// Show what changed in the user-data since the instance was new, and what was done about it
     Diff(Place),
-    /// Remove what was kept, so that the next boot is the first one of this image
+    /// Remove the kept instance, so that the next boot is the first one of this image
     Clean {
         #[command(flatten)]
         options: CleanOptions,
         #[command(flatten)]
         place: Place,
     },
-    /// Say which sources were looked for, what each said and how long it took; nothing is kept
+    /// List the sources, with the answer of each and the time it took; keeps nothing
     Sources {
         #[command(flatten)]
         place: Place,
-        /// Seconds that each source may take, with every repeated attempt
+        /// Seconds for each source, repeated attempts included
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         budget: u64,
     },
-    /// Say everything that is wrong with user-data, and where (exit status 1); nothing is fetched or changed
+    /// List everything that is wrong with user-data, and where (exit status 1); fetches and changes nothing
     Validate {
-        /// The user-data
+        /// Files with user-data
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
-        /// Print it for programs
+        /// Print JSON for programs
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         place: Place,
     },
-    /// Say what user-data files, or the kept ones, would do together; nothing is fetched or changed
+    /// Show what user-data would do; fetches and changes nothing
     Plan {
         #[command(flatten)]
         place: Place,
-        /// The user-data; without it that of the current instance
+        /// Files with user-data, taken together; the current instance's user-data if there are none
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// Take a seed apart and write its parts below a root; nothing is run
+    /// Take a seed apart and write its parts below a root; runs nothing
     Process {
-        /// Directory with user-data, and perhaps meta-data and vendor-data
+        /// Directory with user-data, and optionally meta-data and vendor-data
         #[arg(long, value_name = "DIR")]
         seed: PathBuf,
         #[command(flatten)]
         place: Place,
     },
-    /// The running kernel's modules, from the initramfs or the network; for units and kernel packages
+    /// Handle the running kernel's modules; called by units and kernel packages
     #[command(subcommand)]
     Modules(ModulesCommand),
-    /// In a system that was booted from a rescue volume (exit status 3 in any other)
+    /// Repair a machine that was booted from a rescue volume (exit status 3 on others)
     #[command(subcommand)]
     Rescue(RescueCommand),
-    /// Called by systemd: have the units started where there is a seed or a kept instance
+    /// Called by systemd: enable the units if there is a seed or a kept instance
     #[command(hide = true)]
     Generator {
-        /// Where the links go, and two further directories that are not used
+        /// The directory for the links, and two more that are not used
         #[arg(num_args = 1..=3, required = true)]
         directories: Vec<PathBuf>,
         #[command(flatten)]
@@ -119,20 +119,20 @@ pub(crate) enum Command {
 /// The running kernel's modules.
 #[derive(Subcommand, Debug)]
 pub(crate) enum ModulesCommand {
-    /// Uncover the disk's modules, with the export on its own directory alone, or use the disk's in its place
+    /// Uncover the disk's /lib/modules, and leave the export at the running kernel's directory alone
     Settle(Place),
-    /// Before a kernel's package changes the disk: have the export make way until `settle`
+    /// Move the export aside until `settle`, before a kernel's package changes the disk
     Aside {
         /// The package's kernel release
         version: String,
         #[command(flatten)]
         place: Place,
     },
-    /// Fetch them from where lifeboat.modules-url= or /etc/default/lifeboat-agent says, if they are missing
+    /// Fetch missing modules from the URL in lifeboat.modules-url= or /etc/default/lifeboat-agent
     Fetch {
         #[command(flatten)]
         place: Place,
-        /// Seconds that fetching may take in all, with every repeated attempt
+        /// Seconds for all of the fetching, repeated attempts included
         #[arg(long, value_name = "SECONDS", default_value_t = 1200)]
         budget: u64,
     },
@@ -147,31 +147,31 @@ impl ModulesCommand {
     }
 }
 
-/// In a rescue boot.
+/// The commands of a rescue boot.
 #[derive(Subcommand, Debug)]
 pub(crate) enum RescueCommand {
-    /// Say what was booted and why, where the original root is, and what the next boot will do
+    /// Show what was booted and why, where the original root is, and what the next boot will do
     Status(Place),
-    /// Mount the original root, so that not a byte of it changes unless --rw is given
+    /// Mount the original root; not a byte of it changes without --rw
     Mount {
-        /// Where
+        /// The mount point
         #[arg(value_name = "DIR", default_value = crate::rescue::POINT)]
         directory: PathBuf,
-        /// For repairs
+        /// Mount it writable, for repairs
         #[arg(long)]
         rw: bool,
-        /// Enter it, with devices, network names and the running kernel's modules
+        /// Enter it, with devices, name resolution and the running kernel's modules
         #[arg(long)]
         chroot: bool,
         #[command(flatten)]
         place: Place,
-        /// What to run there in place of a shell
+        /// A command to run there instead of a shell
         #[arg(last = true, requires = "chroot")]
         command: Vec<String>,
     },
-    /// Unmount the original root, and all that is mounted in it
+    /// Unmount the original root, with everything that is mounted in it
     Umount(Place),
-    /// Mark the rescue volume as finished: the next boot is the original root's again
+    /// Mark the rescue volume as finished, so that the next boot starts the original root
     Finish(Place),
 }
 
@@ -186,24 +186,24 @@ impl RescueCommand {
     }
 }
 
-/// What `status` says.
+/// The options of `status`.
 #[derive(Args, Debug)]
 pub(crate) struct StatusOptions {
     /// Wait until the last stage has ended
     #[arg(short, long)]
     pub(crate) wait: bool,
-    /// Say when each stage began and ended, and what switched the agent on
+    /// Show when each stage began and ended, and what switched the agent on
     #[arg(short, long, conflicts_with = "json")]
     pub(crate) long: bool,
-    /// Print it for programs, with the keys of `cloud-init status --format json`
+    /// Print JSON for programs, with the keys of `cloud-init status --format json`
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// What `query` prints.
+/// The options of `query`.
 #[derive(Args, Debug)]
 pub(crate) struct QueryOptions {
-    /// Names with dots between, such as `v1.local_hostname`
+    /// A name with dots, such as `v1.local_hostname`
     #[arg(required_unless_present_any = ["all", "format", "list_keys"])]
     pub(crate) name: Option<String>,
     /// Print everything
@@ -215,34 +215,34 @@ pub(crate) struct QueryOptions {
     /// Print the names alone
     #[arg(short, long)]
     pub(crate) list_keys: bool,
-    /// Another file in the place of what is known
+    /// Read the instance's data from this file
     #[arg(short, long, value_name = "FILE")]
     pub(crate) instance_data: Option<PathBuf>,
-    /// Another file in the place of the instance's user-data
+    /// Read the user-data from this file
     #[arg(short, long, value_name = "FILE")]
     pub(crate) user_data: Option<PathBuf>,
-    /// Another file in the place of the instance's vendor-data
+    /// Read the vendor-data from this file
     #[arg(short, long, value_name = "FILE")]
     pub(crate) vendor_data: Option<PathBuf>,
 }
 
-/// What `clean` removes besides.
+/// The options of `clean`: what else it removes.
 #[derive(Args, Default, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a word on the command line")]
 pub(crate) struct CleanOptions {
-    /// The logs
+    /// Also remove the logs
     #[arg(short, long)]
     pub(crate) logs: bool,
-    /// The seed below /var/lib/cloud/seed
+    /// Also remove the seed below /var/lib/cloud/seed
     #[arg(short, long)]
     pub(crate) seed: bool,
-    /// The machine-id, so that each machine of this image gets its own
+    /// Also remove the machine-id, so that each machine of this image gets its own
     #[arg(long)]
     pub(crate) machine_id: bool,
-    /// Configuration that was made from user-data
+    /// Also remove configuration that was made from user-data
     #[arg(short, long, value_name = "KIND", num_args = 1..)]
     pub(crate) configs: Vec<crate::clean::Kind>,
-    /// Reboot when it is done
+    /// Reboot afterwards
     #[arg(short, long)]
     pub(crate) reboot: bool,
 }
@@ -250,7 +250,7 @@ pub(crate) struct CleanOptions {
 /// Where the files are.
 #[derive(Args, Debug)]
 pub(crate) struct Place {
-    /// Work on the system below this directory; on any but / commands are told and not run
+    /// Work on the system below this directory; prints commands instead of running them unless it is /
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub(crate) root: PathBuf,
 }

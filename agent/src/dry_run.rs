@@ -106,7 +106,7 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
     });
     lines.extend(late.iter().map(|path| format!("late: run /{path}")));
     if lines.is_empty() {
-        lines.push("nothing is to be done".into());
+        lines.push("nothing to do".into());
     }
     let mut text = String::new();
     for line in lines {

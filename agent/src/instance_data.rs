@@ -38,7 +38,7 @@ const REDACTED: &str = "redacted for non-root user";
 
 /// What a mapping says of itself, under the name that cloud-init has for it.
 const ABOUT: &str = "_doc";
-const ABOUT_SOURCE: &str = "as the source gave it; what is in it is up to the source";
+const ABOUT_SOURCE: &str = "as the source gave it; the source decides what is in it";
 const ABOUT_SYSTEM: &str = "the system's configuration: the kernel command line and /etc/cloud";
 
 /// What is known, as cloud-init writes it.

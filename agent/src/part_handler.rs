@@ -102,7 +102,7 @@ impl PartHandler {
                 }
                 ran
             }
-            How::Silent => bail!("it did not end in time before, and is asked no more"),
+            How::Silent => bail!("not asked again: it did not answer in time before"),
             How::Module(module) => {
                 let mut question = Mapping::default();
                 question.set("do", "part");
@@ -145,7 +145,7 @@ fn types_of_module(module: &mut Conversation) -> Result<Vec<String>> {
 fn ask(module: &mut Conversation, question: Mapping) -> Result<Mapping> {
     module.say(&yaml::to_json(&question.into()))?;
     let answer =
-        module.line()?.context("it ended without an answer (what it said is in the log of outputs)")?;
+        module.line()?.context("it ended without an answer (its output is in the log of outputs)")?;
     let answer = yaml::load(&answer).context("read its answer")?;
     let answer = answer.as_map().cloned().unwrap_or_default();
     match answer.get("error").and_then(Value::scalar_text) {

@@ -111,7 +111,7 @@ fn look(source: &Source, facts: &Facts<'_>, found: &mut Found, report: &mut Repo
         Ok(Some((signal.seen, (source.read)(facts, report)?)))
     };
     match read() {
-        Ok(None) => format!("nothing: it is shown by {}", source.sign),
+        Ok(None) => format!("not found: it needs {}", source.sign),
         Ok(Some((seen, None))) => format!("nothing, although: {seen}"),
         Ok(Some((why, Some(seed)))) => {
             let said = format!("instance {} from {} ({why})", id(&seed), seed.place);

@@ -50,7 +50,7 @@ impl VendorData {
             // Object stores refuse to say whether there is what is not there.
             Err(error) if matches!(error.downcast_ref(), Some(Refused(403))) => Self::default(),
             Err(error) => {
-                report.warn(format!("{error:#} (going on without {name}, or with what was kept of it)"));
+                report.warn(format!("{error:#} (going on without {name}, or with the kept one)"));
                 Self::Silent
             }
         }

@@ -8,11 +8,12 @@ export DEBIAN_FRONTEND=noninteractive
 tree=$1
 
 # Only now, when initramfs-tools is set up: the image is then made once.
-chroot "$tree" apt-get install --yes --no-install-recommends linux-image-cloud-amd64
+flavour=cloud-$(chroot "$tree" dpkg --print-architecture)
+chroot "$tree" apt-get install --yes --no-install-recommends "linux-image-$flavour"
 
 own=$(ls "$tree/lib/modules")
-series=${own%-*-cloud-amd64}
-package=$(chroot "$tree" apt-cache pkgnames "linux-image-$series-" | grep -E -- '-[0-9]+-cloud-amd64$' |
+series=${own%-*-"$flavour"}
+package=$(chroot "$tree" apt-cache pkgnames "linux-image-$series-" | grep -E -- "-[0-9]+-$flavour\$" |
     grep -vxF "linux-image-$own" | sort -V | tail -n 1)
 if [ -z "$package" ]; then
     echo "the archive has no second kernel beside $own" >&2

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 
+use crate::architecture::DEBIAN;
 use crate::cache::Cache;
 use crate::mirrors::Mirrors;
 use crate::phase;
@@ -14,7 +15,6 @@ use crate::run::{Program, program};
 use crate::version;
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-const ARCHITECTURE: &str = "amd64";
 
 /// Lists older than this are fetched again; a download that fails does so too.
 const FRESH: Duration = Duration::from_hours(24);
@@ -203,9 +203,9 @@ pub fn source(cache: &Cache, suite: &str, package: &str) -> Result<(String, Path
 fn configuration(folder: &str) -> String {
     format!(
         r#"#clear APT::Update;
-APT::Architecture "{ARCHITECTURE}";
+APT::Architecture "{DEBIAN}";
 #clear APT::Architectures;
-APT::Architectures:: "{ARCHITECTURE}";
+APT::Architectures:: "{DEBIAN}";
 APT::Sandbox::User "root";
 Acquire::Languages "none";
 Acquire::Retries "3";

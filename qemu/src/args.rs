@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Builds guests for lifeboat, boots them in QEMU, tests and measures. Each command installs what it
-/// needs first and says so.
+/// Builds guests for lifeboat, boots them in QEMU, tests and measures. Each command first installs what it
+/// needs, and says so.
 #[derive(Debug, Parser)]
 #[command(name = "cargo vm", bin_name = "cargo vm", version)]
 pub struct Cli {
@@ -17,7 +17,7 @@ pub struct Cli {
 /// What `cargo vm` can do.
 #[derive(Debug, Subcommand)]
 pub enum Action {
-    /// Take a Debian guest through all three journeys and show what was seen
+    /// Take a Debian guest through all three journeys, and show the results
     Demo(DemoArgs),
     /// Run the checks, and the tests that cover each pair once: what CI runs
     Test(TestArgs),
@@ -33,15 +33,15 @@ pub enum Action {
     Clean,
 }
 
-/// What `cargo vm demo` is told.
+/// The arguments of `cargo vm demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// Leave the disks and print the qemu command line to go on by hand
+    /// Keep the disks, and print the qemu command line to go on by hand
     #[arg(long)]
     pub keep: bool,
 }
 
-/// What `cargo vm run` is told.
+/// The arguments of `cargo vm run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Attach a volume labelled RESCUE
@@ -58,33 +58,33 @@ pub struct RunArgs {
     pub append: Option<String>,
 }
 
-/// Which kernel a guest is booted with.
+/// The kernel that a guest boots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Kernel {
-    /// The one that is in the image
+    /// The kernel of the image
     Own,
-    /// One of another version, which the image has no modules for
+    /// A kernel of another version, without modules in the image
     External,
 }
 
-/// What `cargo vm bench` is told.
+/// The arguments of `cargo vm bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// Which; all when none is named
+    /// The benchmarks to run; all if none is named
     #[arg(value_enum, value_name = "NAME")]
     pub named: Vec<Benchmark>,
 }
 
-/// What can be measured.
+/// A benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Benchmark {
     /// A boot with and without lifeboat
     Boot,
-    /// The scan for a rescue volume, beside that of cloud-initramfs-rescuevol
+    /// The scan for a rescue volume, compared with cloud-initramfs-rescuevol's
     Rescue,
-    /// The export of the modules, beside the specification's recipe
+    /// The export of the modules, compared with the specification's recipe
     Modules,
-    /// The agent's work on user-data, beside cloud-init's
+    /// The agent's work on user-data, compared with cloud-init's
     Agent,
 }
 

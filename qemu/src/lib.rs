@@ -1,11 +1,14 @@
 //! The harness: builds guests, boots them in QEMU, tests and measures.
 
+mod architecture;
 pub mod archive;
 pub mod args;
 pub mod bench;
 pub mod by_hand;
 pub mod cache;
+mod changelog;
 pub mod console;
+mod control;
 pub mod damage;
 pub mod demo;
 pub mod disk;

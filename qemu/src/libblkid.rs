@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::cache::{Cache, remove_tree};
 use crate::run::program;
-use crate::{archive, phase};
+use crate::{architecture, archive, phase};
 
 /// The suite whose util-linux is taken, whatever the host is: all hosts then build the same library.
 const SUITE: &str = "bookworm";
@@ -20,7 +20,9 @@ const LINK: &str = ".libblkid";
 const CFLAGS: &str = "-Os -fPIC -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables";
 
 /// musl brings no kernel headers. Behind musl's own, the host's serve.
-const KERNEL_HEADERS: &str = "-idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu";
+fn kernel_headers() -> String {
+    format!("-idirafter /usr/include -idirafter {}", architecture::HEADERS)
+}
 
 const CONFIGURE: &[&str] = &[
     "--disable-all-programs",
@@ -61,7 +63,7 @@ fn build(cache: &Cache) -> Result<PathBuf> {
             .args(CONFIGURE)
             // Where it will be found is not yet known; the link is what is used.
             .args(["--prefix=/", "--libdir=/lib", "CC=musl-gcc"])
-            .arg(format!("CFLAGS={CFLAGS} {KERNEL_HEADERS}"))
+            .arg(format!("CFLAGS={CFLAGS} {}", kernel_headers()))
             // Debian's patches touch what these would regenerate, without changing what they would make.
             .args(["ACLOCAL=:", "AUTOCONF=:", "AUTOMAKE=:", "AUTOHEADER=:"])
             .directory(&build)
@@ -86,7 +88,7 @@ fn build(cache: &Cache) -> Result<PathBuf> {
 
 /// All that the result depends on besides the source.
 fn recipe() -> String {
-    format!("{SUITE}\n{CFLAGS}\n{KERNEL_HEADERS}\n{}\n", CONFIGURE.join(" "))
+    format!("{SUITE}\n{CFLAGS}\n{}\n{}\n", kernel_headers(), CONFIGURE.join(" "))
 }
 
 /// pkg-config's description with paths that are relative to where it is.

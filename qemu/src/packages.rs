@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::architecture::MUSL_TARGET;
 use crate::cache::Cache;
 use crate::guest::Packages;
 use crate::run::program;
-use crate::{phase, setup, workspace};
+use crate::{changelog, control, phase, setup, workspace};
 
 const NAMES: [&str; 2] = ["lifeboat", "lifeboat-agent"];
 
-/// The packages' changelog; its last date becomes that of all files, so that the same sources give the same bytes.
-const CHANGELOG: &str = "packaging/changelog";
+/// The packages' changelog, where both manifests name it. Its last date becomes that of all files, so that the same
+/// sources give the same bytes.
+const CHANGELOG: &str = "target/changelog";
 
 /// Sets up what is missing, builds what has changed, and packs it. Guests are cached by the packages' bytes,
 /// which are the same where the sources are.
@@ -23,6 +25,7 @@ pub fn build(cache: &Cache) -> Result<Packages> {
     let _held = cache.lock(&format!("packages{}", workspace().display().to_string().replace('/', "-")))?;
     binaries()?;
     phase::say("packing them");
+    changelog::write(&workspace().join(CHANGELOG))?;
     let date = program("dpkg-parsechangelog")
         .args(["-l", CHANGELOG, "-S", "Timestamp"])
         .directory(workspace())
@@ -33,7 +36,7 @@ pub fn build(cache: &Cache) -> Result<Packages> {
 
 /// Where cargo leaves a static binary.
 pub fn binary(name: &str) -> PathBuf {
-    workspace().join("target").join(setup::TARGET).join("release").join(name)
+    workspace().join("target").join(MUSL_TARGET).join("release").join(name)
 }
 
 fn binaries() -> Result<()> {
@@ -41,7 +44,7 @@ fn binaries() -> Result<()> {
     // One by one: in one call a crate that both use would have the features of both.
     NAMES.iter().try_for_each(|name| {
         setup::cargo("build")
-            .args(["--quiet", "--release", "--target", setup::TARGET, "--target-dir"])
+            .args(["--quiet", "--release", "--target", MUSL_TARGET, "--target-dir"])
             .arg(workspace().join("target"))
             .args(["--package", name])
             .directory(workspace())
@@ -52,13 +55,16 @@ fn binaries() -> Result<()> {
 
 fn pack(tool: &Path, name: &str, date: &str) -> Result<PathBuf> {
     let printed = setup::clean_of_cargo(program(tool))
-        .args(["--quiet", "--no-build", "--package", name, "--target", setup::TARGET, "--output"])
+        .args(["--quiet", "--no-build", "--package", name, "--target", MUSL_TARGET, "--output"])
         .arg(workspace().join("target/debian/"))
         .env("SOURCE_DATE_EPOCH", date)
         .directory(workspace())
         .run()?;
     let package = printed.lines().last().map(PathBuf::from).filter(|path| path.is_file());
-    package.with_context(|| format!("read the package's path from what cargo-deb said: {printed}"))
+    let package =
+        package.with_context(|| format!("read the package's path from what cargo-deb said: {printed}"))?;
+    control::complete(&package, date)?;
+    Ok(package)
 }
 
 #[cfg(test)]
@@ -70,7 +76,7 @@ mod tests {
     fn linked(package: &str) -> Vec<String> {
         let tree = setup::cargo("tree")
             .args(["--offline", "--package", package, "--edges", "normal,no-proc-macro"])
-            .args(["--target", setup::TARGET, "--prefix", "none", "--format", "{p}"])
+            .args(["--target", MUSL_TARGET, "--prefix", "none", "--format", "{p}"])
             .directory(workspace())
             .run()
             .unwrap();
@@ -111,9 +117,18 @@ mod tests {
         }
     }
 
+    /// On a system with merged /usr, `/lib` is a link: files below it would have two names.
     #[test]
-    fn the_changelog_is_about_this_version() {
-        let text = fs::read_to_string(workspace().join(CHANGELOG)).unwrap();
-        assert!(text.starts_with(&format!("lifeboat ({}-", env!("CARGO_PKG_VERSION"))), "{text}");
+    fn every_file_of_a_package_is_below_usr_or_etc() {
+        for manifest in ["Cargo.toml", "agent/Cargo.toml"] {
+            let text = fs::read_to_string(workspace().join(manifest)).unwrap();
+            let places =
+                text.lines().filter_map(|line| line.trim().strip_prefix("[\"")?.split("\", \"").nth(1));
+            let places: Vec<&str> = places.collect();
+            assert!(places.len() >= 9, "{manifest}: {places:?}");
+            for place in places {
+                assert!(place.starts_with("usr/") || place.starts_with("etc/"), "{manifest}: {place}");
+            }
+        }
     }
 }

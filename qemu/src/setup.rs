@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::architecture::{MUSL_TARGET, QEMU, QEMU_PACKAGE};
 use crate::cache::Cache;
 use crate::run::{self, privileged, program};
 use crate::{libblkid, phase, workspace};
 
 const CARGO_DEB: &str = "3.8.0";
 const CARGO_DENY: &str = "0.20.2";
-/// What both programs are built for.
-pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
 
 /// A Debian package that something here needs.
 #[derive(Debug)]
@@ -77,7 +76,7 @@ const CHECKS: &[Need] = &[
 ];
 
 const GUESTS: &[Need] = &[
-    Need { package: QEMU, why: "boots guests", there: There::Program("qemu-system-x86_64") },
+    Need { package: QEMU_PACKAGE, why: "boots guests", there: There::Program(QEMU) },
     Need { package: "e2fsprogs", why: "makes disks", there: There::Program("mke2fs") },
     Need { package: "xfsprogs", why: "makes xfs volumes", there: There::Program("mkfs.xfs") },
     Need { package: "btrfs-progs", why: "makes btrfs volumes", there: There::Program("mkfs.btrfs") },
@@ -89,9 +88,7 @@ const GUESTS: &[Need] = &[
     Need { package: "cpio", why: "packs initramfs images", there: There::Program("cpio") },
 ];
 
-const QEMU: &str = "qemu-system-x86";
-
-/// What breaks `QEMU` when it comes from a newer suite: it belongs to the same source.
+/// What breaks `QEMU_PACKAGE` when it comes from a newer suite: it belongs to the same source.
 const QEMU_UTILS: &str = "qemu-utils";
 
 /// Components of the toolchain besides what its minimal profile has: name, and program that shows it.
@@ -100,8 +97,8 @@ const COMPONENTS: &[(&str, &str)] = &[("clippy", "bin/cargo-clippy"), ("rustfmt"
 /// Sets up what building both programs takes: C tools, the musl target, libblkid.
 pub fn build(cache: &Cache) -> Result<()> {
     packages(BUILD)?;
-    if !toolchain()?.join("lib/rustlib").join(TARGET).is_dir() {
-        rustup(&["target", "add", TARGET])?;
+    if !toolchain()?.join("lib/rustlib").join(MUSL_TARGET).is_dir() {
+        rustup(&["target", "add", MUSL_TARGET])?;
     }
     libblkid::ensure(cache, workspace())
 }
@@ -235,7 +232,8 @@ enum QemuUtils {
 impl Machine {
     fn look() -> Result<Self> {
         let release = std::fs::read_to_string("/etc/os-release").context("read /etc/os-release")?;
-        let policy = program("apt-cache").args(["policy", QEMU_UTILS, QEMU]).env("LC_ALL", "C").run()?;
+        let policy =
+            program("apt-cache").args(["policy", QEMU_UTILS, QEMU_PACKAGE]).env("LC_ALL", "C").run()?;
         Ok(Self { suite: suite(&release).unwrap_or("bookworm").to_owned(), qemu_utils: qemu_utils(&policy) })
     }
 }
@@ -247,7 +245,7 @@ fn qemu_utils(policy: &str) -> QemuUtils {
         let value = lines.skip(1).take(2).find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(": "));
         value.filter(|version| *version != "(none)")
     };
-    match (field(QEMU_UTILS, "Installed"), field(QEMU, "Candidate")) {
+    match (field(QEMU_UTILS, "Installed"), field(QEMU_PACKAGE, "Candidate")) {
         (Some(utils), Some(qemu)) if crate::version::compare(utils, qemu).is_gt() => {
             QemuUtils::FromANewerSuite
         }
@@ -264,7 +262,7 @@ fn suite(os_release: &str) -> Option<&str> {
 fn words(packages: &[&str], machine: &Machine) -> Vec<String> {
     let mut words: Vec<String> =
         ["install", "--yes", "--no-install-recommends"].map(str::to_owned).into_iter().collect();
-    if packages.contains(&QEMU) && machine.qemu_utils == QemuUtils::FromANewerSuite {
+    if packages.contains(&QEMU_PACKAGE) && machine.qemu_utils == QemuUtils::FromANewerSuite {
         words.push("--allow-downgrades".to_owned());
         words.push(format!("{QEMU_UTILS}/{}", machine.suite));
     }
@@ -301,13 +299,13 @@ qemu-system-x86:
 
     #[test]
     fn what_is_missing_is_installed_without_recommendations() {
-        let words = words(&["make", QEMU], &machine(""));
+        let words = words(&["make", QEMU_PACKAGE], &machine(""));
         assert_eq!(words.join(" "), "install --yes --no-install-recommends make qemu-system-x86");
     }
 
     #[test]
     fn qemu_utils_from_backports_steps_down_in_the_same_call() {
-        let words = words(&[QEMU], &machine(POLICY));
+        let words = words(&[QEMU_PACKAGE], &machine(POLICY));
         assert_eq!(
             words.join(" "),
             "install --yes --no-install-recommends --allow-downgrades qemu-utils/bookworm qemu-system-x86"

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use crate::architecture::QEMU;
 use crate::args::Kernel;
 use crate::cache::Cache;
 use crate::console::Console;
@@ -289,7 +290,7 @@ impl Machine {
         }
         // Killed with us, however we end. Never with KVM: on many machines it opens, and the guest hangs.
         let mut program = run::program("setpriv")
-            .args(["--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", "tcg", "-nodefaults"])
+            .args(["--pdeathsig", "KILL", QEMU, "-accel", "tcg", "-nodefaults"])
             .args(["-no-user-config", "-display", "none", "-m"])
             .arg(self.megabytes.to_string())
             .args(["-nic", "user,model=virtio-net-pci", "-device", "virtio-rng-pci", "-kernel"])

@@ -69,7 +69,7 @@ impl Conversation {
             Err(RecvTimeoutError::Timeout) => {
                 // Its answer would be taken for that to the next question.
                 self.to = None;
-                bail!("it said nothing for {} s, and logins wait for it", left.as_secs())
+                bail!("given up after {} s without an answer: logins are waiting", left.as_secs())
             }
         }
     }
@@ -114,7 +114,7 @@ mod tests {
         let (_directory, mut silent) = begin("exec sleep 60", Duration::from_millis(100));
         // More than a pipe holds.
         silent.say(&"x".repeat(1 << 20)).unwrap();
-        assert!(silent.line().unwrap_err().to_string().contains("logins wait for it"));
+        assert!(silent.line().unwrap_err().to_string().contains("logins are waiting"));
         assert!(silent.say("again").is_err());
         let start = Instant::now();
         drop(silent);

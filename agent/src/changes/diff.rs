@@ -115,7 +115,7 @@ fn text(changes: &[Change], taken: Taken) -> String {
         lines(&mut text, before, after);
     }
     if changes.is_empty() {
-        text.push_str("the order of its parts alone is another\n");
+        text.push_str("only the order of its parts has changed\n");
     }
     text
 }
@@ -236,7 +236,7 @@ mod tests {
             &format!("{script}{CONFIG}"),
             Taken::Yes,
             expect![[r"
-                the order of its parts alone is another
+                only the order of its parts has changed
             "]],
         );
     }

@@ -137,7 +137,7 @@ pub(crate) fn treat(
 ) -> Treatment {
     let policy = Policy::read(system, root, report);
     let kept = Record::read(instance, root).unwrap_or_else(|error| {
-        report.warn(format!("{error:#} (so it cannot be told whether the user-data has changed)"));
+        report.warn(format!("{error:#} (so changes of the user-data cannot be detected)"));
         None
     });
     let given: Vec<_> = parts.iter().map(Known::of).collect();
@@ -165,7 +165,7 @@ fn tell(treatment: Treatment, instance: &Instance, report: &mut Report) {
     match treatment {
         Treatment::Take => {}
         Treatment::Incomplete => report.warn(format!(
-            "a part of the user-data cannot be had now (going on with instance {id} as it was kept)"
+            "a part of the user-data cannot be fetched now (going on with instance {id} as it was kept)"
         )),
         Treatment::Refresh => report.info(&format!(
             "the user-data of instance {id} has changed: what is done on each boot is taken from it, and nothing \

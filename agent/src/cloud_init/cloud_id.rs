@@ -13,31 +13,31 @@ use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Exit statuses where there is nothing to know.
+/// Exit statuses without a cloud's id.
 const DISABLED: u8 = 2;
 const NOT_STARTED: u8 = 3;
 
-/// What stands where nothing is known.
+/// The placeholder of an unknown value.
 const UNKNOWN: &str = "unknown";
 
-/// Say which cloud this is (exit status 2 where the agent is switched off, 3 where it has not run yet)
+/// Print the id of this cloud (exit status 2 if the agent is switched off, 3 if it has not run yet)
 #[derive(Parser, Debug)]
 #[command(name = "cloud-id")]
 struct Arguments {
     /// Print all standard variables
     #[arg(short, long)]
     json: bool,
-    /// Print the region too, behind a tab
+    /// Print the region as well, behind a tab
     #[arg(short, long)]
     long: bool,
-    /// Another file in the place of what is known
+    /// Read the instance's data from this file
     #[arg(short, long, value_name = "FILE")]
     instance_data: Option<PathBuf>,
     #[command(flatten)]
     place: Place,
 }
 
-/// Prints it.
+/// Prints the cloud's id.
 pub(super) fn run(_report: &mut Report) -> Result<ExitCode> {
     let arguments = match args::parse::<Arguments>(BAD_USAGE) {
         Ok(arguments) => arguments,

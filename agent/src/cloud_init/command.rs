@@ -10,17 +10,17 @@ use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
 
-/// The version whose behaviour this is.
+/// The version of cloud-init that the agent behaves like.
 const VERSION: &str = "26.2";
 
-/// Carries out a cloud guest's user-data; lifeboat-agent under the name of what it stands in for
+/// Carries out a cloud guest's user-data; this is lifeboat-agent under cloud-init's name
 #[derive(Parser, Debug)]
 #[command(name = "cloud-init", arg_required_else_help = true)]
 pub(crate) struct Arguments {
-    /// Say which version's behaviour this is
+    /// Print the version of cloud-init that this behaves like
     #[arg(short, long)]
     version: bool,
-    /// Taken, and of no effect
+    /// Accepted, without effect
     #[arg(short, long, global = true)]
     debug: bool,
     #[command(subcommand)]
@@ -29,28 +29,28 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Say how far it is, and what went wrong (exit status 0, 1 error, 2 warnings)
+    /// Show the agent's state, and what went wrong (exit status: 0 done, 1 error, 2 warnings)
     Status {
         #[command(flatten)]
         options: status::Options,
         #[command(flatten)]
         place: Place,
     },
-    /// Print what is known of the instance
+    /// Print the instance's data
     Query {
         #[command(flatten)]
         options: QueryOptions,
         #[command(flatten)]
         place: Place,
     },
-    /// Say what is wrong with a cloud-config
+    /// Show what is wrong with a cloud-config
     Schema {
         #[command(flatten)]
         options: schema::Options,
         #[command(flatten)]
         place: Place,
     },
-    /// Remove what was kept, so that the next boot is the first one of this image
+    /// Remove the kept instance, so that the next boot is the first one of this image
     Clean {
         #[command(flatten)]
         options: CleanOptions,
@@ -62,7 +62,7 @@ enum Command {
         /// The module, such as `cc_runcmd` or `scripts_user`
         #[arg(short, long)]
         name: String,
-        /// As if it were done so often
+        /// Run it with this frequency
         #[arg(long)]
         frequency: Option<Often>,
         #[command(flatten)]

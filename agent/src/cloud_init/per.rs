@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 Usage: cloud-init-per [--root DIR] FREQUENCY NAME COMMAND [ARGUMENT]...
-Runs a command, and notes under the name that it was run.
+Runs a command, and records the run under the name.
 
 FREQUENCY:
   once      never again on this machine, whatever its instance-id becomes

@@ -10,21 +10,21 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// What is looked at.
+/// The options of `schema`.
 #[derive(Args, Debug)]
 pub(super) struct Options {
-    /// This file
+    /// Check this file
     #[arg(short, long, value_name = "FILE", required_unless_present = "system", conflicts_with = "system")]
     config_file: Option<PathBuf>,
-    /// The instance's own
+    /// Check the instance's own configuration
     #[arg(long)]
     system: bool,
-    /// Show the text with what is wrong beside it
+    /// Show the text with the errors beside it
     #[arg(long)]
     annotate: bool,
 }
 
-/// Says what is wrong.
+/// Prints the errors.
 pub(super) fn run(options: &Options, root: &Root) -> Result<ExitCode> {
     let (name, data) = match &options.config_file {
         Some(file) => (

@@ -9,13 +9,13 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use std::process::ExitCode;
 
-/// What it is asked for.
+/// The options of `status`.
 #[derive(Args, Debug)]
 pub(super) struct Options {
-    /// For people or for programs
+    /// The output's format
     #[arg(long, value_enum, default_value_t = Format::Tabular)]
     format: Format,
-    /// Say more
+    /// Print details
     #[arg(short, long)]
     long: bool,
     /// Wait until the last stage has ended
@@ -30,7 +30,7 @@ enum Format {
     Yaml,
 }
 
-/// Prints it.
+/// Prints the state.
 pub(super) fn run(options: &Options, root: &Root) -> Result<ExitCode> {
     let is_tabular = options.format == Format::Tabular;
     let status = if options.wait {

@@ -91,7 +91,7 @@ fn enter(request: &Request, release: &str, words: &[String], root: &Root, report
     for note in plan.notes {
         report.info(&note);
     }
-    report.info("what is mounted stays so afterwards: `lifeboat-agent rescue umount` undoes it");
+    report.info("the mounts stay afterwards: `lifeboat-agent rescue umount` undoes them");
     chroot::enter(&request.point, &argv)
 }
 

@@ -93,9 +93,8 @@ pub(crate) fn plan(facts: &Facts, request: &Request) -> Result<Vec<Act>> {
     let same = known.kind == "btrfs" && rescue.kind == "btrfs" && original.uuid == rescue.uuid;
     if same && version(&facts.release) < BTRFS_COPIES {
         bail!(
-            "{device} has the UUID of the rescue volume {}, of which it is a copy or the other way round, and btrfs \
-             before Linux 6.7 takes one for the other (this is {}): on another machine, give the rescue volume a \
-             UUID of its own with `btrfstune -u DEVICE`, and boot from it again",
+            "{device} has the UUID of the rescue volume {}, and btrfs before Linux 6.7 confuses the two (this is {}): \
+             run `btrfstune -u DEVICE` on the rescue volume on another machine, and boot from it again",
             rescue.device,
             facts.release
         );

@@ -63,7 +63,7 @@ pub(crate) fn boot(facts: &Facts, marker: Option<&str>) -> String {
             } else {
                 otherwise
             };
-            format!("the machine's own root, root={name}, if that is there, which now it is not; {otherwise}")
+            format!("the machine's own root, root={name}, if it appears: it is missing now; {otherwise}")
         }
         (Err(_), _) => {
             format!("whatever init finds without root= (/{marker} is on the rescue volume); {otherwise}")
@@ -126,9 +126,7 @@ mod tests {
         assert!(boot(&facts, Some("finished")).ends_with("then boots this volume as its own root"));
         facts.record.original = Original::Missing("UUID=x".into());
         assert!(boot(&facts, Some("finished")).ends_with("waits for a rescue volume"));
-        assert!(
-            boot(&facts, Some("finished")).contains("root=UUID=x, if that is there, which now it is not")
-        );
+        assert!(boot(&facts, Some("finished")).contains("root=UUID=x, if it appears: it is missing now"));
         facts.record.original = Original::Unnamed;
         assert!(boot(&facts, Some("finished")).starts_with("whatever init finds without root="));
     }

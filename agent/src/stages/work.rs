@@ -178,12 +178,12 @@ mod tests {
         );
         assert_eq!(ran, "hook\na\nb\nlast\n", "{warnings:?}");
         let told = [
-            "hook: it was ended after ",
-            "hangs: it was ended after ",
-            "hangs: it did not end in time before, and is asked no more",
-            "silent: it said nothing for ",
+            "hook: killed after ",
+            "hangs: killed after ",
+            "hangs: not asked again: it did not answer in time before",
+            "silent: given up after ",
             // It is not told the end either.
-            "hangs: it did not end in time before, and is asked no more",
+            "hangs: not asked again: it did not answer in time before",
         ];
         assert_eq!(warnings.len(), told.len(), "{warnings:?}");
         for (warning, told) in warnings.iter().zip(told) {

@@ -24,8 +24,8 @@ pub(crate) struct Expanded {
 pub(crate) fn expand(data: &[u8], what: &str, includes: &Includes<'_>) -> Expanded {
     let mut expander = Expander {
         includes,
-        brought: Bytes::new("what is unpacked and included"),
-        kept: Bytes::new("what all parts hold"),
+        brought: Bytes::new("unpacked and included content"),
+        kept: Bytes::new("the content of all parts"),
         count: 0,
         headers: 0,
         included: 0,
@@ -96,7 +96,8 @@ impl Expander<'_, '_> {
                 Ok(Some(unpacked)) => payload = unpacked,
                 Ok(None) if payload.is_empty() => {}
                 Ok(None) => {
-                    let error = anyhow::anyhow!("it is not compressed, and its type {declared} says so");
+                    let error =
+                        anyhow::anyhow!("its type {declared} says that it is compressed, and it is not");
                     return self.faulty(&headers, &place, &error);
                 }
                 Err(error) => return self.faulty(&headers, &place, &error),

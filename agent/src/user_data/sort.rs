@@ -262,7 +262,7 @@ pub(crate) fn unknown(part: &Part) -> Dropped {
     let line = line.escape_debug();
     let content_type = part.content_type.escape_debug();
     let reason = if part.content_type == kinds::UNKNOWN || part.content_type == super::mime::PLAIN {
-        "its first line is that of no known kind (a script begins with `#!`)".to_owned()
+        "its first line names no known kind (a script begins with `#!`)".to_owned()
     } else {
         format!("nothing handles the type {content_type}")
     };

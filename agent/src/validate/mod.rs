@@ -155,7 +155,7 @@ fn config(part: &Part, machine: &Machine) -> Vec<Finding> {
     found.sort_by_key(|finding| finding.place);
     found.dedup();
     if !is_all {
-        let message = format!("there is more than these {MOST}, which is not listed");
+        let message = format!("only the first {MOST} findings are listed");
         found.push(Finding { message, ..Finding::default() });
     }
     found

@@ -156,7 +156,7 @@ fn many_findings_have_an_end_and_a_terminal_is_safe_from_them() {
     ] {
         let found = findings(data.as_bytes(), &root).unwrap();
         assert_eq!(found.len(), least + 1);
-        assert!(found.last().unwrap().message.contains("more than these 1000"));
+        assert!(found.last().unwrap().message.contains("only the first 1000 findings"));
     }
     let few = format!("#cloud-config\nruncmd: [{}]\n", "5,".repeat(1000));
     assert!(!findings(few.as_bytes(), &root).unwrap().last().unwrap().message.contains("more than"));
@@ -188,7 +188,7 @@ fn what_begins_like_nothing_is_told() {
     check(
         "cloud-config\n",
         expect![[r"
-            f: its first line is that of no known kind (a script begins with `#!`)
+            f: its first line names no known kind (a script begins with `#!`)
               1 | cloud-config
         "]],
     );

@@ -320,7 +320,7 @@ fn a_part_that_is_taken_out_goes_beside_one_that_was_always_bad() {
         seed(&machine, "i-1", &data(none));
         let (_, said) = machine.boot();
         assert_eq!(ran(&said), is_run, "{policy}: {said}");
-        assert!(!said.contains("cannot be had now"), "{policy}: {said}");
+        assert!(!said.contains("cannot be fetched now"), "{policy}: {said}");
         let (_, text) = machine.agent(&["diff"]);
         assert!(text.contains("part-001"), "{policy}: {text}");
     }

@@ -85,7 +85,7 @@ fn an_unknown_machine_asks_nobody() {
         network(&[(&format!("{DMI}/product_name"), "Standard PC (Q35 + ICH9, 2009)\n")]);
     assert_eq!((code, machine.list("var/lib/cloud/instances").len()), (0, 0), "{said}");
     let (code, told) = machine.agent(&["sources"]);
-    assert!(code == 0 && told.lines().all(|line| line.contains(" nothing: it is shown by ")), "{told}");
+    assert!(code == 0 && told.lines().all(|line| line.contains(" not found: it needs ")), "{told}");
     assert_eq!(told.lines().count(), 14, "{told}");
 }
 

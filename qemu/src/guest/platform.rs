@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::{FILES, Guests, mmdebstrap, read};
+use crate::architecture::cloud_flavour;
 use crate::cache::Cache;
 use crate::phase;
 use crate::run::{privileged, program};
 use crate::tree::Tree;
 
 /// What every tree holds: what it takes to make an initramfs.
-const PACKAGES: &str = "initramfs-tools,linux-image-cloud-amd64,zstd";
+fn packages() -> String {
+    format!("initramfs-tools,linux-image{},zstd", cloud_flavour())
+}
 
 /// A hook that fails unless the run-init that comes first on init's path is this one.
 const RUN_INIT_IS: &str = r#"#!/bin/sh
@@ -47,7 +50,7 @@ impl Platform {
     pub fn new(suite: &str) -> Self {
         Self {
             suite: suite.to_owned(),
-            packages: PACKAGES.to_owned(),
+            packages: packages(),
             script: String::new(),
             installed: None,
             run_init: None,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::{FILES, Guests, SUITE, read, read_line, tree};
+use crate::architecture::cloud_flavour;
 use crate::archive::Archive;
 use crate::phase;
 use crate::run::privileged;
@@ -15,13 +16,10 @@ use crate::tree::Tree;
 /// What is installed besides the headers' own dependencies; a compiler alone is not called `gcc`.
 const PACKAGES: &[&str] = &["dkms", "gcc", "selinux-policy-default"];
 
-/// How the names of the external kernel's family end.
-const FLAVOUR: &str = "-cloud-amd64";
-
 /// In the tree: packages that nobody has installed yet. One leads from a kernel's directory to its headers.
 const INSTALL: &str = "
     mkdir /var/packages
-    mv /packages/linux-image-* /packages/linux-headers-*-cloud-amd64_* /var/packages
+    mv /packages/linux-image-* /packages/linux-headers-*-cloud-*_* /var/packages
     apt-get install --yes --no-install-recommends /packages/*.deb
     rm -r /packages
     echo update_initramfs=no >/etc/initramfs-tools/update-initramfs.conf";
@@ -105,11 +103,12 @@ fn tools(guests: &Guests) -> Result<PathBuf> {
 
 /// The newest kernel of the series that is neither in the tree nor the external one.
 fn other_release(archive: &Archive, external: &str, tree: &Tree) -> Result<String> {
-    let series = external.strip_suffix(FLAVOUR).and_then(|release| release.rsplit_once('-'));
+    let flavour = cloud_flavour();
+    let series = external.strip_suffix(&flavour).and_then(|release| release.rsplit_once('-'));
     let (series, _) = series.with_context(|| format!("find the series of {external}"))?;
     let own = tree.run("ls /lib/modules")?;
     let there: Vec<&str> = own.split_whitespace().chain([external]).collect();
-    let available = archive.versions(&format!("linux-image-{series}-*{FLAVOUR}"))?;
+    let available = archive.versions(&format!("linux-image-{series}-*{flavour}"))?;
     let mut releases = available.iter().filter_map(|known| known.package.strip_prefix("linux-image-"));
     let other = releases.find(|release| !there.contains(release));
     other.map(str::to_owned).with_context(|| format!("find a kernel beside {}", there.join(" and ")))

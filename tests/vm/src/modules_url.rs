@@ -36,7 +36,7 @@ fn fetched(initramfs: Initramfs) -> Result<()> {
     if initramfs == Initramfs::Lifeboat {
         must_say(&vm, "lifeboat: modules: skipped: the root already has modules for")?;
     }
-    must_hold(&log(&mut vm)?, &["lifeboat-agent: modules: nothing is to be fetched: those of"])?;
+    must_hold(&log(&mut vm)?, &["lifeboat-agent: modules: nothing to fetch: those of"])?;
     ensure!(server.asked_for().len() == asked_for, "it was fetched again");
     must_be_usable(&mut vm)
 }

@@ -50,8 +50,8 @@ impl Check {
             return Ok(Self::Beside);
         }
         bail!(
-            "{} is refused: there is nothing to check it against (add #sha256=…, use https and put its .sha256 \
-             beside it, or sign it and install the key in /{SIGNERS})",
+            "{} is refused: there is nothing to check it against (add #sha256=…, put its .sha256 beside it over \
+             https, or sign it and install the key in /{SIGNERS})",
             shown(url)
         )
     }

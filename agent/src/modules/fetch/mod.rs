@@ -36,13 +36,15 @@ pub(crate) fn is_asked_for(root: &Root) -> bool {
 pub(crate) fn fetch(budget: Duration, root: &Root, report: &mut Report) -> Result<()> {
     let mut work = || -> Result<()> {
         let Some(setting) = settings::read(root)? else {
-            report.info("modules: nothing is to be fetched: neither lifeboat.modules-url= nor the configuration says so");
+            report.info(
+                "modules: nothing to fetch: neither lifeboat.modules-url= nor the configuration names a URL",
+            );
             return Ok(());
         };
         let release = running_release(root)?;
         let place = Place::open(root)?;
         if place.is_usable(&release)? {
-            report.info(&format!("modules: nothing is to be fetched: those of {release} are there"));
+            report.info(&format!("modules: nothing to fetch: those of {release} are there"));
             return Ok(());
         }
         let url = setting.url(&release, &architecture());

@@ -152,7 +152,7 @@ impl<R: Read> Read for Limited<R> {
         match self.left.checked_sub(read as u64) {
             Some(left) => self.left = left,
             None => {
-                return Err(io::Error::other("what is packed in it is larger than the room there is for it"));
+                return Err(io::Error::other("its unpacked content is larger than the room for it"));
             }
         }
         Ok(read)

@@ -135,7 +135,7 @@ fn what_is_no_kind_is_told_with_its_beginning() {
     check(
         "hello there\nsecond\n",
         expect![[r"
-            offer text/x-not-multipart user-data: part-001 is dropped: its first line is that of no known kind (a script begins with `#!`)
+            offer text/x-not-multipart user-data: part-001 is dropped: its first line names no known kind (a script begins with `#!`)
               1 | hello there
         "]],
     );
