@@ -4,9 +4,9 @@
 use super::candidate::INITS;
 use super::decision::{Decision, How, Original, Record, SoFar, Waited};
 use super::settings::Settings;
-use super::wait::{self, Ended};
+use super::watch::{self, Tick, Watch};
 use super::{Choice, Scan, identity, mounted, notice};
-use crate::initramfs_tools;
+use crate::initramfs_tools::{self, Shell};
 use crate::kmsg::{self, Level};
 use crate::mounts::{self, Mount, Staged};
 use crate::outcome::{Mode, Outcome};
@@ -124,22 +124,24 @@ impl Facts {
             Some(source) => format!("{} holds no init", source.display()),
             None => "nothing is mounted".to_owned(),
         };
-        let consoles = wait::consoles();
-        let until = wait::now().saturating_add(settings.wait);
+        let shell = Shell::read();
+        let consoles = watch::consoles(shell);
+        let until = watch::now().saturating_add(settings.wait);
         self.so_far.waited = Waited::Until(until);
         let decision = Decision::OwnRoot { reason: message.clone() };
         Record { decision, so_far: self.so_far.clone() }.write()?;
         if settings.wait > 0 {
-            kmsg::log(Level::Error, "rescue", &wait::announcement(&message, None, settings));
+            kmsg::log(Level::Error, "rescue", &watch::announcement(&message, None, settings, shell));
         }
-        let ended = wait::for_new_devices(until, consoles, || {
-            let Some(scan) = Scan::of_new(&mut self.so_far, settings, None)? else { return Ok(None) };
+        let mut watch = Watch::begin(until, consoles);
+        while watch.next()? == Tick::Look {
+            let Some(scan) = Scan::of_new(&mut self.so_far, settings, None)? else { continue };
             let choice = scan.choose_and_tell();
-            Ok(choice.chosen.is_some().then_some(choice))
-        })?;
-        if let Ended::Found(choice) = ended {
-            self.own_root = source.and_then(|source| volume::probe(&source).unwrap_or_default());
-            self.choice = choice;
+            if choice.chosen.is_some() {
+                self.own_root = source.and_then(|source| volume::probe(&source).unwrap_or_default());
+                self.choice = choice;
+                break;
+            }
         }
         Ok(())
     }
