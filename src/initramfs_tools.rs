@@ -108,13 +108,13 @@ pub(crate) fn root_is_made_later() -> bool {
 
 /// Whether a shell may be had once init has given up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Shell {
+pub(crate) enum PanicShell {
     Allowed,
     /// By `panic=`: then no key may end a wait either.
     Forbidden,
 }
 
-impl Shell {
+impl PanicShell {
     /// Reads init's variable.
     pub(crate) fn read() -> Self {
         if variable("panic").is_some() { Self::Forbidden } else { Self::Allowed }

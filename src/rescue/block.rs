@@ -18,22 +18,22 @@ pub(crate) fn run(line: &CommandLine, missing: &str, mode: Mode) -> Result<Outco
     let so_far = SoFar::read()?;
     let passed_over = if so_far.shunned().next().is_none() { Ignored::None } else { Ignored::Some };
     let own_root = initramfs_tools::own_root();
-    let mut state = State { missing, own_root, off: settings.off, passed_over, so_far };
-    let mut action = state.plan(&Event::Called);
-    if action == Action::Look {
+    let mut state = BlockState { missing, own_root, off: settings.off, passed_over, so_far };
+    let mut action = state.plan(&BlockEvent::Called);
+    if action == BlockAction::Look {
         let event = match Scan::of_new(&mut state.so_far, &settings, Some(missing))? {
-            Some(scan) => Event::Looked(scan),
-            None => Event::NothingChanged,
+            Some(scan) => BlockEvent::Looked(scan),
+            None => BlockEvent::NothingChanged,
         };
         action = state.plan(&event);
-        if let (Event::Looked(scan), Mode::Apply) = (&event, mode) {
+        if let (BlockEvent::Looked(scan), Mode::Apply) = (&event, mode) {
             tell(scan, &scan.choose());
         }
     }
     let outcome = match &action {
-        Action::Leave | Action::Look | Action::Note(_) => Outcome::Quiet,
-        Action::Boot { .. } => Outcome::Loud(action.to_string()),
-        Action::Refuse { .. } => Outcome::Skipped(action.to_string()),
+        BlockAction::Leave | BlockAction::Look | BlockAction::Note(_) => Outcome::Quiet,
+        BlockAction::Boot { .. } => Outcome::Loud(action.to_string()),
+        BlockAction::Refuse { .. } => Outcome::Skipped(action.to_string()),
     };
     if mode == Mode::Apply {
         apply(action, state)?;
@@ -50,7 +50,7 @@ fn tell(scan: &Scan, choice: &Choice) {
 }
 
 /// What is known when something happens.
-struct State<'a> {
+struct BlockState<'a> {
     /// What init waits for.
     missing: &'a str,
     /// What `root=` says.
@@ -65,7 +65,7 @@ struct State<'a> {
 
 /// What happened.
 #[derive(Debug)]
-enum Event {
+enum BlockEvent {
     /// init still waits.
     Called,
     /// No device came or went since the last look.
@@ -76,7 +76,7 @@ enum Event {
 
 /// What is to be done.
 #[derive(PartialEq, Eq, Debug)]
-enum Action {
+enum BlockAction {
     /// Nothing.
     Leave,
     /// Looks at the devices that came.
@@ -89,7 +89,7 @@ enum Action {
     Refuse { reason: String, ignored: Ignored },
 }
 
-impl fmt::Display for Action {
+impl fmt::Display for BlockAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Leave => write!(f, "nothing to do"),
@@ -102,21 +102,21 @@ impl fmt::Display for Action {
     }
 }
 
-impl State<'_> {
+impl BlockState<'_> {
     /// What to do about an event.
-    fn plan(&self, event: &Event) -> Action {
+    fn plan(&self, event: &BlockEvent) -> BlockAction {
         match event {
-            Event::Called => {
+            BlockEvent::Called => {
                 let is_the_root = self.own_root.as_deref() == Some(self.missing);
                 let may = is_the_root && self.off.is_none() && self.so_far.rescue.is_none();
-                if may { Action::Look } else { Action::Leave }
+                if may { BlockAction::Look } else { BlockAction::Leave }
             }
-            Event::NothingChanged => Action::Leave,
-            Event::Looked(scan) => self.choose(scan),
+            BlockEvent::NothingChanged => BlockAction::Leave,
+            BlockEvent::Looked(scan) => self.choose(scan),
         }
     }
 
-    fn choose(&self, scan: &Scan) -> Action {
+    fn choose(&self, scan: &Scan) -> BlockAction {
         let choice = scan.choose();
         let is_first = self.passed_over == Ignored::None && !self.so_far.ignored.is_empty();
         let ignored = if is_first { Ignored::Some } else { Ignored::None };
@@ -124,23 +124,23 @@ impl State<'_> {
         match choice.chosen {
             Some(volume) => {
                 let original = Original::find(Some(self.missing), &scan.volumes, &volume);
-                Action::Boot { root: self.missing.to_owned(), volume, original, ignored }
+                BlockAction::Boot { root: self.missing.to_owned(), volume, original, ignored }
             }
-            None if choice.reasons.is_empty() => Action::Note(reason),
-            None => Action::Refuse { reason, ignored },
+            None if choice.reasons.is_empty() => BlockAction::Note(reason),
+            None => BlockAction::Refuse { reason, ignored },
         }
     }
 }
 
-fn apply(action: Action, state: State) -> Result<()> {
+fn apply(action: BlockAction, state: BlockState) -> Result<()> {
     let stuck = Stuck::Missing(state.missing.to_owned());
     let (decision, ignored) = match action {
-        Action::Leave | Action::Look => return Ok(()),
-        Action::Boot { volume, original, ignored, .. } => {
+        BlockAction::Leave | BlockAction::Look => return Ok(()),
+        BlockAction::Boot { volume, original, ignored, .. } => {
             (Decision::Rescue { volume, how: How::Saved(stuck.to_string()), original }, ignored)
         }
-        Action::Note(reason) => (Decision::OwnRoot { reason }, Ignored::None),
-        Action::Refuse { reason, ignored } => (Decision::OwnRoot { reason }, ignored),
+        BlockAction::Note(reason) => (Decision::OwnRoot { reason }, Ignored::None),
+        BlockAction::Refuse { reason, ignored } => (Decision::OwnRoot { reason }, ignored),
     };
     if ignored == Ignored::Some {
         initramfs_tools::pass_over_ignored()?;
@@ -156,8 +156,8 @@ mod tests {
 
     const MISSING: &str = "UUID=gone";
 
-    fn state() -> State<'static> {
-        State {
+    fn state() -> BlockState<'static> {
+        BlockState {
             missing: MISSING,
             own_root: Some(MISSING.into()),
             off: None,
@@ -166,17 +166,17 @@ mod tests {
         }
     }
 
-    fn states() -> [(&'static str, State<'static>); 7] {
+    fn states() -> [(&'static str, BlockState<'static>); 7] {
         let steered = SoFar { rescue: Some("/dev/vdb".into()), ..SoFar::default() };
         let ignoring = || SoFar { ignored: vec!["vdb".into()], ..SoFar::default() };
         [
             ("the root is missing", state()),
-            ("something else is", State { own_root: Some("UUID=own".into()), ..state() }),
-            ("there is no root=", State { own_root: None, ..state() }),
-            ("switched off", State { off: Some(Place::Baked), ..state() }),
-            ("init was steered", State { so_far: steered, ..state() }),
-            ("a volume is ignored", State { so_far: ignoring(), ..state() }),
-            ("and was before", State { so_far: ignoring(), passed_over: Ignored::Some, ..state() }),
+            ("something else is", BlockState { own_root: Some("UUID=own".into()), ..state() }),
+            ("there is no root=", BlockState { own_root: None, ..state() }),
+            ("switched off", BlockState { off: Some(Place::Baked), ..state() }),
+            ("init was steered", BlockState { so_far: steered, ..state() }),
+            ("a volume is ignored", BlockState { so_far: ignoring(), ..state() }),
+            ("and was before", BlockState { so_far: ignoring(), passed_over: Ignored::Some, ..state() }),
         ]
     }
 
@@ -190,16 +190,16 @@ mod tests {
     }
 
     /// A look at a volume that is a candidate.
-    fn looked(verdict: Verdict) -> Event {
+    fn looked(verdict: Verdict) -> BlockEvent {
         let volume = volume("/dev/vdb", "RESCUE");
         let candidate =
             Candidate { volume: volume.clone(), claim: Claim::Labelled(0), serial: None, verdict };
-        Event::Looked(Scan { volumes: vec![volume], candidates: vec![candidate], ..Scan::default() })
+        BlockEvent::Looked(Scan { volumes: vec![volume], candidates: vec![candidate], ..Scan::default() })
     }
 
     #[test]
     fn init_is_helped_only_where_its_own_root_is_missing() {
-        let looks = states().map(|(name, state)| (name, state.plan(&Event::Called).to_string()));
+        let looks = states().map(|(name, state)| (name, state.plan(&BlockEvent::Called).to_string()));
         let (look, leave) = ("look at new devices".to_owned(), "nothing to do".to_owned());
         let expected = [
             ("the root is missing", look.clone()),
@@ -216,14 +216,14 @@ mod tests {
     #[test]
     fn where_no_device_came_nothing_is_done() {
         for (name, state) in states() {
-            assert_eq!(state.plan(&Event::NothingChanged), Action::Leave, "{name}");
+            assert_eq!(state.plan(&BlockEvent::NothingChanged), BlockAction::Leave, "{name}");
         }
     }
 
     #[test]
     fn a_rescue_volume_that_appears_is_booted() {
         let action = state().plan(&looked(Verdict::Fit));
-        let booted = Action::Boot {
+        let booted = BlockAction::Boot {
             root: MISSING.into(),
             volume: volume("/dev/vdb", "RESCUE"),
             original: Original::Named(MISSING.into()),
@@ -238,8 +238,8 @@ mod tests {
     fn what_appears_and_is_no_rescue_volume_is_noted_without_a_word() {
         let other = Scan { volumes: vec![volume("/dev/vdd", "data")], ..Scan::default() };
         for scan in [Scan::default(), other] {
-            let noted = Action::Note("no volume is labelled RESCUE, UEC-rescue, RESCUE_VOL".into());
-            assert_eq!(state().plan(&Event::Looked(scan)), noted);
+            let noted = BlockAction::Note("no volume is labelled RESCUE, UEC-rescue, RESCUE_VOL".into());
+            assert_eq!(state().plan(&BlockEvent::Looked(scan)), noted);
         }
     }
 
@@ -249,7 +249,7 @@ mod tests {
         for ((name, state), ignored) in
             states().into_iter().skip(4).zip([Ignored::None, Ignored::Some, Ignored::None])
         {
-            let Action::Refuse { reason, ignored: passed_over } = state.plan(&finished()) else {
+            let BlockAction::Refuse { reason, ignored: passed_over } = state.plan(&finished()) else {
                 panic!("{name}")
             };
             assert!(
@@ -258,7 +258,7 @@ mod tests {
             );
             assert_eq!(passed_over, ignored, "{name}");
         }
-        let Action::Refuse { ignored, .. } = state().plan(&looked(Verdict::NoInit)) else {
+        let BlockAction::Refuse { ignored, .. } = state().plan(&looked(Verdict::NoInit)) else {
             panic!("refused")
         };
         assert_eq!(ignored, Ignored::None);

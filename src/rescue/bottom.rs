@@ -6,7 +6,7 @@ use super::decision::{Decision, How, Original, Record, SoFar, Waited};
 use super::settings::Settings;
 use super::watch::{self, Tick, Watch};
 use super::{Choice, Scan, identity, mounted, notice};
-use crate::initramfs_tools::{self, Shell};
+use crate::initramfs_tools::{self, PanicShell};
 use crate::kmsg::{self, Level};
 use crate::mounts::{self, Mount, Staged};
 use crate::outcome::{Mode, Outcome};
@@ -58,6 +58,8 @@ struct Facts {
     /// The superblock of that, where it is a device.
     own_root: Option<Volume>,
     init: Init,
+    /// What `root=` says.
+    named: Option<String>,
     choice: Choice,
     complaints: Vec<String>,
 }
@@ -94,7 +96,8 @@ impl Facts {
             (Some(_), Some(mount)) => volume::probe(&mount.source).unwrap_or_default(),
             _ => None,
         };
-        Ok(Self { so_far, mounted, own_root, init, choice, complaints: scan.complaints })
+        let named = initramfs_tools::own_root();
+        Ok(Self { so_far, mounted, own_root, init, named, choice, complaints: scan.complaints })
     }
 }
 
@@ -124,7 +127,7 @@ impl Facts {
             Some(source) => format!("{} holds no init", source.display()),
             None => "nothing is mounted".to_owned(),
         };
-        let shell = Shell::read();
+        let shell = PanicShell::read();
         let consoles = watch::consoles(shell);
         let until = watch::now().saturating_add(settings.wait);
         self.so_far.waited = Waited::Until(until);
@@ -192,7 +195,7 @@ fn plan(facts: &Facts) -> Plan {
         }
         (None, _) => Plan::Stay(facts.choice.reason_for_none()),
         (Some(volume), source) => {
-            let named = source.or_else(initramfs_tools::own_root);
+            let named = source.or_else(|| facts.named.clone());
             let unread = named.map_or(Original::Unknown, Original::Named);
             let original = facts.own_root.clone().map_or(unread, Original::Volume);
             Plan::Pivot { volume: volume.clone(), original }
@@ -285,6 +288,14 @@ mod tests {
     }
 
     #[test]
+    fn a_root_that_is_not_mounted_is_named_as_the_command_line_does() {
+        let named = Some("UUID=gone".to_owned());
+        let plan = plan(&Facts { init: Init::Absent, named, ..facts(None, None, Some("/dev/vdb")) });
+        let original = Original::Named("UUID=gone".into());
+        assert_eq!(plan, Plan::Pivot { volume: volume("/dev/vdb", "RESCUE"), original });
+    }
+
+    #[test]
     fn a_volume_below_an_overlay_is_where_init_was_steered() {
         let plan = plan(&facts(Some("/dev/vdb"), Some("overlayroot"), None));
         assert!(matches!(plan, Plan::Stay(_)), "{plan:?}");
@@ -301,6 +312,7 @@ mod tests {
                 source: source.into(),
             }),
             own_root: mounted.map(|source| volume(source, "own")),
+            named: None,
             choice: Choice { chosen: chosen.map(|device| volume(device, "RESCUE")), reasons: Vec::new() },
             complaints: Vec::new(),
         }

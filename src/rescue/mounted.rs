@@ -22,16 +22,16 @@ pub(crate) fn run(mode: Mode) -> Result<Outcome> {
         Some(_) => mounts::at(&root)?.map(|mount| mount.source),
         None => None,
     };
-    let state = State { steered_to, mounted };
-    let mut action = state.plan(Event::Mounted);
-    if action == Action::Look {
+    let state = MountedState { steered_to, mounted };
+    let mut action = state.plan(MountedEvent::Mounted);
+    if action == MountedAction::Look {
         let volumes = volume::all_with_partitions(&volume::devices()?);
         let original = state::read("rescue", "ORIGINAL_ROOT")?;
-        action = state.plan(Event::Looked { volumes, original });
+        action = state.plan(MountedEvent::Looked { volumes, original });
     }
     Ok(match &action {
-        Action::Leave | Action::Look => Outcome::Quiet,
-        Action::Cover { rescue, original, volumes } => {
+        MountedAction::Leave | MountedAction::Look => Outcome::Quiet,
+        MountedAction::Cover { rescue, original, volumes } => {
             if mode == Mode::Apply {
                 cover(&root, rescue, original, volumes)?;
             }
@@ -41,7 +41,7 @@ pub(crate) fn run(mode: Mode) -> Result<Outcome> {
 }
 
 /// What is known when something happens.
-struct State {
+struct MountedState {
     /// The device of the rescue volume that was chosen.
     steered_to: Option<String>,
     /// The device of what is mounted as the root.
@@ -50,7 +50,7 @@ struct State {
 
 /// What happened.
 #[derive(Clone, Debug)]
-enum Event {
+enum MountedEvent {
     /// init mounted its root.
     Mounted,
     /// All devices were looked at. `original`: what the machine would have booted from, as it is on record.
@@ -59,7 +59,7 @@ enum Event {
 
 /// What is to be done.
 #[derive(PartialEq, Eq, Debug)]
-enum Action {
+enum MountedAction {
     /// Nothing.
     Leave,
     /// Looks at all devices.
@@ -68,7 +68,7 @@ enum Action {
     Cover { rescue: Volume, original: Original, volumes: Vec<Volume> },
 }
 
-impl fmt::Display for Action {
+impl fmt::Display for MountedAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Leave => write!(f, "nothing to do"),
@@ -78,24 +78,24 @@ impl fmt::Display for Action {
     }
 }
 
-impl State {
+impl MountedState {
     /// What to do about an event.
-    fn plan(&self, event: Event) -> Action {
+    fn plan(&self, event: MountedEvent) -> MountedAction {
         let steered_to = self.steered_to.as_deref().map(Path::new);
         // init may have gone elsewhere.
         let Some(device) = steered_to.filter(|device| self.mounted.as_deref() == Some(device)) else {
-            return Action::Leave;
+            return MountedAction::Leave;
         };
         match event {
-            Event::Mounted => Action::Look,
-            Event::Looked { volumes, original } => {
+            MountedEvent::Mounted => MountedAction::Look,
+            MountedEvent::Looked { volumes, original } => {
                 let at = |device: &Path| volumes.iter().find(|volume| volume.device == device).cloned();
-                let Some(rescue) = at(device) else { return Action::Leave };
+                let Some(rescue) = at(device) else { return MountedAction::Leave };
                 let original = match original {
                     Some(name) => at(Path::new(&name)).map_or(Original::Named(name), Original::Volume),
                     None => Original::Unknown,
                 };
-                Action::Cover { rescue, original, volumes }
+                MountedAction::Cover { rescue, original, volumes }
             }
         }
     }
@@ -133,31 +133,35 @@ mod tests {
         }
     }
 
-    fn state(steered_to: Option<&str>, mounted: Option<&str>) -> State {
-        State { steered_to: steered_to.map(str::to_owned), mounted: mounted.map(PathBuf::from) }
+    fn state(steered_to: Option<&str>, mounted: Option<&str>) -> MountedState {
+        MountedState { steered_to: steered_to.map(str::to_owned), mounted: mounted.map(PathBuf::from) }
     }
 
-    fn looked(devices: &[&str], original: Option<&str>) -> Event {
+    fn looked(devices: &[&str], original: Option<&str>) -> MountedEvent {
         let volumes = devices.iter().map(|device| volume(device, "a")).collect();
-        Event::Looked { volumes, original: original.map(str::to_owned) }
+        MountedEvent::Looked { volumes, original: original.map(str::to_owned) }
     }
 
     #[test]
     fn the_devices_are_looked_at_only_where_init_went_where_it_was_steered() {
         for (steered_to, mounted, action) in [
-            (Some("/dev/vdb"), Some("/dev/vdb"), Action::Look),
-            (Some("/dev/vdb"), Some("/dev/vda"), Action::Leave),
-            (Some("/dev/vdb"), Some("overlayroot"), Action::Leave),
-            (Some("/dev/vdb"), None, Action::Leave),
-            (None, Some("/dev/vda"), Action::Leave),
-            (None, None, Action::Leave),
+            (Some("/dev/vdb"), Some("/dev/vdb"), MountedAction::Look),
+            (Some("/dev/vdb"), Some("/dev/vda"), MountedAction::Leave),
+            (Some("/dev/vdb"), Some("overlayroot"), MountedAction::Leave),
+            (Some("/dev/vdb"), None, MountedAction::Leave),
+            (None, Some("/dev/vda"), MountedAction::Leave),
+            (None, None, MountedAction::Leave),
         ] {
-            assert_eq!(state(steered_to, mounted).plan(Event::Mounted), action, "{steered_to:?} {mounted:?}");
+            assert_eq!(
+                state(steered_to, mounted).plan(MountedEvent::Mounted),
+                action,
+                "{steered_to:?} {mounted:?}"
+            );
             let covers = matches!(
                 state(steered_to, mounted).plan(looked(&["/dev/vda", "/dev/vdb"], None)),
-                Action::Cover { .. }
+                MountedAction::Cover { .. }
             );
-            assert_eq!(covers, action == Action::Look, "{steered_to:?} {mounted:?}");
+            assert_eq!(covers, action == MountedAction::Look, "{steered_to:?} {mounted:?}");
         }
     }
 
@@ -172,7 +176,9 @@ mod tests {
         ] {
             let action = steered.plan(looked(&["/dev/vda", "/dev/vdb"], named));
             assert_eq!(action.to_string(), "the fstab of /dev/vdb (ext4, label a) leads to no other disk");
-            let Action::Cover { rescue, original: found, volumes } = action else { panic!("{named:?}") };
+            let MountedAction::Cover { rescue, original: found, volumes } = action else {
+                panic!("{named:?}")
+            };
             assert_eq!((rescue.device.as_path(), found), (Path::new("/dev/vdb"), original));
             assert_eq!(volumes.len(), 2);
         }
@@ -181,6 +187,6 @@ mod tests {
     #[test]
     fn a_volume_that_cannot_be_read_any_more_is_left_as_it_is() {
         let steered = state(Some("/dev/vdb"), Some("/dev/vdb"));
-        assert_eq!(steered.plan(looked(&["/dev/vda"], None)), Action::Leave);
+        assert_eq!(steered.plan(looked(&["/dev/vda"], None)), MountedAction::Leave);
     }
 }

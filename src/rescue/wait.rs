@@ -9,12 +9,12 @@ use super::decision::{Decision, How, Record, SoFar, Waited};
 use super::settings::Settings;
 use super::watch::{self, Tick, Watch};
 use super::{Scan, carry_out, notice};
-use crate::initramfs_tools::{self, Ignored, Shell, Stuck};
+use crate::initramfs_tools::{self, Ignored, PanicShell, Stuck};
 use crate::kmsg::{self, Level};
 use crate::outcome::{Mode, Outcome};
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
-use plan::{Action, Devices, Event, Moment, Span, State, Tried};
+use plan::{Devices, LookTime, Span, Tried, WaitAction, WaitEvent, WaitState};
 use std::ops::ControlFlow;
 
 /// Returns [`Outcome::GaveUp`] when init is to give up.
@@ -25,10 +25,10 @@ pub(crate) fn run(line: &CommandLine, message: &str, mode: Mode) -> Result<Outco
         Ok(stuck) => stuck,
         Err(reason) => return Ok(Outcome::GaveUp(reason)),
     };
-    let (wait, shell, now) = (settings.wait, Shell::read(), watch::now());
-    let state = State { stuck, own_root, wait, shell, now, so_far: SoFar::read()? };
-    let mut call = Call { message, settings, state, watch: Watch::none() };
-    let mut event = Event::GaveUp;
+    let (wait, shell, now) = (settings.wait, PanicShell::read(), watch::now());
+    let state = WaitState { stuck, own_root, wait, shell, now, so_far: SoFar::read()? };
+    let mut call = InitCall { message, settings, state, watch: Watch::none() };
+    let mut event = WaitEvent::GaveUp;
     loop {
         call.state.now = watch::now();
         let action = call.state.plan(&event);
@@ -40,55 +40,55 @@ pub(crate) fn run(line: &CommandLine, message: &str, mode: Mode) -> Result<Outco
 }
 
 /// One call of init's.
-struct Call<'a> {
+struct InitCall<'a> {
     /// What init says.
     message: &'a str,
     settings: Settings,
-    state: State,
+    state: WaitState,
     watch: Watch,
 }
 
-impl Call<'_> {
+impl InitCall<'_> {
     /// Carries an action out; what happens then is the next event, unless the call ends.
-    fn apply(&mut self, action: Action) -> Result<ControlFlow<Outcome, Event>> {
+    fn apply(&mut self, action: WaitAction) -> Result<ControlFlow<Outcome, WaitEvent>> {
         let text = action.to_string();
         let next = match action {
-            Action::Disown(failed) => self.disown(failed)?,
-            Action::Look(moment, devices) => self.look(moment, devices)?,
-            Action::Wait(span) => self.wait(span)?,
-            Action::KeepWaiting => self.keep_waiting()?,
-            Action::DoNotWait => {
+            WaitAction::Disown(failed) => self.disown(failed)?,
+            WaitAction::Look(moment, devices) => self.look(moment, devices)?,
+            WaitAction::Wait(span) => self.wait(span)?,
+            WaitAction::KeepWaiting => self.keep_waiting()?,
+            WaitAction::DoNotWait => {
                 // What was typed before must not reach the shell.
                 drop(watch::consoles(self.state.shell));
-                Event::TimeOver(Tried::DidNotWait)
+                WaitEvent::TimeOver(Tried::DidNotWait)
             }
-            Action::Boot { volume, original } => {
+            WaitAction::Boot { volume, original } => {
                 let how = How::Saved(self.state.stuck.to_string());
                 let record = self.record(Decision::Rescue { volume, how, original });
                 carry_out(&record, Some(&self.state.stuck))?;
                 return Ok(ControlFlow::Break(Outcome::Loud(text)));
             }
-            Action::Restore { reason, device } => {
+            WaitAction::Restore { reason, device } => {
                 self.record(Decision::OwnRoot { reason }).write()?;
                 initramfs_tools::restore(&self.state.stuck, device.as_deref())?;
                 return Ok(ControlFlow::Break(Outcome::Loud(text)));
             }
-            Action::Find { root, volume } => {
+            WaitAction::Find { root, volume } => {
                 initramfs_tools::found(&root, &volume.device)?;
                 self.state.so_far.waited = Waited::ENOUGH;
                 return self.go_on(text);
             }
-            Action::Adopt { root, volume } => {
+            WaitAction::Adopt { root, volume } => {
                 self.state.so_far.shun_no_more(&volume.device);
                 initramfs_tools::found(&root, &volume.device)?;
                 self.state.so_far.waited = Waited::ENOUGH;
                 return self.go_on(text);
             }
-            Action::LookAgain { .. } => {
+            WaitAction::LookAgain { .. } => {
                 initramfs_tools::look_again()?;
                 return self.go_on(text);
             }
-            Action::GiveUp { ignored, .. } => {
+            WaitAction::GiveUp { ignored, .. } => {
                 if ignored == Ignored::Some {
                     initramfs_tools::pass_over_ignored()?;
                 }
@@ -98,18 +98,18 @@ impl Call<'_> {
         Ok(ControlFlow::Continue(next))
     }
 
-    fn disown(&mut self, failed: String) -> Result<Event> {
+    fn disown(&mut self, failed: String) -> Result<WaitEvent> {
         let text = format!("{failed} could not be booted from: {}", self.message);
         kmsg::log(Level::Error, "rescue", &text);
         self.state.so_far.rescue = None;
         self.state.so_far.failed.push(failed);
         notice::forget()?;
         self.state.own_root = initramfs_tools::kept_root()?;
-        self.look(Moment::AfterFailure, Devices::All)
+        self.look(LookTime::AfterFailure, Devices::All)
     }
 
     /// Looks at devices, and says what is found on them.
-    fn look(&mut self, moment: Moment, devices: Devices) -> Result<Event> {
+    fn look(&mut self, moment: LookTime, devices: Devices) -> Result<WaitEvent> {
         let state = &mut self.state;
         if devices == Devices::All {
             state.so_far.looked_at.clear();
@@ -117,10 +117,10 @@ impl Call<'_> {
         let scan = Scan::of_new(&mut state.so_far, &self.settings, state.own_root.as_deref())?;
         let scan = scan.unwrap_or_default();
         scan.choose_and_tell();
-        Ok(Event::Looked(moment, scan))
+        Ok(WaitEvent::Looked(moment, scan))
     }
 
-    fn wait(&mut self, span: Span) -> Result<Event> {
+    fn wait(&mut self, span: Span) -> Result<WaitEvent> {
         let consoles = watch::consoles(self.state.shell);
         let until = match span {
             Span::For(seconds) => {
@@ -136,16 +136,16 @@ impl Call<'_> {
         self.keep_waiting()
     }
 
-    fn keep_waiting(&mut self) -> Result<Event> {
+    fn keep_waiting(&mut self) -> Result<WaitEvent> {
         match self.watch.next()? {
-            Tick::Look => self.look(Moment::Waiting, Devices::New),
-            Tick::Enter => Ok(Event::Enter),
-            Tick::TimeOver => Ok(Event::TimeOver(Tried::Waited)),
+            Tick::Look => self.look(LookTime::Waiting, Devices::New),
+            Tick::Enter => Ok(WaitEvent::Enter),
+            Tick::TimeOver => Ok(WaitEvent::TimeOver(Tried::Waited)),
         }
     }
 
     /// init goes on with its own root.
-    fn go_on(&self, text: String) -> Result<ControlFlow<Outcome, Event>> {
+    fn go_on(&self, text: String) -> Result<ControlFlow<Outcome, WaitEvent>> {
         self.record(Decision::OwnRoot { reason: text.clone() }).write()?;
         Ok(ControlFlow::Break(Outcome::Loud(text)))
     }

@@ -3,7 +3,7 @@
 use super::settings::Settings;
 use crate::consoles::{Consoles, Woken};
 use crate::ffi;
-use crate::initramfs_tools::Shell;
+use crate::initramfs_tools::PanicShell;
 use anyhow::Result;
 use lifeboat_common::rescue_volume::LABELS;
 
@@ -65,10 +65,10 @@ pub(super) fn now() -> u64 {
 
 /// The consoles on which Enter ends a wait. To be opened before anything is announced there: what is typed
 /// afterwards is an answer.
-pub(super) fn consoles(shell: Shell) -> Consoles {
+pub(super) fn consoles(shell: PanicShell) -> Consoles {
     match shell {
-        Shell::Allowed => Consoles::open(),
-        Shell::Forbidden => Consoles::none(),
+        PanicShell::Allowed => Consoles::open(),
+        PanicShell::Forbidden => Consoles::none(),
     }
 }
 
@@ -77,7 +77,7 @@ pub(super) fn announcement(
     message: &str,
     missing: Option<&str>,
     settings: &Settings,
-    shell: Shell,
+    shell: PanicShell,
 ) -> String {
     let labels = LABELS.join(", ");
     let required = match &settings.require {
@@ -87,8 +87,8 @@ pub(super) fn announcement(
     let seconds = settings.wait;
     let missing = missing.map(|root| format!(", or the disk with {root}")).unwrap_or_default();
     let (then, key) = match shell {
-        Shell::Forbidden => ("what panic= says", ""),
-        Shell::Allowed => ("a shell", " (now: press Enter)"),
+        PanicShell::Forbidden => ("what panic= says", ""),
+        PanicShell::Allowed => ("a shell", " (now: press Enter)"),
     };
     format!(
         "this machine's root cannot be used: {message}\n\
@@ -109,7 +109,7 @@ mod tests {
             this machine's root cannot be used: it is broken
             attach a volume labelled RESCUE, UEC-rescue, RESCUE_VOL, or the disk with LABEL=own: it is booted at once
             waiting 300 s, after that a shell (now: press Enter)"]]
-        .assert_eq(&announcement("it is broken", Some("LABEL=own"), &settings, Shell::Allowed));
+        .assert_eq(&announcement("it is broken", Some("LABEL=own"), &settings, PanicShell::Allowed));
     }
 
     #[test]
@@ -119,7 +119,7 @@ mod tests {
             this machine's root cannot be used: it is broken
             attach a volume labelled RESCUE, UEC-rescue, RESCUE_VOL (only UUID=a is accepted): it is booted at once
             waiting 20 s, after that what panic= says"]]
-        .assert_eq(&announcement("it is broken", None, &settings, Shell::Forbidden));
+        .assert_eq(&announcement("it is broken", None, &settings, PanicShell::Forbidden));
     }
 
     #[test]

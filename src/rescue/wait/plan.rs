@@ -1,6 +1,6 @@
 //! What to do when init gave up on its root, from the state of the boot and from what happened just now.
 
-use crate::initramfs_tools::{Ignored, Shell, Stuck};
+use crate::initramfs_tools::{Ignored, PanicShell, Stuck};
 use crate::outcome::Mode;
 use crate::rescue::decision::{Original, SoFar, Waited};
 use crate::rescue::settings::{Selector, Settings};
@@ -10,7 +10,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// What is known when something happens.
-pub(super) struct State {
+pub(super) struct WaitState {
     /// Where init cannot go on.
     pub(super) stuck: Stuck,
     /// What `root=` says.
@@ -18,7 +18,7 @@ pub(super) struct State {
     /// How long to wait, in seconds.
     pub(super) wait: u64,
     /// Whether a shell comes after the wait.
-    pub(super) shell: Shell,
+    pub(super) shell: PanicShell,
     /// In seconds since the kernel's start.
     pub(super) now: u64,
     /// What happened so far in this boot.
@@ -27,11 +27,11 @@ pub(super) struct State {
 
 /// What happened.
 #[derive(Debug)]
-pub(super) enum Event {
+pub(super) enum WaitEvent {
     /// init gave up on its root, or on the rescue volume to which it was steered.
     GaveUp,
     /// Devices were looked at. Nothing is found where none came.
-    Looked(Moment, Scan),
+    Looked(LookTime, Scan),
     /// Somebody pressed Enter on a console.
     Enter,
     /// The time is over.
@@ -40,7 +40,7 @@ pub(super) enum Event {
 
 /// When devices are looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Moment {
+pub(super) enum LookTime {
     /// After a rescue volume could not be booted from.
     AfterFailure,
     /// As soon as init gave up.
@@ -78,11 +78,11 @@ pub(super) enum Span {
 
 /// What is to be done. All but the first five end the call.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) enum Action {
+pub(super) enum WaitAction {
     /// Takes note that the volume could not be booted from, and looks at all devices.
     Disown(String),
     /// Looks at devices.
-    Look(Moment, Devices),
+    Look(LookTime, Devices),
     /// Begins to wait.
     Wait(Span),
     /// Goes on with the wait.
@@ -103,7 +103,7 @@ pub(super) enum Action {
     GiveUp { reason: String, ignored: Ignored },
 }
 
-impl fmt::Display for Action {
+impl fmt::Display for WaitAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Disown(device) => write!(f, "look at all devices but {device}, which failed"),
@@ -148,56 +148,56 @@ pub(super) fn trouble(
     Ok(stuck)
 }
 
-impl State {
+impl WaitState {
     /// What to do about an event.
-    pub(super) fn plan(&self, event: &Event) -> Action {
+    pub(super) fn plan(&self, event: &WaitEvent) -> WaitAction {
         match event {
-            Event::GaveUp => match (&self.so_far.rescue, self.so_far.waited) {
-                (Some(failed), _) => Action::Disown(failed.clone()),
-                (None, Waited::NotYet) => Action::Look(Moment::First, Devices::All),
-                (None, Waited::Until(_)) => Action::Look(Moment::First, Devices::New),
+            WaitEvent::GaveUp => match (&self.so_far.rescue, self.so_far.waited) {
+                (Some(failed), _) => WaitAction::Disown(failed.clone()),
+                (None, Waited::NotYet) => WaitAction::Look(LookTime::First, Devices::All),
+                (None, Waited::Until(_)) => WaitAction::Look(LookTime::First, Devices::New),
             },
-            Event::Looked(moment, scan) => {
+            WaitEvent::Looked(moment, scan) => {
                 self.boot_from(scan).unwrap_or_else(|| self.without_a_root(*moment, scan))
             }
-            Event::Enter => match self.shell {
-                Shell::Allowed => self.give_up_waiting("Enter was pressed".into()),
-                Shell::Forbidden => Action::KeepWaiting,
+            WaitEvent::Enter => match self.shell {
+                PanicShell::Allowed => self.give_up_waiting("Enter was pressed".into()),
+                PanicShell::Forbidden => WaitAction::KeepWaiting,
             },
-            Event::TimeOver(tried) => match self.missing() {
-                Some(_) => Action::Look(Moment::Last(*tried), Devices::All),
+            WaitEvent::TimeOver(tried) => match self.missing() {
+                Some(_) => WaitAction::Look(LookTime::Last(*tried), Devices::All),
                 None => self.out_of_time(*tried),
             },
         }
     }
 
     /// Boots from a volume among the devices, or from the root that was missing.
-    fn boot_from(&self, scan: &Scan) -> Option<Action> {
+    fn boot_from(&self, scan: &Scan) -> Option<WaitAction> {
         if let Some(volume) = scan.choose().chosen {
             let original = Original::find(self.own_root.as_deref(), &scan.volumes, &volume);
-            return Some(Action::Boot { volume, original });
+            return Some(WaitAction::Boot { volume, original });
         }
         let (root, selector) = self.missing()?;
         let volume = self.find_root(&selector, scan.volumes.iter())?.clone();
-        Some(Action::Find { root: root.to_owned(), volume })
+        Some(WaitAction::Find { root: root.to_owned(), volume })
     }
 
     /// Nothing among the devices can be booted from.
-    fn without_a_root(&self, moment: Moment, scan: &Scan) -> Action {
+    fn without_a_root(&self, moment: LookTime, scan: &Scan) -> WaitAction {
         match moment {
-            Moment::AfterFailure => self.restore(scan),
-            Moment::First => match self.so_far.waited {
-                Waited::NotYet if self.wait > 0 => Action::Wait(Span::For(self.wait)),
-                Waited::Until(until) if until > self.now => Action::Wait(Span::Until(until)),
-                Waited::NotYet | Waited::Until(_) => Action::DoNotWait,
+            LookTime::AfterFailure => self.restore(scan),
+            LookTime::First => match self.so_far.waited {
+                Waited::NotYet if self.wait > 0 => WaitAction::Wait(Span::For(self.wait)),
+                Waited::Until(until) if until > self.now => WaitAction::Wait(Span::Until(until)),
+                Waited::NotYet | Waited::Until(_) => WaitAction::DoNotWait,
             },
-            Moment::Waiting => self.look_again(scan).unwrap_or(Action::KeepWaiting),
-            Moment::Last(tried) => self.adopt(scan).unwrap_or_else(|| self.out_of_time(tried)),
+            LookTime::Waiting => self.look_again(scan).unwrap_or(WaitAction::KeepWaiting),
+            LookTime::Last(tried) => self.adopt(scan).unwrap_or_else(|| self.out_of_time(tried)),
         }
     }
 
     /// The own root is given its chance again, without the volumes that could not be booted from.
-    fn restore(&self, scan: &Scan) -> Action {
+    fn restore(&self, scan: &Scan) -> WaitAction {
         let reason = format!("{} could not be booted from", self.so_far.failed.join(", "));
         let others: Vec<Volume> =
             scan.volumes.iter().filter(|volume| !self.so_far.has_failed(volume)).cloned().collect();
@@ -205,7 +205,7 @@ impl State {
             let pinned = identity::pin(&own_root, &others, &scan.candidates).unwrap_or_default();
             pinned.or_else(|| self.find_root(&own_root, others.iter()).cloned())
         });
-        Action::Restore { reason, device: own.map(|volume| volume.device) }
+        WaitAction::Restore { reason, device: own.map(|volume| volume.device) }
     }
 
     /// What `root=` says, where init misses it and was not sent to it yet: a second time, init and we would go
@@ -233,16 +233,16 @@ impl State {
     }
 
     /// A missing root may be inside what appeared.
-    fn look_again(&self, scan: &Scan) -> Option<Action> {
+    fn look_again(&self, scan: &Scan) -> Option<WaitAction> {
         let Stuck::Missing(root) = &self.stuck else { return None };
         let volume = scan.volumes.iter().find(|volume| volume.file_system().is_none())?;
-        Some(Action::LookAgain { root: root.clone(), volume: volume.clone() })
+        Some(WaitAction::LookAgain { root: root.clone(), volume: volume.clone() })
     }
 
     /// A volume that was ignored or has failed as a rescue volume, where it is all that `root=` names, and that nobody
     /// took for the root as long as the own disk could appear: it may be the machine's only one. Without lifeboat it
     /// would have been booted at once.
-    fn adopt(&self, scan: &Scan) -> Option<Action> {
+    fn adopt(&self, scan: &Scan) -> Option<WaitAction> {
         let (root, selector) = self.missing()?;
         let is_meant = |volume: &&Volume| {
             volume.file_system().is_some() && selector.names(volume) && self.so_far.shuns(&volume.device)
@@ -250,24 +250,24 @@ impl State {
         let meant = || scan.volumes.iter().filter(is_meant);
         let ignored = meant().find(|volume| !self.so_far.has_failed(volume));
         let volume = ignored.or_else(|| meant().next())?;
-        Some(Action::Adopt { root: root.to_owned(), volume: volume.clone() })
+        Some(WaitAction::Adopt { root: root.to_owned(), volume: volume.clone() })
     }
 
-    fn out_of_time(&self, tried: Tried) -> Action {
+    fn out_of_time(&self, tried: Tried) -> WaitAction {
         match tried {
             Tried::Waited => {
                 self.give_up_waiting(format!("no rescue volume was attached within {} s", self.wait))
             }
             Tried::DidNotWait => {
-                Action::GiveUp { reason: "no rescue volume is attached".into(), ignored: Ignored::None }
+                WaitAction::GiveUp { reason: "no rescue volume is attached".into(), ignored: Ignored::None }
             }
         }
     }
 
     /// Whoever leaves init's shell makes it look for the root again. After a failed volume it passes over ignored
     /// ones already.
-    fn give_up_waiting(&self, reason: String) -> Action {
+    fn give_up_waiting(&self, reason: String) -> WaitAction {
         let pass_over = self.so_far.failed.is_empty() && !self.so_far.ignored.is_empty();
-        Action::GiveUp { reason, ignored: if pass_over { Ignored::Some } else { Ignored::None } }
+        WaitAction::GiveUp { reason, ignored: if pass_over { Ignored::Some } else { Ignored::None } }
     }
 }

@@ -1,7 +1,7 @@
 //! What is done about each event in each state: all of it in table.txt, and in words what matters most.
 
-use super::plan::{Action, Devices, Event, Moment, Span, State, Tried, trouble};
-use crate::initramfs_tools::{Ignored, Shell, Stuck};
+use super::plan::{Devices, LookTime, Span, Tried, WaitAction, WaitEvent, WaitState, trouble};
+use crate::initramfs_tools::{Ignored, PanicShell, Stuck};
 use crate::outcome::Mode;
 use crate::rescue::candidate::{Candidate, Verdict};
 use crate::rescue::decision::{SoFar, Waited};
@@ -12,27 +12,27 @@ use expect_test::expect_file;
 use std::fmt::Write as _;
 
 /// A root that is missing, and nothing was done about it yet.
-fn missing(root: &str) -> State {
-    State {
+fn missing(root: &str) -> WaitState {
+    WaitState {
         stuck: Stuck::Missing(root.into()),
         own_root: Some(root.into()),
         wait: 300,
-        shell: Shell::Allowed,
+        shell: PanicShell::Allowed,
         now: 10,
         so_far: SoFar::default(),
     }
 }
 
-fn own() -> State {
+fn own() -> WaitState {
     missing("UUID=own")
 }
 
-fn unmountable() -> State {
-    State { stuck: Stuck::Unmountable, ..own() }
+fn unmountable() -> WaitState {
+    WaitState { stuck: Stuck::Unmountable, ..own() }
 }
 
-fn with(so_far: SoFar) -> State {
-    State { so_far, ..own() }
+fn with(so_far: SoFar) -> WaitState {
+    WaitState { so_far, ..own() }
 }
 
 fn waited(waited: Waited) -> SoFar {
@@ -99,30 +99,33 @@ fn finished(volumes: &[Volume]) -> Scan {
     judged(volumes, Verdict::Finished("finished"))
 }
 
-fn states() -> Vec<(&'static str, State)> {
+fn states() -> Vec<(&'static str, WaitState)> {
     vec![
         ("the root is missing", own()),
         ("the root is missing, and a finished copy of it is there", with(ignoring())),
         ("the root is missing, and init was sent to look again meanwhile", with(waited(Waited::Until(60)))),
         ("the root is missing, and it was waited for", with(waited(Waited::Until(5)))),
         ("the root is missing, and init was sent to it before", with(waited(Waited::ENOUGH))),
-        ("the root is missing, and `wait:0` is set", State { wait: 0, ..own() }),
-        ("the root is missing, and no shell is allowed", State { shell: Shell::Forbidden, ..own() }),
+        ("the root is missing, and `wait:0` is set", WaitState { wait: 0, ..own() }),
+        ("the root is missing, and no shell is allowed", WaitState { shell: PanicShell::Forbidden, ..own() }),
         (
             "the root is named by the device of an ignored copy",
-            State { so_far: ignoring(), ..missing("/dev/vde") },
+            WaitState { so_far: ignoring(), ..missing("/dev/vde") },
         ),
         ("the root is named by what nobody understands", missing("ZFS=pool")),
         ("the root cannot be mounted", unmountable()),
         (
             "the root cannot be mounted, and an ignored volume is there",
-            State { so_far: ignoring(), ..unmountable() },
+            WaitState { so_far: ignoring(), ..unmountable() },
         ),
         (
             "a rescue volume cannot be mounted",
-            State { so_far: SoFar { rescue: Some("/dev/vdb".into()), ..SoFar::default() }, ..unmountable() },
+            WaitState {
+                so_far: SoFar { rescue: Some("/dev/vdb".into()), ..SoFar::default() },
+                ..unmountable()
+            },
         ),
-        ("a rescue volume could not be mounted", State { so_far: failed("/dev/vdb"), ..unmountable() }),
+        ("a rescue volume could not be mounted", WaitState { so_far: failed("/dev/vdb"), ..unmountable() }),
         ("a rescue volume could not be mounted, and the root is missing", with(failed("/dev/vdb"))),
         ("a copy of the root could not be mounted, and the root is missing", with(failed("/dev/vde"))),
     ]
@@ -143,39 +146,39 @@ fn scans() -> [(&'static str, Scan); 9] {
     ]
 }
 
-fn events() -> impl Iterator<Item = (String, Event)> {
+fn events() -> impl Iterator<Item = (String, WaitEvent)> {
     let moments = [
-        ("at once", Moment::First),
-        ("while waiting", Moment::Waiting),
-        ("in the end", Moment::Last(Tried::Waited)),
-        ("without a wait", Moment::Last(Tried::DidNotWait)),
-        ("after a failure", Moment::AfterFailure),
+        ("at once", LookTime::First),
+        ("while waiting", LookTime::Waiting),
+        ("in the end", LookTime::Last(Tried::Waited)),
+        ("without a wait", LookTime::Last(Tried::DidNotWait)),
+        ("after a failure", LookTime::AfterFailure),
     ];
     let looks = moments.into_iter().flat_map(|(when, moment)| {
-        scans().map(|(what, scan)| (format!("{when}, {what}"), Event::Looked(moment, scan)))
+        scans().map(|(what, scan)| (format!("{when}, {what}"), WaitEvent::Looked(moment, scan)))
     });
     let others = [
-        ("Enter", Event::Enter),
-        ("the time is over", Event::TimeOver(Tried::Waited)),
-        ("there is no wait", Event::TimeOver(Tried::DidNotWait)),
+        ("Enter", WaitEvent::Enter),
+        ("the time is over", WaitEvent::TimeOver(Tried::Waited)),
+        ("there is no wait", WaitEvent::TimeOver(Tried::DidNotWait)),
     ];
-    std::iter::once(("init gave up".to_owned(), Event::GaveUp))
+    std::iter::once(("init gave up".to_owned(), WaitEvent::GaveUp))
         .chain(looks)
         .chain(others.map(|(name, event)| (name.to_owned(), event)))
 }
 
 /// What is done about it; a look at devices takes note of what is not to be booted from.
-fn after(state: &State, event: Event) -> Action {
+fn after(state: &WaitState, event: WaitEvent) -> WaitAction {
     let mut so_far = state.so_far.clone();
     let event = match event {
-        Event::Looked(moment, mut scan) => {
+        WaitEvent::Looked(moment, mut scan) => {
             scan.leave_out(&mut so_far, state.own_root.as_deref());
-            Event::Looked(moment, scan)
+            WaitEvent::Looked(moment, scan)
         }
         other => other,
     };
     let (stuck, own_root) = (state.stuck.clone(), state.own_root.clone());
-    State { stuck, own_root, so_far, ..*state }.plan(&event)
+    WaitState { stuck, own_root, so_far, ..*state }.plan(&event)
 }
 
 const HEAD: &str = "\
@@ -184,22 +187,24 @@ Under each state but the first only what is done otherwise than in the first.
 ";
 
 /// With what is not in the sentence that is said.
-fn show(action: &Action) -> String {
+fn show(action: &WaitAction) -> String {
     match action {
-        Action::Boot { volume, original } => {
+        WaitAction::Boot { volume, original } => {
             format!("boot {} in place of {original}", volume.device.display())
         }
-        Action::Restore { device, .. } => match device {
+        WaitAction::Restore { device, .. } => match device {
             Some(device) => format!("go back to the own root at {}", device.display()),
             None => "go back to the own root".into(),
         },
-        Action::Find { root, volume } => format!("find {root} at {}", volume.device.display()),
-        Action::Adopt { root, volume } => format!("take {} for {root} after all", volume.device.display()),
-        Action::LookAgain { root, volume } => {
+        WaitAction::Find { root, volume } => format!("find {root} at {}", volume.device.display()),
+        WaitAction::Adopt { root, volume } => {
+            format!("take {} for {root} after all", volume.device.display())
+        }
+        WaitAction::LookAgain { root, volume } => {
             format!("have init look for {root} again, for {} appeared", volume.device.display())
         }
-        Action::GiveUp { reason, ignored: Ignored::None } => format!("give up: {reason}"),
-        Action::GiveUp { reason, ignored: Ignored::Some } => {
+        WaitAction::GiveUp { reason, ignored: Ignored::None } => format!("give up: {reason}"),
+        WaitAction::GiveUp { reason, ignored: Ignored::Some } => {
             format!("give up: {reason}; init passes over ignored volumes")
         }
         other => other.to_string(),
@@ -230,19 +235,19 @@ fn no_call_goes_round_for_ever() {
     for (name, state) in states() {
         for (event, happens) in events() {
             let action = state.plan(&happens);
-            if let Event::Looked(Moment::Last(_) | Moment::AfterFailure, _) = happens {
+            if let WaitEvent::Looked(LookTime::Last(_) | LookTime::AfterFailure, _) = happens {
                 assert!(ends(&action), "{name}, {event}: {action:?}");
             }
-            if let Event::TimeOver(tried) = happens {
-                let last = Action::Look(Moment::Last(tried), Devices::All);
+            if let WaitEvent::TimeOver(tried) = happens {
+                let last = WaitAction::Look(LookTime::Last(tried), Devices::All);
                 assert!(ends(&action) || action == last, "{name}, {event}: {action:?}");
             }
         }
     }
 }
 
-fn ends(action: &Action) -> bool {
-    use Action::{Adopt, Boot, Find, GiveUp, LookAgain, Restore};
+fn ends(action: &WaitAction) -> bool {
+    use WaitAction::{Adopt, Boot, Find, GiveUp, LookAgain, Restore};
     matches!(
         action,
         Boot { .. } | Restore { .. } | Find { .. } | Adopt { .. } | LookAgain { .. } | GiveUp { .. }
@@ -252,9 +257,11 @@ fn ends(action: &Action) -> bool {
 #[test]
 fn a_rescue_volume_is_booted_whenever_it_is_seen() {
     for (name, state) in states() {
-        for moment in [Moment::First, Moment::Waiting, Moment::Last(Tried::Waited), Moment::AfterFailure] {
-            let booted = |scan| match state.plan(&Event::Looked(moment, scan)) {
-                Action::Boot { volume, .. } => Some(volume),
+        for moment in
+            [LookTime::First, LookTime::Waiting, LookTime::Last(Tried::Waited), LookTime::AfterFailure]
+        {
+            let booted = |scan| match state.plan(&WaitEvent::Looked(moment, scan)) {
+                WaitAction::Boot { volume, .. } => Some(volume),
                 _ => None,
             };
             assert_eq!(booted(fit(&[data(), rescue()])), Some(rescue()), "{name}");
@@ -265,67 +272,67 @@ fn a_rescue_volume_is_booted_whenever_it_is_seen() {
 
 #[test]
 fn a_missing_root_is_found_once_and_never_in_an_ignored_copy() {
-    let looked = || Event::Looked(Moment::Waiting, finished(&[copy(), root()]));
-    let find = Action::Find { root: "UUID=own".into(), volume: root() };
+    let looked = || WaitEvent::Looked(LookTime::Waiting, finished(&[copy(), root()]));
+    let find = WaitAction::Find { root: "UUID=own".into(), volume: root() };
     assert_eq!(
         with(SoFar { ignored: vec!["vde".into()], ..waited(Waited::Until(60)) }).plan(&looked()),
         find
     );
-    assert_eq!(with(waited(Waited::ENOUGH)).plan(&looked()), Action::KeepWaiting);
-    let copy_alone = Event::Looked(Moment::Waiting, finished(&[copy()]));
-    assert_eq!(with(ignoring()).plan(&copy_alone), Action::KeepWaiting);
+    assert_eq!(with(waited(Waited::ENOUGH)).plan(&looked()), WaitAction::KeepWaiting);
+    let copy_alone = WaitEvent::Looked(LookTime::Waiting, finished(&[copy()]));
+    assert_eq!(with(ignoring()).plan(&copy_alone), WaitAction::KeepWaiting);
 }
 
 #[test]
 fn an_ignored_copy_is_the_root_in_the_end_where_nothing_else_is() {
-    let last = |volumes: &[Volume]| Event::Looked(Moment::Last(Tried::Waited), finished(volumes));
-    let adopt = Action::Adopt { root: "UUID=own".into(), volume: copy() };
+    let last = |volumes: &[Volume]| WaitEvent::Looked(LookTime::Last(Tried::Waited), finished(volumes));
+    let adopt = WaitAction::Adopt { root: "UUID=own".into(), volume: copy() };
     assert_eq!(with(ignoring()).plan(&last(&[copy()])), adopt);
-    let find = Action::Find { root: "UUID=own".into(), volume: root() };
+    let find = WaitAction::Find { root: "UUID=own".into(), volume: root() };
     assert_eq!(with(ignoring()).plan(&last(&[root(), copy()])), find);
     // A copy that failed comes after one that was only ignored.
     let second = volume("/dev/vdf", "ext4", "RESCUE", "own");
     let state = with(SoFar { failed: vec!["/dev/vdf".into()], ..ignoring() });
     assert_eq!(state.plan(&last(&[second.clone(), copy()])), adopt);
-    let adopted = Action::Adopt { root: "UUID=own".into(), volume: second.clone() };
+    let adopted = WaitAction::Adopt { root: "UUID=own".into(), volume: second.clone() };
     assert_eq!(state.plan(&last(&[second])), adopted);
 }
 
 #[test]
 fn enter_ends_the_wait_only_where_a_shell_is_allowed() {
-    let by_enter = |ignored| Action::GiveUp { reason: "Enter was pressed".into(), ignored };
-    assert_eq!(own().plan(&Event::Enter), by_enter(Ignored::None));
-    assert_eq!(with(ignoring()).plan(&Event::Enter), by_enter(Ignored::Some));
-    let forbidden = State { shell: Shell::Forbidden, ..own() };
-    assert_eq!(forbidden.plan(&Event::Enter), Action::KeepWaiting);
+    let by_enter = |ignored| WaitAction::GiveUp { reason: "Enter was pressed".into(), ignored };
+    assert_eq!(own().plan(&WaitEvent::Enter), by_enter(Ignored::None));
+    assert_eq!(with(ignoring()).plan(&WaitEvent::Enter), by_enter(Ignored::Some));
+    let forbidden = WaitState { shell: PanicShell::Forbidden, ..own() };
+    assert_eq!(forbidden.plan(&WaitEvent::Enter), WaitAction::KeepWaiting);
 }
 
 #[test]
 fn it_is_waited_once_in_a_boot() {
-    let first = |state: State| state.plan(&Event::Looked(Moment::First, Scan::default()));
-    assert_eq!(first(own()), Action::Wait(Span::For(300)));
-    assert_eq!(first(with(waited(Waited::Until(11)))), Action::Wait(Span::Until(11)));
+    let first = |state: WaitState| state.plan(&WaitEvent::Looked(LookTime::First, Scan::default()));
+    assert_eq!(first(own()), WaitAction::Wait(Span::For(300)));
+    assert_eq!(first(with(waited(Waited::Until(11)))), WaitAction::Wait(Span::Until(11)));
     for so_far in [waited(Waited::Until(10)), waited(Waited::ENOUGH)] {
-        assert_eq!(first(with(so_far)), Action::DoNotWait);
+        assert_eq!(first(with(so_far)), WaitAction::DoNotWait);
     }
-    assert_eq!(first(State { wait: 0, ..own() }), Action::DoNotWait);
+    assert_eq!(first(WaitState { wait: 0, ..own() }), WaitAction::DoNotWait);
 }
 
 #[test]
 fn init_looks_inside_what_appears_only_where_the_root_is_missing() {
-    let locked_appears = Event::Looked(Moment::Waiting, scan(&[data(), locked()]));
-    let again = Action::LookAgain { root: "UUID=own".into(), volume: locked() };
+    let locked_appears = WaitEvent::Looked(LookTime::Waiting, scan(&[data(), locked()]));
+    let again = WaitAction::LookAgain { root: "UUID=own".into(), volume: locked() };
     assert_eq!(own().plan(&locked_appears), again);
-    assert_eq!(unmountable().plan(&locked_appears), Action::KeepWaiting);
-    assert_eq!(own().plan(&Event::Looked(Moment::Waiting, scan(&[data()]))), Action::KeepWaiting);
+    assert_eq!(unmountable().plan(&locked_appears), WaitAction::KeepWaiting);
+    assert_eq!(own().plan(&WaitEvent::Looked(LookTime::Waiting, scan(&[data()]))), WaitAction::KeepWaiting);
 }
 
 #[test]
 fn after_a_failed_volume_the_own_root_is_named_by_its_device() {
     let device = |so_far, volumes: &[Volume]| {
-        let state = State { so_far, ..unmountable() };
-        match state.plan(&Event::Looked(Moment::AfterFailure, scan(volumes))) {
-            Action::Restore { device, reason } => (device, reason),
+        let state = WaitState { so_far, ..unmountable() };
+        match state.plan(&WaitEvent::Looked(LookTime::AfterFailure, scan(volumes))) {
+            WaitAction::Restore { device, reason } => (device, reason),
             other => panic!("{other:?}"),
         }
     };
