@@ -33,11 +33,11 @@ pub(crate) enum Stuck {
 }
 
 impl Stuck {
-    /// `None`: the message is not about the root; it is not for us to do anything about it.
-    pub(crate) fn from_message(message: &str) -> Option<Self> {
+    /// `None`: the message is not about the root, which is what `root=` says; nothing is to be done about it.
+    pub(crate) fn from_message(message: &str, own_root: Option<&str>) -> Option<Self> {
         let between = |start, end| message.strip_prefix(start)?.strip_suffix(end);
         if let Some(root) = between("ALERT!  ", " does not exist.  Dropping to a shell!") {
-            return (Some(root) == own_root().as_deref()).then(|| Self::Missing(root.to_owned()));
+            return (Some(root) == own_root).then(|| Self::Missing(root.to_owned()));
         }
         if message.starts_with("No root device specified.") {
             return Some(Self::Unnamed);
@@ -106,9 +106,19 @@ pub(crate) fn root_is_made_later() -> bool {
         .any(|script| Path::new("/scripts/init-bottom").join(script).try_exists().unwrap_or(false))
 }
 
-/// Whether `panic=` forbids a shell: then no key may end a wait either.
-pub(crate) fn forbids_a_shell() -> bool {
-    variable("panic").is_some()
+/// Whether a shell may be had once init has given up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum PanicShell {
+    Allowed,
+    /// By `panic=`: then no key may end a wait either.
+    Forbidden,
+}
+
+impl PanicShell {
+    /// Reads init's variable.
+    pub(crate) fn read() -> Self {
+        if variable("panic").is_some() { Self::Forbidden } else { Self::Allowed }
+    }
 }
 
 /// Whether there are volumes that are not to be booted from.
@@ -255,11 +265,14 @@ mod tests {
     #[test]
     fn what_init_says_of_its_root_is_understood() {
         let message = "No root device specified. Boot arguments must include a root= parameter.";
-        assert_eq!(Stuck::from_message(message), Some(Stuck::Unnamed));
+        assert_eq!(Stuck::from_message(message, None), Some(Stuck::Unnamed));
         let message = "The root filesystem on /dev/vda requires a manual fsck";
-        assert_eq!(Stuck::from_message(message), Some(Stuck::Unrepaired));
+        assert_eq!(Stuck::from_message(message, None), Some(Stuck::Unrepaired));
         let message = "Failed to mount /dev/vda as root file system.";
-        assert_eq!(Stuck::from_message(message), Some(Stuck::Unmountable));
+        assert_eq!(Stuck::from_message(message, None), Some(Stuck::Unmountable));
+        let message = "ALERT!  UUID=own does not exist.  Dropping to a shell!";
+        let missing = Stuck::Missing("UUID=own".into());
+        assert_eq!(Stuck::from_message(message, Some("UUID=own")), Some(missing));
     }
 
     #[test]
@@ -271,7 +284,9 @@ mod tests {
             "ALERT!  UUID=of-usr does not exist.  Dropping to a shell!",
             "No init found. Try passing init= bootarg.",
         ] {
-            assert_eq!(Stuck::from_message(message), None, "{message}");
+            for own_root in [None, Some("UUID=own")] {
+                assert_eq!(Stuck::from_message(message, own_root), None, "{message}");
+            }
         }
     }
 }

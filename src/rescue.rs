@@ -15,6 +15,7 @@ pub(crate) mod premount;
 pub(crate) mod resolve;
 mod settings;
 pub(crate) mod wait;
+mod watch;
 
 use crate::initramfs_tools::{self, Stuck};
 use crate::kmsg::{self, Level};
@@ -61,14 +62,19 @@ impl Scan {
         }
         let mut scan = Self::default();
         let unread = scan.look_at(&new, settings, own_root, &so_far.unread);
-        scan.candidates.retain(|candidate| !so_far.has_failed(&candidate.volume));
-        // A root that is named by such a label is meant, whatever else is said of it.
-        if !own_root.and_then(Selector::parse).is_some_and(|own_root| own_root.is_one_of(&LABELS)) {
-            let shunned = scan.candidates.iter().filter(|candidate| candidate.verdict.shuns());
-            so_far.ignored.extend(shunned.map(|candidate| volume::name_of(&candidate.volume.device)));
-        }
+        scan.leave_out(so_far, own_root);
         so_far.looked(devices, unread);
         Ok(Some(scan))
+    }
+
+    /// A volume that has failed is no candidate any more, and takes note of those that are not to be booted from.
+    fn leave_out(&mut self, so_far: &mut SoFar, own_root: Option<&str>) {
+        self.candidates.retain(|candidate| !so_far.has_failed(&candidate.volume));
+        // A root that is named by such a label is meant, whatever else is said of it.
+        if !own_root.and_then(Selector::parse).is_some_and(|own_root| own_root.is_one_of(&LABELS)) {
+            let shunned = self.candidates.iter().filter(|candidate| candidate.verdict.shuns());
+            so_far.ignored.extend(shunned.map(|candidate| volume::name_of(&candidate.volume.device)));
+        }
     }
 
     /// Probes the devices, and looks into those that are labelled or named as rescue volumes. Returns those

@@ -1,56 +1,266 @@
 //! While init waits for a missing root, once a second: boots from a rescue volume that appeared.
 
 use super::decision::{Decision, How, Original, Record, SoFar};
-use super::settings::Settings;
-use super::{Scan, carry_out};
-use crate::initramfs_tools::{self, Stuck};
+use super::settings::{Place, Settings};
+use super::{Choice, Scan, carry_out};
+use crate::initramfs_tools::{self, Ignored, Stuck};
 use crate::kmsg::{self, Level};
 use crate::outcome::{Mode, Outcome};
+use crate::volume::Volume;
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
+use std::fmt;
 
 /// Steers init to a volume that was not there at the first look. `missing`: what init waits for, which may
 /// also be the device of /usr or of a hibernated system.
 pub(crate) fn run(line: &CommandLine, missing: &str, mode: Mode) -> Result<Outcome> {
     let settings = Settings::read(line)?;
-    let mut so_far = SoFar::read()?;
-    let none_before = so_far.shunned().next().is_none();
-    let own_root = initramfs_tools::own_root().filter(|own_root| own_root == missing);
-    let Some(own_root) = own_root.filter(|_| settings.off.is_none() && so_far.rescue.is_none()) else {
-        return Ok(Outcome::Quiet);
-    };
-    let Some(scan) = Scan::of_new(&mut so_far, &settings, Some(&own_root))? else {
-        return Ok(Outcome::Quiet);
-    };
-    let choice = scan.choose();
-    if mode == Mode::Apply {
-        // Where none is chosen, the outcome says why.
-        let reasons = choice.reasons.iter().filter(|_| choice.chosen.is_some());
-        for line in scan.complaints.iter().chain(reasons) {
-            kmsg::log(Level::Info, "rescue", line);
+    let so_far = SoFar::read()?;
+    let passed_over = if so_far.shunned().next().is_none() { Ignored::None } else { Ignored::Some };
+    let own_root = initramfs_tools::own_root();
+    let mut state = BlockState { missing, own_root, off: settings.off, passed_over, so_far };
+    let mut action = state.plan(&BlockEvent::Called);
+    if action == BlockAction::Look {
+        let event = match Scan::of_new(&mut state.so_far, &settings, Some(missing))? {
+            Some(scan) => BlockEvent::Looked(scan),
+            None => BlockEvent::NothingChanged,
+        };
+        action = state.plan(&event);
+        if let (BlockEvent::Looked(scan), Mode::Apply) = (&event, mode) {
+            tell(scan, &scan.choose());
         }
     }
-    let stuck = Stuck::Missing(own_root.clone());
-    let (decision, outcome) = match choice.chosen {
-        Some(volume) => {
-            let text = format!("booting from {volume}, which appeared, in place of root={own_root}");
-            let original = Original::find(Some(&own_root), &scan.volumes, &volume);
-            (Decision::Rescue { volume, how: How::Saved(stuck.to_string()), original }, Outcome::Loud(text))
-        }
-        None if choice.reasons.is_empty() => {
-            (Decision::OwnRoot { reason: choice.reason_for_none() }, Outcome::Quiet)
-        }
-        None => {
-            let reason = choice.reason_for_none();
-            (Decision::OwnRoot { reason: reason.clone() }, Outcome::Skipped(reason))
-        }
+    let outcome = match &action {
+        BlockAction::Leave | BlockAction::Look | BlockAction::Note(_) => Outcome::Quiet,
+        BlockAction::Boot { .. } => Outcome::Loud(action.to_string()),
+        BlockAction::Refuse { .. } => Outcome::Skipped(action.to_string()),
     };
     if mode == Mode::Apply {
-        // After a failed volume it is so already.
-        if none_before && !so_far.ignored.is_empty() {
-            initramfs_tools::pass_over_ignored()?;
-        }
-        carry_out(&Record { decision, so_far }, Some(&stuck))?;
+        apply(action, state)?;
     }
     Ok(outcome)
+}
+
+/// Where none is chosen, the outcome says why.
+fn tell(scan: &Scan, choice: &Choice) {
+    let reasons = choice.reasons.iter().filter(|_| choice.chosen.is_some());
+    for line in scan.complaints.iter().chain(reasons) {
+        kmsg::log(Level::Info, "rescue", line);
+    }
+}
+
+/// What is known when something happens.
+struct BlockState<'a> {
+    /// What init waits for.
+    missing: &'a str,
+    /// What `root=` says.
+    own_root: Option<String>,
+    /// Where the journey is switched off.
+    off: Option<Place>,
+    /// Whether init passes over ignored volumes already: it does since there was one, or one failed.
+    passed_over: Ignored,
+    /// What happened so far in this boot.
+    so_far: SoFar,
+}
+
+/// What happened.
+#[derive(Debug)]
+enum BlockEvent {
+    /// init still waits.
+    Called,
+    /// No device came or went since the last look.
+    NothingChanged,
+    /// Those that came were looked at.
+    Looked(Scan),
+}
+
+/// What is to be done.
+#[derive(PartialEq, Eq, Debug)]
+enum BlockAction {
+    /// Nothing.
+    Leave,
+    /// Looks at the devices that came.
+    Look,
+    /// init finds a rescue volume in place of what it waits for.
+    Boot { root: String, volume: Volume, original: Original, ignored: Ignored },
+    /// Takes note that there is no rescue volume.
+    Note(String),
+    /// Takes note of it, and says why none of those that came is booted from.
+    Refuse { reason: String, ignored: Ignored },
+}
+
+impl fmt::Display for BlockAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Leave => write!(f, "nothing to do"),
+            Self::Look => write!(f, "look at new devices"),
+            Self::Boot { root, volume, .. } => {
+                write!(f, "booting from {volume}, which appeared, in place of root={root}")
+            }
+            Self::Note(reason) | Self::Refuse { reason, .. } => write!(f, "{reason}"),
+        }
+    }
+}
+
+impl BlockState<'_> {
+    /// What to do about an event.
+    fn plan(&self, event: &BlockEvent) -> BlockAction {
+        match event {
+            BlockEvent::Called => {
+                let is_the_root = self.own_root.as_deref() == Some(self.missing);
+                let may = is_the_root && self.off.is_none() && self.so_far.rescue.is_none();
+                if may { BlockAction::Look } else { BlockAction::Leave }
+            }
+            BlockEvent::NothingChanged => BlockAction::Leave,
+            BlockEvent::Looked(scan) => self.choose(scan),
+        }
+    }
+
+    fn choose(&self, scan: &Scan) -> BlockAction {
+        let choice = scan.choose();
+        let is_first = self.passed_over == Ignored::None && !self.so_far.ignored.is_empty();
+        let ignored = if is_first { Ignored::Some } else { Ignored::None };
+        let reason = choice.reason_for_none();
+        match choice.chosen {
+            Some(volume) => {
+                let original = Original::find(Some(self.missing), &scan.volumes, &volume);
+                BlockAction::Boot { root: self.missing.to_owned(), volume, original, ignored }
+            }
+            None if choice.reasons.is_empty() => BlockAction::Note(reason),
+            None => BlockAction::Refuse { reason, ignored },
+        }
+    }
+}
+
+fn apply(action: BlockAction, state: BlockState) -> Result<()> {
+    let stuck = Stuck::Missing(state.missing.to_owned());
+    let (decision, ignored) = match action {
+        BlockAction::Leave | BlockAction::Look => return Ok(()),
+        BlockAction::Boot { volume, original, ignored, .. } => {
+            (Decision::Rescue { volume, how: How::Saved(stuck.to_string()), original }, ignored)
+        }
+        BlockAction::Note(reason) => (Decision::OwnRoot { reason }, Ignored::None),
+        BlockAction::Refuse { reason, ignored } => (Decision::OwnRoot { reason }, ignored),
+    };
+    if ignored == Ignored::Some {
+        initramfs_tools::pass_over_ignored()?;
+    }
+    carry_out(&Record { decision, so_far: state.so_far }, Some(&stuck))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rescue::Claim;
+    use crate::rescue::candidate::{Candidate, Verdict};
+
+    const MISSING: &str = "UUID=gone";
+
+    fn state() -> BlockState<'static> {
+        BlockState {
+            missing: MISSING,
+            own_root: Some(MISSING.into()),
+            off: None,
+            passed_over: Ignored::None,
+            so_far: SoFar::default(),
+        }
+    }
+
+    fn states() -> [(&'static str, BlockState<'static>); 7] {
+        let steered = SoFar { rescue: Some("/dev/vdb".into()), ..SoFar::default() };
+        let ignoring = || SoFar { ignored: vec!["vdb".into()], ..SoFar::default() };
+        [
+            ("the root is missing", state()),
+            ("something else is", BlockState { own_root: Some("UUID=own".into()), ..state() }),
+            ("there is no root=", BlockState { own_root: None, ..state() }),
+            ("switched off", BlockState { off: Some(Place::Baked), ..state() }),
+            ("init was steered", BlockState { so_far: steered, ..state() }),
+            ("a volume is ignored", BlockState { so_far: ignoring(), ..state() }),
+            ("and was before", BlockState { so_far: ignoring(), passed_over: Ignored::Some, ..state() }),
+        ]
+    }
+
+    fn volume(device: &str, label: &str) -> Volume {
+        Volume {
+            device: device.into(),
+            kind: "ext4".into(),
+            label: Some(label.as_bytes().to_vec()),
+            ..Volume::default()
+        }
+    }
+
+    /// A look at a volume that is a candidate.
+    fn looked(verdict: Verdict) -> BlockEvent {
+        let volume = volume("/dev/vdb", "RESCUE");
+        let candidate =
+            Candidate { volume: volume.clone(), claim: Claim::Labelled(0), serial: None, verdict };
+        BlockEvent::Looked(Scan { volumes: vec![volume], candidates: vec![candidate], ..Scan::default() })
+    }
+
+    #[test]
+    fn init_is_helped_only_where_its_own_root_is_missing() {
+        let looks = states().map(|(name, state)| (name, state.plan(&BlockEvent::Called).to_string()));
+        let (look, leave) = ("look at new devices".to_owned(), "nothing to do".to_owned());
+        let expected = [
+            ("the root is missing", look.clone()),
+            ("something else is", leave.clone()),
+            ("there is no root=", leave.clone()),
+            ("switched off", leave.clone()),
+            ("init was steered", leave),
+            ("a volume is ignored", look.clone()),
+            ("and was before", look),
+        ];
+        assert_eq!(looks, expected);
+    }
+
+    #[test]
+    fn where_no_device_came_nothing_is_done() {
+        for (name, state) in states() {
+            assert_eq!(state.plan(&BlockEvent::NothingChanged), BlockAction::Leave, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_rescue_volume_that_appears_is_booted() {
+        let action = state().plan(&looked(Verdict::Fit));
+        let booted = BlockAction::Boot {
+            root: MISSING.into(),
+            volume: volume("/dev/vdb", "RESCUE"),
+            original: Original::Named(MISSING.into()),
+            ignored: Ignored::None,
+        };
+        assert_eq!(action, booted);
+        let said = "booting from /dev/vdb (ext4, label RESCUE), which appeared, in place of root=UUID=gone";
+        assert_eq!(action.to_string(), said);
+    }
+
+    #[test]
+    fn what_appears_and_is_no_rescue_volume_is_noted_without_a_word() {
+        let other = Scan { volumes: vec![volume("/dev/vdd", "data")], ..Scan::default() };
+        for scan in [Scan::default(), other] {
+            let noted = BlockAction::Note("no volume is labelled RESCUE, UEC-rescue, RESCUE_VOL".into());
+            assert_eq!(state().plan(&BlockEvent::Looked(scan)), noted);
+        }
+    }
+
+    #[test]
+    fn a_volume_that_is_not_booted_from_is_said_and_passed_over_once() {
+        let finished = || looked(Verdict::Finished("finished"));
+        for ((name, state), ignored) in
+            states().into_iter().skip(4).zip([Ignored::None, Ignored::Some, Ignored::None])
+        {
+            let BlockAction::Refuse { reason, ignored: passed_over } = state.plan(&finished()) else {
+                panic!("{name}")
+            };
+            assert!(
+                reason.starts_with("/dev/vdb (ext4, label RESCUE) is ignored: it holds /finished"),
+                "{reason}"
+            );
+            assert_eq!(passed_over, ignored, "{name}");
+        }
+        let BlockAction::Refuse { ignored, .. } = state().plan(&looked(Verdict::NoInit)) else {
+            panic!("refused")
+        };
+        assert_eq!(ignored, Ignored::None);
+    }
 }

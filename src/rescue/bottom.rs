@@ -4,9 +4,9 @@
 use super::candidate::INITS;
 use super::decision::{Decision, How, Original, Record, SoFar, Waited};
 use super::settings::Settings;
-use super::wait::{self, Ended};
+use super::watch::{self, Tick, Watch};
 use super::{Choice, Scan, identity, mounted, notice};
-use crate::initramfs_tools;
+use crate::initramfs_tools::{self, PanicShell};
 use crate::kmsg::{self, Level};
 use crate::mounts::{self, Mount, Staged};
 use crate::outcome::{Mode, Outcome};
@@ -58,6 +58,8 @@ struct Facts {
     /// The superblock of that, where it is a device.
     own_root: Option<Volume>,
     init: Init,
+    /// What `root=` says.
+    named: Option<String>,
     choice: Choice,
     complaints: Vec<String>,
 }
@@ -94,7 +96,8 @@ impl Facts {
             (Some(_), Some(mount)) => volume::probe(&mount.source).unwrap_or_default(),
             _ => None,
         };
-        Ok(Self { so_far, mounted, own_root, init, choice, complaints: scan.complaints })
+        let named = initramfs_tools::own_root();
+        Ok(Self { so_far, mounted, own_root, init, named, choice, complaints: scan.complaints })
     }
 }
 
@@ -124,22 +127,24 @@ impl Facts {
             Some(source) => format!("{} holds no init", source.display()),
             None => "nothing is mounted".to_owned(),
         };
-        let consoles = wait::consoles();
-        let until = wait::now().saturating_add(settings.wait);
+        let shell = PanicShell::read();
+        let consoles = watch::consoles(shell);
+        let until = watch::now().saturating_add(settings.wait);
         self.so_far.waited = Waited::Until(until);
         let decision = Decision::OwnRoot { reason: message.clone() };
         Record { decision, so_far: self.so_far.clone() }.write()?;
         if settings.wait > 0 {
-            kmsg::log(Level::Error, "rescue", &wait::announcement(&message, None, settings));
+            kmsg::log(Level::Error, "rescue", &watch::announcement(&message, None, settings, shell));
         }
-        let ended = wait::for_new_devices(until, consoles, || {
-            let Some(scan) = Scan::of_new(&mut self.so_far, settings, None)? else { return Ok(None) };
+        let mut watch = Watch::begin(until, consoles);
+        while watch.next()? == Tick::Look {
+            let Some(scan) = Scan::of_new(&mut self.so_far, settings, None)? else { continue };
             let choice = scan.choose_and_tell();
-            Ok(choice.chosen.is_some().then_some(choice))
-        })?;
-        if let Ended::Found(choice) = ended {
-            self.own_root = source.and_then(|source| volume::probe(&source).unwrap_or_default());
-            self.choice = choice;
+            if choice.chosen.is_some() {
+                self.own_root = source.and_then(|source| volume::probe(&source).unwrap_or_default());
+                self.choice = choice;
+                break;
+            }
         }
         Ok(())
     }
@@ -190,7 +195,7 @@ fn plan(facts: &Facts) -> Plan {
         }
         (None, _) => Plan::Stay(facts.choice.reason_for_none()),
         (Some(volume), source) => {
-            let named = source.or_else(initramfs_tools::own_root);
+            let named = source.or_else(|| facts.named.clone());
             let unread = named.map_or(Original::Unknown, Original::Named);
             let original = facts.own_root.clone().map_or(unread, Original::Volume);
             Plan::Pivot { volume: volume.clone(), original }
@@ -283,6 +288,14 @@ mod tests {
     }
 
     #[test]
+    fn a_root_that_is_not_mounted_is_named_as_the_command_line_does() {
+        let named = Some("UUID=gone".to_owned());
+        let plan = plan(&Facts { init: Init::Absent, named, ..facts(None, None, Some("/dev/vdb")) });
+        let original = Original::Named("UUID=gone".into());
+        assert_eq!(plan, Plan::Pivot { volume: volume("/dev/vdb", "RESCUE"), original });
+    }
+
+    #[test]
     fn a_volume_below_an_overlay_is_where_init_was_steered() {
         let plan = plan(&facts(Some("/dev/vdb"), Some("overlayroot"), None));
         assert!(matches!(plan, Plan::Stay(_)), "{plan:?}");
@@ -299,6 +312,7 @@ mod tests {
                 source: source.into(),
             }),
             own_root: mounted.map(|source| volume(source, "own")),
+            named: None,
             choice: Choice { chosen: chosen.map(|device| volume(device, "RESCUE")), reasons: Vec::new() },
             complaints: Vec::new(),
         }

@@ -52,9 +52,8 @@ impl Verdict {
 impl Candidate {
     /// Looks into the volume without changing a byte of it.
     pub(super) fn judge(volume: Volume, claim: Claim, serial: Option<String>, settings: &Settings) -> Self {
-        let refused = settings.require.as_ref().filter(|required| !required.names(&volume));
-        let verdict = match refused {
-            Some(required) => Verdict::Refused(required.to_string()),
+        let verdict = match refused(&volume, settings) {
+            Some(refused) => refused,
             None => look_into(&volume).unwrap_or_else(|error| Verdict::Unreadable(format!("{error:#}"))),
         };
         Self { volume, claim, serial, verdict }
@@ -103,6 +102,12 @@ impl fmt::Display for Verdict {
             Self::Unreadable(reason) => write!(f, "{reason}"),
         }
     }
+}
+
+/// The settings accept another volume only.
+fn refused(volume: &Volume, settings: &Settings) -> Option<Verdict> {
+    let required = settings.require.as_ref().filter(|required| !required.names(volume))?;
+    Some(Verdict::Refused(required.to_string()))
 }
 
 fn look_into(volume: &Volume) -> Result<Verdict> {
@@ -226,5 +231,34 @@ mod tests {
             }),
             Verdict::NoInit
         );
+    }
+
+    #[test]
+    fn only_the_volume_that_is_required_is_not_refused() {
+        let volume = Volume {
+            device: "/dev/vdb1".into(),
+            kind: "ext4".into(),
+            label: Some(b"RESCUE".to_vec()),
+            uuid: Some("own".into()),
+            partition: volume::Partition { uuid: Some("own-part".into()), label: Some("own-name".into()) },
+            ..Volume::default()
+        };
+        for (baked, command_line, accepted) in [
+            ("", "", None),
+            ("require=UUID=own", "", None),
+            ("require=UUID=OWN", "", None),
+            ("require=UUID=other", "", Some("UUID=other")),
+            ("require=UUID=own-part", "", Some("UUID=own-part")),
+            ("require=PARTUUID=own-part", "", None),
+            ("require=PARTUUID=own", "", Some("PARTUUID=own")),
+            ("require=PARTUUID=other,override", "require=PARTUUID=own-part", None),
+            ("require=PARTUUID=other", "require=PARTUUID=own-part", Some("PARTUUID=other")),
+            // Naming a volume does not let it in.
+            ("require=UUID=other", "UUID=own,LABEL=RESCUE,/dev/vdb1", Some("UUID=other")),
+        ] {
+            let settings = Settings::from(Some(command_line), Some(baked));
+            let expected = accepted.map(|selector| Verdict::Refused(selector.to_owned()));
+            assert_eq!(refused(&volume, &settings), expected, "{baked} {command_line}");
+        }
     }
 }

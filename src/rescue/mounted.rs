@@ -11,30 +11,94 @@ use crate::root::Root;
 use crate::volume::{self, Volume};
 use crate::{files, state};
 use anyhow::{Context, Result};
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// Covers, where the root is a rescue volume.
 pub(crate) fn run(mode: Mode) -> Result<Outcome> {
     let root = initramfs_tools::root_mount_point();
-    let Some(device) = SoFar::read()?.rescue else { return Ok(Outcome::Quiet) };
-    if mounts::at(&root)?.is_none_or(|mount| mount.source != Path::new(&device)) {
-        return Ok(Outcome::Quiet);
-    }
-    let volumes = volume::all_with_partitions(&volume::devices()?);
-    let Some(rescue) = volumes.iter().find(|volume| volume.device == Path::new(&device)) else {
-        return Ok(Outcome::Quiet);
+    let steered_to = SoFar::read()?.rescue;
+    let mounted = match steered_to {
+        Some(_) => mounts::at(&root)?.map(|mount| mount.source),
+        None => None,
     };
-    let original = match state::read("rescue", "ORIGINAL_ROOT")? {
-        Some(name) => volumes
-            .iter()
-            .find(|volume| volume.device == Path::new(&name))
-            .map_or(Original::Named(name), |volume| Original::Volume(volume.clone())),
-        None => Original::Unknown,
-    };
-    if mode == Mode::Apply {
-        cover(&root, rescue, &original, &volumes)?;
+    let state = MountedState { steered_to, mounted };
+    let mut action = state.plan(MountedEvent::Mounted);
+    if action == MountedAction::Look {
+        let volumes = volume::all_with_partitions(&volume::devices()?);
+        let original = state::read("rescue", "ORIGINAL_ROOT")?;
+        action = state.plan(MountedEvent::Looked { volumes, original });
     }
-    Ok(Outcome::Done(format!("the fstab of {rescue} leads to no other disk")))
+    Ok(match &action {
+        MountedAction::Leave | MountedAction::Look => Outcome::Quiet,
+        MountedAction::Cover { rescue, original, volumes } => {
+            if mode == Mode::Apply {
+                cover(&root, rescue, original, volumes)?;
+            }
+            Outcome::Done(action.to_string())
+        }
+    })
+}
+
+/// What is known when something happens.
+struct MountedState {
+    /// The device of the rescue volume that was chosen.
+    steered_to: Option<String>,
+    /// The device of what is mounted as the root.
+    mounted: Option<PathBuf>,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+enum MountedEvent {
+    /// init mounted its root.
+    Mounted,
+    /// All devices were looked at. `original`: what the machine would have booted from, as it is on record.
+    Looked { volumes: Vec<Volume>, original: Option<String> },
+}
+
+/// What is to be done.
+#[derive(PartialEq, Eq, Debug)]
+enum MountedAction {
+    /// Nothing.
+    Leave,
+    /// Looks at all devices.
+    Look,
+    /// Covers files of the rescue system.
+    Cover { rescue: Volume, original: Original, volumes: Vec<Volume> },
+}
+
+impl fmt::Display for MountedAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Leave => write!(f, "nothing to do"),
+            Self::Look => write!(f, "look at all devices"),
+            Self::Cover { rescue, .. } => write!(f, "the fstab of {rescue} leads to no other disk"),
+        }
+    }
+}
+
+impl MountedState {
+    /// What to do about an event.
+    fn plan(&self, event: MountedEvent) -> MountedAction {
+        let steered_to = self.steered_to.as_deref().map(Path::new);
+        // init may have gone elsewhere.
+        let Some(device) = steered_to.filter(|device| self.mounted.as_deref() == Some(device)) else {
+            return MountedAction::Leave;
+        };
+        match event {
+            MountedEvent::Mounted => MountedAction::Look,
+            MountedEvent::Looked { volumes, original } => {
+                let at = |device: &Path| volumes.iter().find(|volume| volume.device == device).cloned();
+                let Some(rescue) = at(device) else { return MountedAction::Leave };
+                let original = match original {
+                    Some(name) => at(Path::new(&name)).map_or(Original::Named(name), Original::Volume),
+                    None => Original::Unknown,
+                };
+                MountedAction::Cover { rescue, original, volumes }
+            }
+        }
+    }
 }
 
 /// Covers the fstab, and what agetty shows above its prompt. What is on the volume is known only now, and so
@@ -54,4 +118,75 @@ fn cover_file(root: &Root, name: &str, generate: impl Fn(&[u8]) -> Vec<u8>) -> R
     let generated = format!("{}/{name}", state::DIRECTORY);
     files::write(&generated, &generate(&text), 0o644)?;
     mounts::cover(root, &path, Path::new(&generated)).with_context(|| format!("cover {}", root.show(&path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn volume(device: &str, label: &str) -> Volume {
+        Volume {
+            device: device.into(),
+            kind: "ext4".into(),
+            label: Some(label.as_bytes().to_vec()),
+            ..Volume::default()
+        }
+    }
+
+    fn state(steered_to: Option<&str>, mounted: Option<&str>) -> MountedState {
+        MountedState { steered_to: steered_to.map(str::to_owned), mounted: mounted.map(PathBuf::from) }
+    }
+
+    fn looked(devices: &[&str], original: Option<&str>) -> MountedEvent {
+        let volumes = devices.iter().map(|device| volume(device, "a")).collect();
+        MountedEvent::Looked { volumes, original: original.map(str::to_owned) }
+    }
+
+    #[test]
+    fn the_devices_are_looked_at_only_where_init_went_where_it_was_steered() {
+        for (steered_to, mounted, action) in [
+            (Some("/dev/vdb"), Some("/dev/vdb"), MountedAction::Look),
+            (Some("/dev/vdb"), Some("/dev/vda"), MountedAction::Leave),
+            (Some("/dev/vdb"), Some("overlayroot"), MountedAction::Leave),
+            (Some("/dev/vdb"), None, MountedAction::Leave),
+            (None, Some("/dev/vda"), MountedAction::Leave),
+            (None, None, MountedAction::Leave),
+        ] {
+            assert_eq!(
+                state(steered_to, mounted).plan(MountedEvent::Mounted),
+                action,
+                "{steered_to:?} {mounted:?}"
+            );
+            let covers = matches!(
+                state(steered_to, mounted).plan(looked(&["/dev/vda", "/dev/vdb"], None)),
+                MountedAction::Cover { .. }
+            );
+            assert_eq!(covers, action == MountedAction::Look, "{steered_to:?} {mounted:?}");
+        }
+    }
+
+    #[test]
+    fn the_original_root_is_known_by_its_device_or_its_name() {
+        let steered = state(Some("/dev/vdb"), Some("/dev/vdb"));
+        for (named, original) in [
+            (Some("/dev/vda"), Original::Volume(volume("/dev/vda", "a"))),
+            (Some("/dev/vdc"), Original::Named("/dev/vdc".into())),
+            (Some("LABEL=a"), Original::Named("LABEL=a".into())),
+            (None, Original::Unknown),
+        ] {
+            let action = steered.plan(looked(&["/dev/vda", "/dev/vdb"], named));
+            assert_eq!(action.to_string(), "the fstab of /dev/vdb (ext4, label a) leads to no other disk");
+            let MountedAction::Cover { rescue, original: found, volumes } = action else {
+                panic!("{named:?}")
+            };
+            assert_eq!((rescue.device.as_path(), found), (Path::new("/dev/vdb"), original));
+            assert_eq!(volumes.len(), 2);
+        }
+    }
+
+    #[test]
+    fn a_volume_that_cannot_be_read_any_more_is_left_as_it_is() {
+        let steered = state(Some("/dev/vdb"), Some("/dev/vdb"));
+        assert_eq!(steered.plan(looked(&["/dev/vda"], None)), MountedAction::Leave);
+    }
 }

@@ -12,5 +12,6 @@ mod namespace;
 mod rescue;
 mod scratch;
 mod seed;
+mod settings;
 mod usable;
 mod usage;

@@ -13,6 +13,29 @@ fn the_seed_is_handed_over_for_root_alone() {
 }
 
 #[test]
+fn each_way_to_name_a_seed_is_handed_over() {
+    for (parameter, source, seed) in [
+        (
+            "ds=nocloud-net;seedfrom=http://10.0.2.2/%s;local-hostname=web-2;instance-id=i-2",
+            "nocloud-net",
+            "SEED_FROM=http://10.0.2.2/%s\nLOCAL_HOSTNAME=web-2\nINSTANCE_ID=i-2\n",
+        ),
+        (
+            "cloud-config-url=http://10.0.2.2/config",
+            "cloud-config-url",
+            "CLOUD_CONFIG_URL=http://10.0.2.2/config\n",
+        ),
+        ("lifeboat.seed=http://10.0.2.2/seed/", "lifeboat.seed", "SEED_FROM=http://10.0.2.2/seed/\n"),
+        ("ds=nocloud;i=i-3 lifeboat.seed=/seed", "lifeboat.seed", "SEED_FROM=/seed\nINSTANCE_ID=i-3\n"),
+    ] {
+        let ran = Scratch::new().cmdline(&format!("ro {parameter} quiet")).run("seed", LOOK);
+        assert_eq!(ran.status, 0, "{}", ran.said);
+        assert_eq!(ran.seen, format!("600\nSOURCE={source}\n{seed}"), "{parameter}");
+        assert!(ran.said.contains(&format!("lifeboat: seed: handed over as {source} ")), "{}", ran.said);
+    }
+}
+
+#[test]
 fn without_a_seed_or_with_the_switch_there_is_no_file() {
     for cmdline in ["root=/dev/vda ro", "ds=nocloud;s=http://x/ lifeboat.seed=off", "ds=nocloud lifeboat=off"]
     {
@@ -24,6 +47,11 @@ fn without_a_seed_or_with_the_switch_there_is_no_file() {
 
 #[test]
 fn a_bad_seed_is_refused_whole_and_said() {
+    for cmdline in ["ds=nocloud;s=ftp://x/", "cloud-config-url=config", "lifeboat.seed=http://x/%s/%s"] {
+        let ran = Scratch::new().cmdline(cmdline).run("seed", "ls -A /run");
+        assert_eq!((ran.status, ran.seen.as_str()), (1, ""), "{cmdline}");
+        assert!(ran.said.contains(&format!("lifeboat: seed: {cmdline}: ")), "{}", ran.said);
+    }
     let ran = Scratch::new().cmdline("ds=nocloud;s=gopher://x/;h=web-1").run("seed", "ls -A /run");
     assert_eq!((ran.status, ran.seen.as_str()), (1, ""));
     assert!(
@@ -31,4 +59,24 @@ fn a_bad_seed_is_refused_whole_and_said() {
         "{}",
         ran.said
     );
+}
+
+/// The stage script is init's child, with lifeboat where the package puts it.
+#[test]
+fn the_stage_script_hands_over_and_ends_well_whatever_the_seed() {
+    const SCRIPT: &str = include_str!("../../initramfs-hooks/initramfs-tools/scripts/init-bottom/lifeboat");
+    let stage = |cmdline: &str| {
+        Scratch::new()
+            .cmdline(cmdline)
+            .file("stage", SCRIPT)
+            .before("mount -t tmpfs programs usr/sbin; : >usr/sbin/lifeboat")
+            .before("mount --bind lifeboat usr/sbin/lifeboat")
+            .run("--version", "/bin/sh /stage; echo $?; ls /run/lifeboat/seed")
+    };
+    let good = stage("ds=nocloud;s=http://x/").seen;
+    assert!(good.contains("lifeboat: seed: handed over as nocloud"), "{good}");
+    assert!(good.ends_with("\n0\n/run/lifeboat/seed\n"), "{good}");
+    let bad = stage("ds=nocloud;s=ftp://x/").seen;
+    assert!(bad.contains("lifeboat: seed: ds=nocloud;s=ftp://x/: "), "{bad}");
+    assert!(bad.contains("\n0\n") && !bad.ends_with("\n/run/lifeboat/seed\n"), "{bad}");
 }

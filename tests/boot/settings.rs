@@ -1,0 +1,140 @@
+//! Which of the settings holds: those that are baked into the initramfs, or those of the kernel command line. A
+//! volume that the settings let in is looked into, and then ignored for a reason of this place: a regular file
+//! cannot be mounted.
+
+use crate::scratch::{Ran, Scratch};
+use std::process::Command;
+
+/// The volume's, and one that no volume has.
+const OWN: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0c01";
+const OTHER: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0c02";
+
+/// What is said where the volume was let in.
+const LET_IN: &str = "is ignored: make /dev/vdz read-only: ";
+
+fn with_volume(label: &str, baked: &str, parameter: &str) -> Scratch {
+    let scratch = Scratch::new()
+        .file("etc/default/lifeboat", &format!("LIFEBOAT_RESCUE={}\n", fill(baked)))
+        .file("sys/class/block/vdz/size", "4096")
+        .file("dev/vdz", "")
+        .cmdline(&format!("lifeboat.rescue={}", fill(parameter)));
+    let status = Command::new("/sbin/mke2fs")
+        .args(["-q", "-F", "-t", "ext4", "-L", label, "-U", OWN])
+        .arg(scratch.path("dev/vdz"))
+        .arg("2048k")
+        .status()
+        .unwrap();
+    assert!(status.success());
+    scratch
+}
+
+fn fill(text: &str) -> String {
+    text.replace("OWN", OWN).replace("OTHER", OTHER)
+}
+
+/// Boots with the volume there from the beginning.
+fn premount(label: &str, baked: &str, parameter: &str) -> Ran {
+    let look = "cat /run/lifeboat/rescue; grep ^ROOT= /conf/param.conf || echo not steered";
+    let ran = with_volume(label, baked, parameter).run("rescue premount", look);
+    assert_eq!(ran.status, 0, "{}", ran.said);
+    ran
+}
+
+#[test]
+fn only_the_required_volume_is_let_in() {
+    for (baked, parameter, accepted) in [
+        ("", "", None),
+        ("require=UUID=OWN", "", None),
+        ("require=UUID=OTHER", "", Some("UUID=OTHER")),
+        ("require=PARTUUID=OTHER", "", Some("PARTUUID=OTHER")),
+        ("", "require=UUID=OWN", None),
+        ("", "require=UUID=OTHER", Some("UUID=OTHER")),
+        // The command line undoes what is baked in only where `override` is baked in too.
+        ("require=UUID=OTHER", "require=UUID=OWN,UUID=OWN,LABEL=RESCUE", Some("UUID=OTHER")),
+        ("require=UUID=OTHER", "require=UUID=OWN,override", Some("UUID=OTHER")),
+        ("require=UUID=OTHER,override", "require=UUID=OWN", None),
+        ("require=UUID=OTHER,override", "UUID=OWN", None),
+        ("require=UUID=OTHER,override", "wait:9", Some("UUID=OTHER")),
+        ("require=UUID=OWN,override", "require=UUID=OTHER", Some("UUID=OTHER")),
+        // A slip accepts nothing.
+        ("require=LABEL=RESCUE", "", Some("LABEL=RESCUE, which names nothing,")),
+    ] {
+        let ran = premount("RESCUE", baked, parameter);
+        let reason = match accepted {
+            Some(name) => format!("is ignored: only {} is accepted (require= in the settings)", fill(name)),
+            None => LET_IN.to_owned(),
+        };
+        // It is on record too, for the admin and for the stages to come.
+        for text in [&ran.said, &ran.seen] {
+            assert!(
+                text.contains(&format!("/dev/vdz (ext4, label RESCUE) {reason}")),
+                "{baked} {parameter}: {text}"
+            );
+        }
+        assert!(ran.seen.starts_with("BOOTED=own-root\n"), "{}", ran.seen);
+        assert!(ran.seen.ends_with("\nnot steered\n"), "{}", ran.seen);
+    }
+}
+
+#[test]
+fn off_holds_unless_override_is_baked_in_and_somebody_asks() {
+    const OFF: &str = "skipped: `off` is in LIFEBOAT_RESCUE= of the initramfs's /etc/default/lifeboat";
+    for (baked, parameter, off) in [
+        ("off", "", Some(OFF)),
+        ("off", "LABEL=RESCUE,wait:9,override", Some(OFF)),
+        ("off,override", "", Some(OFF)),
+        ("off,override", "LABEL=RESCUE", None),
+        ("off,override", "wait:9", None),
+        ("override", "off", Some("skipped: lifeboat.rescue=off is on the kernel command line")),
+    ] {
+        let scratch = with_volume("RESCUE", baked, parameter);
+        let ran = scratch.run("rescue premount", "ls -A /conf; ls -A /run");
+        assert_eq!(ran.status, 0, "{}", ran.said);
+        assert!(ran.said.contains(off.unwrap_or(LET_IN)), "{baked} {parameter}: {}", ran.said);
+        let seen = if off.is_some() { "" } else { "param.conf\nlifeboat\n" };
+        assert_eq!(ran.seen, seen, "{baked} {parameter}");
+    }
+}
+
+#[test]
+fn a_volume_that_is_named_is_let_in_whatever_its_label() {
+    for (baked, parameter, let_in) in [
+        ("LABEL=fixer", "", true),
+        ("UUID=OWN", "", true),
+        ("", "LABEL=fixer", true),
+        ("", "", false),
+        ("LABEL=other", "", false),
+        // What the command line names takes the place of what is baked in.
+        ("LABEL=fixer", "LABEL=other", false),
+    ] {
+        let ran = premount("fixer", baked, parameter);
+        let expected =
+            if let_in { LET_IN } else { "skipped: no volume is labelled RESCUE, UEC-rescue, RESCUE_VOL" };
+        assert!(ran.said.contains(expected), "{baked} {parameter}: {}", ran.said);
+    }
+}
+
+#[test]
+fn the_required_volume_is_asked_for_and_no_other_ends_the_wait() {
+    let wait = |required: &str| {
+        let ran = with_volume("RESCUE", &format!("require=UUID={required},wait:2"), "")
+            .before("mv sys/class/block/vdz late; (sleep 1; mv late sys/class/block/vdz) &")
+            .run(
+                "rescue wait 'Failed to mount /dev/vda as root file system.'",
+                "grep -c ^resolve_device /conf/param.conf; true",
+            );
+        assert!(ran.said.contains(&format!(" (only UUID={} is accepted)", fill(required))), "{}", ran.said);
+        assert!(ran.said.contains("lifeboat: rescue: waiting 2 s"), "{}", ran.said);
+        // Here the required one cannot be booted from either.
+        assert_eq!(ran.status, 1, "{}", ran.said);
+        assert!(ran.said.contains("no rescue volume was attached within 2 s"), "{}", ran.said);
+        ran
+    };
+    let other = wait("OTHER");
+    assert!(other.said.contains(&format!("is ignored: only UUID={OTHER} is accepted")), "{}", other.said);
+    // init finds no such volume when it is made to look again.
+    assert_eq!(other.seen, "1\n", "{}", other.said);
+    let own = wait("OWN");
+    assert!(own.said.contains(LET_IN), "{}", own.said);
+    assert_eq!(own.seen, "grep: /conf/param.conf: No such file or directory\n", "{}", own.said);
+}
