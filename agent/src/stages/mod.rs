@@ -1,7 +1,7 @@
 //! What systemd calls at boot, a file for each stage.
 
 mod consume;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "hostile"))]
 pub(crate) mod hostile;
 mod last;
 mod local;

@@ -9,7 +9,7 @@ mod compression;
 mod digest;
 mod effect;
 mod expand;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "hostile"))]
 pub(crate) mod hostile;
 mod include;
 mod jsonp;
@@ -38,7 +38,7 @@ pub(crate) use sort::{Circumstances, Handler, Language, Sorted, Upstart, Work, s
 pub(crate) use stored::{from_mime, to_mime};
 
 /// A part as tests have it.
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "hostile"))]
 pub(crate) fn part_for_tests(name: &str, headers: &[(&str, &str)], content: &str) -> Part {
     let mut own = mime::Headers::default();
     for (name, value) in headers {

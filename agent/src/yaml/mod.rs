@@ -5,7 +5,7 @@ mod compose;
 mod construct;
 mod emit;
 mod error;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "hostile"))]
 pub(crate) mod hostile;
 mod lenient;
 mod mapping;
