@@ -46,6 +46,7 @@ mod system_config;
 mod system_info;
 #[cfg(test)]
 mod table;
+mod target;
 mod user_data;
 mod validate;
 mod volume;

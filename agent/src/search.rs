@@ -22,6 +22,14 @@ pub(crate) struct Looked {
     pub(crate) took: Duration,
 }
 
+/// Configuration of the system that was fetched.
+pub(crate) struct FetchedConfig {
+    /// As it came.
+    pub(crate) content: Vec<u8>,
+    /// What it says.
+    pub(crate) mapping: Mapping,
+}
+
 /// What the search came to.
 #[derive(Default)]
 pub(crate) struct Found {
@@ -32,7 +40,7 @@ pub(crate) struct Found {
     /// The sources that are there and gave nothing, by their names.
     silent: Vec<(&'static str, anyhow::Error)>,
     /// Configuration below the user's, from where `cloud-config-url=` leads.
-    pub(crate) system_config: Option<Vec<u8>>,
+    pub(crate) system_config: Option<FetchedConfig>,
     /// Each source in its order.
     pub(crate) looked: Vec<Looked>,
 }
@@ -42,9 +50,9 @@ pub(crate) fn find(facts: &mut Facts<'_>, report: &mut Report) -> Found {
     let mut found = Found::default();
     match system_config(facts) {
         Ok(None) => {}
-        Ok(Some((content, mapping))) => {
-            facts.config.put_above(&mapping);
-            found.system_config = Some(content);
+        Ok(Some(fetched)) => {
+            facts.config.put_above(&fetched.mapping);
+            found.system_config = Some(fetched);
         }
         // The user's data is not lost with it.
         Err(error) => report.warn(format!("cloud-config-url: {error:#}")),
@@ -80,7 +88,7 @@ fn id(seed: &Seed) -> &str {
 pub(crate) fn describe(root: &Root, budget: Duration, report: &mut Report) -> Result<String> {
     let kept = Instance::current(root)?.map(|kept| kept.id);
     let mut facts = Facts::read(root, kept, budget)?;
-    for problem in std::mem::take(&mut facts.config.problems) {
+    for problem in facts.config.problems() {
         report.warn(problem);
     }
     let found = find(&mut facts, report);
@@ -128,7 +136,7 @@ fn look(source: &Source, facts: &Facts<'_>, found: &mut Found, report: &mut Repo
 }
 
 /// Fetches what `cloud-config-url=` leads to.
-fn system_config(facts: &Facts<'_>) -> Result<Option<(Vec<u8>, Mapping)>> {
+fn system_config(facts: &Facts<'_>) -> Result<Option<FetchedConfig>> {
     // What is wrong with the hand-off itself is told by its source.
     let hand_off = hand_off::of(facts).ok().flatten();
     let Some(url) = hand_off.and_then(|hand_off| hand_off.cloud_config_url) else { return Ok(None) };
@@ -141,7 +149,7 @@ fn system_config(facts: &Facts<'_>) -> Result<Option<(Vec<u8>, Mapping)>> {
         bail!("{shown}: it does not begin with `#cloud-config`, so it is not used");
     }
     let mapping = system_config::parse(&body).with_context(|| format!("{shown} is not used"))?;
-    Ok(Some((body, mapping)))
+    Ok(Some(FetchedConfig { content: body, mapping }))
 }
 
 impl Found {

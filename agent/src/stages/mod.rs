@@ -110,15 +110,14 @@ fn run_handler(
 }
 
 /// The kept configuration: the user's over the vendors', over the system's.
-fn kept_config(instance: &Instance, root: &Root, report: &mut Report) -> Mapping {
-    let system = SystemConfig::read(root);
+fn kept_config(instance: &Instance, system: &SystemConfig, root: &Root, report: &mut Report) -> Mapping {
     let mut config = Mapping::default();
     for name in ["cloud-config.txt", "vendor2-cloud-config.txt", "vendor-cloud-config.txt"] {
         let below = kept_mapping(&instance.path(name), root, report);
         config = system_config::over(config, &below);
     }
     let config = system_config::over(config, system.mapping());
-    for problem in system.problems {
+    for problem in system.problems() {
         report.warn(problem);
     }
     config

@@ -3,7 +3,7 @@
 use crate::instance::Instance;
 use crate::root::Root;
 use crate::seed::VendorData;
-use crate::user_data::{self, Expanded, Includes, Part};
+use crate::user_data::{self, Includes, Part, Parts};
 use crate::yaml::Value;
 use anyhow::Result;
 
@@ -75,21 +75,21 @@ pub(super) fn parts(
     given: &VendorData,
     before: Before,
     includes: &Includes<'_>,
-) -> Option<Expanded> {
+) -> Option<Parts> {
     let raw = match given {
         VendorData::Given(raw) => raw,
-        VendorData::Silent => return Some(Expanded { parts: before.parts?, ..Expanded::default() }),
+        VendorData::Silent => return before.parts.map(Parts::from),
     };
     if raw.is_empty() {
         return None;
     }
-    let mut expanded = user_data::expand(raw, name, includes);
+    let mut parts = user_data::expand([(name, raw.as_slice())], includes).for_all();
     // An include that cannot be had now was perhaps had when it was new.
-    let is_same = !expanded.dropped.is_empty() && before.raw.as_ref() == Some(raw);
-    if let Some(kept) = before.parts.filter(|kept| is_same && kept.len() > expanded.parts.len()) {
-        expanded.parts = kept;
+    let is_same = !parts.dropped.is_empty() && before.raw.as_ref() == Some(raw);
+    if let Some(kept) = before.parts.filter(|kept| is_same && kept.len() > parts.all.len()) {
+        parts.all = kept;
     }
-    Some(expanded)
+    Some(parts)
 }
 
 #[cfg(test)]
