@@ -1,6 +1,6 @@
 //! `plan`: what user-data would do, in order, in words.
 
-use crate::handlers::{self, Facts, Stage};
+use crate::handlers::{self, HandlerFacts, Stage};
 use crate::layout;
 use crate::root::Root;
 use crate::system_config;
@@ -42,7 +42,7 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
     let TargetMachine { instance, meta_data, accounts, system, .. } = &target;
     let scripts = instance.path(Destination::USER.scripts);
     let config = system_config::over(sorted.config.into_mapping(), system.mapping());
-    let facts = Facts { config: &config, meta_data, accounts, scripts: &scripts };
+    let facts = HandlerFacts { config: &config, meta_data, accounts, scripts: &scripts };
     let commands = instance.path(handlers::COMMANDS);
     if handlers::has_commands(&config) {
         pipeline.make_room(&commands, &mut sorted.files);

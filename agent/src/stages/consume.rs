@@ -1,6 +1,6 @@
 //! What a source gave: taken apart, written, and what is left to do with it.
 
-use super::vendor::{self, Before, Settings, settings};
+use super::vendor::{self, Before, VendorSettings, settings};
 use crate::changes::{self, Made, record::Known};
 use crate::handlers;
 use crate::instance::Instance;
@@ -263,9 +263,9 @@ impl<'a> Consumption<'a> {
         }
     }
 
-    fn settings(&self, origin: &Origin) -> Settings {
+    fn settings(&self, origin: &Origin) -> VendorSettings {
         match origin.whose {
-            Whose::User => Settings { wanted: true, unwanted: Vec::new() },
+            Whose::User => VendorSettings { wanted: true, unwanted: Vec::new() },
             Whose::Vendor(key) => settings(&[self.user.get(key), self.system.get(key)]),
         }
     }

@@ -17,7 +17,7 @@ pub(crate) use single::single;
 
 use crate::accounts::Accounts;
 use crate::apply::apply;
-use crate::handlers::{self, Facts, Handler, InRescue, Stage};
+use crate::handlers::{self, Handler, HandlerFacts, InRescue, Stage};
 use crate::instance::{Frequency, Instance};
 use crate::meta_data::MetaData;
 use crate::report::Report;
@@ -76,7 +76,7 @@ fn run_handler(
     // Anew for each: the one before may have made users.
     let accounts = Accounts::read(root)?;
     let scripts = instance.path("scripts");
-    let facts = Facts { config, meta_data, accounts: &accounts, scripts: &scripts };
+    let facts = HandlerFacts { config, meta_data, accounts: &accounts, scripts: &scripts };
     match (handler.plan)(&facts) {
         Ok(plan) if rescue && handler.in_rescue == InRescue::LeftOut => {
             for step in plan.steps {

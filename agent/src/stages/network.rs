@@ -12,7 +12,7 @@ use crate::rescue::record::Boot;
 use crate::root::Root;
 use crate::search;
 use crate::seed::{Seed, VendorData};
-use crate::sources::{self, Facts};
+use crate::sources::{self, SourceFacts};
 use crate::system_config::SystemConfig;
 use crate::user_data::{Includes, Reach, Work};
 use crate::yaml::{self, Mapping};
@@ -23,7 +23,7 @@ use std::time::Duration;
 /// Fetches, keeps and carries out. The name of the source, for `status`.
 pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Result<Option<String>> {
     let kept = Instance::current(root)?;
-    let mut facts = Facts::read(root, kept.as_ref().map(|kept| kept.id.clone()), budget)?;
+    let mut facts = SourceFacts::read(root, kept.as_ref().map(|kept| kept.id.clone()), budget)?;
     let mut found = search::find(&mut facts, report);
     report.take(search::note(&found, root));
     let mut config = facts.config;

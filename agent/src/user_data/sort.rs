@@ -16,23 +16,23 @@ use crate::yaml::Value;
 use anyhow::Result;
 
 /// What is done with the parts of a type.
-struct Kind {
+struct PartKind {
     content_type: &'static str,
     take: fn(&mut Sorter<'_>, &Part),
     /// Whether a template may be one.
     template: Option<fn(&mut Sorter<'_>, &Part)>,
 }
 
-const fn kind(content_type: &'static str, take: fn(&mut Sorter<'_>, &Part)) -> Kind {
-    Kind { content_type, take, template: None }
+const fn kind(content_type: &'static str, take: fn(&mut Sorter<'_>, &Part)) -> PartKind {
+    PartKind { content_type, take, template: None }
 }
 
-const ALL: &[Kind] = &[
-    Kind { content_type: kinds::CLOUD_CONFIG, take: config, template: Some(config) },
+const ALL: &[PartKind] = &[
+    PartKind { content_type: kinds::CLOUD_CONFIG, take: config, template: Some(config) },
     // As a template it is read as a configuration, which a list is not.
-    Kind { content_type: kinds::JSONP, take: patch, template: Some(config) },
-    Kind { content_type: kinds::SCRIPT, take: script, template: Some(script) },
-    Kind { content_type: kinds::BOOTHOOK, take: boothook, template: Some(boothook) },
+    PartKind { content_type: kinds::JSONP, take: patch, template: Some(config) },
+    PartKind { content_type: kinds::SCRIPT, take: script, template: Some(script) },
+    PartKind { content_type: kinds::BOOTHOOK, take: boothook, template: Some(boothook) },
     kind(kinds::PER_BOOT, |sorter, part| sorter.per("per-boot", part)),
     kind(kinds::PER_INSTANCE, |sorter, part| sorter.per("per-instance", part)),
     kind(kinds::PER_ONCE, |sorter, part| sorter.per("per-once", part)),

@@ -7,14 +7,14 @@ mod keys;
 
 pub(crate) use finding::{Finding, Gravity};
 
-use crate::handlers::{self, Facts};
+use crate::handlers::{self, HandlerFacts};
 use crate::report;
 use crate::root::Root;
 use crate::target::TargetMachine;
 use crate::user_data::{self, Destination, Effect, Part, Upstart, Work};
-use crate::yaml::{self, Mapping, Places, Step, Value};
+use crate::yaml::{self, Mapping, PathStep, Places, Value};
 use anyhow::{Context, Result};
-use check::{Fault, Kind, MOST};
+use check::{Fault, FaultKind, MOST};
 use std::collections::HashSet;
 use std::path::PathBuf;
 
@@ -103,16 +103,16 @@ fn config(part: &Part, target: &TargetMachine<'_>) -> Vec<Finding> {
     let mut problems = problems(&config, &faults, target);
     if let Err(error) = user_data::check_merging(&config)
         && let Some(key) = user_data::MERGE_KEYS.into_iter().find(|key| config.get(key).is_some())
-        && !faults.iter().any(|fault| fault.steps.first() == Some(&Step::Key(key.into())))
+        && !faults.iter().any(|fault| fault.steps.first() == Some(&PathStep::Key(key.into())))
     {
-        problems.push((vec![Step::Key(key.into())], format!("{error:#}")));
+        problems.push((vec![PathStep::Key(key.into())], format!("{error:#}")));
     }
     let text = part.text();
     let (places, lines) = (Places::of(&text), text.lines().collect::<Vec<_>>());
-    let at = |gravity: Gravity, steps: &[Step], message: String| {
+    let at = |gravity: Gravity, steps: &[PathStep], message: String| {
         let words = steps.iter().map(|step| match step {
-            Step::Key(name) => name.clone(),
-            Step::Entry(number) => number.to_string(),
+            PathStep::Key(name) => name.clone(),
+            PathStep::Entry(number) => number.to_string(),
         });
         let place = places.find(steps);
         let line = place.and_then(|(line, _)| lines.get(line.checked_sub(1)?).copied());
@@ -121,7 +121,7 @@ fn config(part: &Part, target: &TargetMachine<'_>) -> Vec<Finding> {
     };
     let is_all = faults.len() + problems.len() <= MOST;
     let of_table = faults.into_iter().map(|Fault { steps, kind, message }| {
-        let gravity = if kind == Kind::Deprecated { Gravity::Warning } else { Gravity::Error };
+        let gravity = if kind == FaultKind::Deprecated { Gravity::Warning } else { Gravity::Error };
         (gravity, steps, message)
     });
     let of_handlers = problems.into_iter().map(|(steps, message)| (Gravity::Error, steps, message));
@@ -145,20 +145,20 @@ fn faults(config: &Mapping) -> Vec<Fault> {
         }
         let key = key.scalar_text().unwrap_or_default();
         if let Some(forms) = keys::forms(&key) {
-            check::check(value, forms, &mut vec![Step::Key(key)], &mut found);
+            check::check(value, forms, &mut vec![PathStep::Key(key)], &mut found);
         } else {
             let message = check::unknown(&key, keys::names());
-            found.push(Fault { steps: vec![Step::Key(key)], kind: Kind::Unknown, message });
+            found.push(Fault { steps: vec![PathStep::Key(key)], kind: FaultKind::Unknown, message });
         }
     }
     found
 }
 
 /// What the handlers say of what the table has nothing against.
-fn problems(config: &Mapping, faults: &[Fault], target: &TargetMachine<'_>) -> Vec<(Vec<Step>, String)> {
-    let unusable: Vec<&[Step]> = faults
+fn problems(config: &Mapping, faults: &[Fault], target: &TargetMachine<'_>) -> Vec<(Vec<PathStep>, String)> {
+    let unusable: Vec<&[PathStep]> = faults
         .iter()
-        .filter(|fault| fault.kind == Kind::Unusable)
+        .filter(|fault| fault.kind == FaultKind::Unusable)
         .map(|fault| fault.steps.as_slice())
         .collect();
     let mut usable = Value::Map(config.clone());
@@ -166,13 +166,13 @@ fn problems(config: &Mapping, faults: &[Fault], target: &TargetMachine<'_>) -> V
     for steps in unusable.iter().rev() {
         without(&mut usable, steps);
     }
-    let unusable: HashSet<&[Step]> = unusable.into_iter().collect();
+    let unusable: HashSet<&[PathStep]> = unusable.into_iter().collect();
     let Value::Map(mut all) = usable else { return Vec::new() };
     if let Some(info) = target.system.mapping().get(SYSTEM_INFO).filter(|_| config.get(SYSTEM_INFO).is_none())
     {
         all.set(SYSTEM_INFO, info.clone());
     }
-    let facts = Facts {
+    let facts = HandlerFacts {
         config: &all,
         meta_data: &target.meta_data,
         accounts: &target.accounts,
@@ -192,10 +192,10 @@ fn problems(config: &Mapping, faults: &[Fault], target: &TargetMachine<'_>) -> V
 
 /// Takes a value out. An entry of a list at the top becomes nothing instead, for handlers name entries by their
 /// numbers.
-fn without(value: &mut Value, steps: &[Step]) {
+fn without(value: &mut Value, steps: &[PathStep]) {
     match (value, steps) {
-        (Value::Map(mapping), [Step::Key(name)]) => drop(mapping.remove(&name.as_str().into())),
-        (Value::Map(mapping), [Step::Key(name), Step::Entry(number)]) => {
+        (Value::Map(mapping), [PathStep::Key(name)]) => drop(mapping.remove(&name.as_str().into())),
+        (Value::Map(mapping), [PathStep::Key(name), PathStep::Entry(number)]) => {
             let list = mapping.get_mut(&name.as_str().into());
             if let Some(Value::Seq(items)) = list
                 && let Some(item) = items.get_mut(*number)
@@ -203,13 +203,15 @@ fn without(value: &mut Value, steps: &[Step]) {
                 *item = Value::Null;
             }
         }
-        (Value::Seq(items), [Step::Entry(number)]) if *number < items.len() => drop(items.remove(*number)),
-        (Value::Map(mapping), [Step::Key(name), rest @ ..]) => {
+        (Value::Seq(items), [PathStep::Entry(number)]) if *number < items.len() => {
+            drop(items.remove(*number));
+        }
+        (Value::Map(mapping), [PathStep::Key(name), rest @ ..]) => {
             if let Some(value) = mapping.get_mut(&name.as_str().into()) {
                 without(value, rest);
             }
         }
-        (Value::Seq(items), [Step::Entry(number), rest @ ..]) => {
+        (Value::Seq(items), [PathStep::Entry(number), rest @ ..]) => {
             if let Some(value) = items.get_mut(*number) {
                 without(value, rest);
             }
@@ -219,11 +221,11 @@ fn without(value: &mut Value, steps: &[Step]) {
 }
 
 /// A handler's problem -> where it is, and what it is. Handlers begin with `entry N: ` where it is in a list.
-fn entry(name: &str, problem: &str) -> (Vec<Step>, String) {
-    let key = Step::Key(name.to_owned());
+fn entry(name: &str, problem: &str) -> (Vec<PathStep>, String) {
+    let key = PathStep::Key(name.to_owned());
     let rest = problem.strip_prefix("entry ").and_then(|rest| rest.split_once(": "));
     match rest.and_then(|(number, message)| Some((number.parse::<usize>().ok()?.checked_sub(1)?, message))) {
-        Some((number, message)) => (vec![key, Step::Entry(number)], message.to_owned()),
+        Some((number, message)) => (vec![key, PathStep::Entry(number)], message.to_owned()),
         None => (vec![key], problem.to_owned()),
     }
 }

@@ -20,7 +20,7 @@ mod value;
 pub(crate) use emit::{to_json, to_yaml};
 pub(crate) use error::Error;
 pub(crate) use mapping::{Mapping, Table};
-pub(crate) use places::{Places, Step};
+pub(crate) use places::{PathStep, Places};
 pub(crate) use size::Allowance;
 pub(crate) use value::Value;
 
