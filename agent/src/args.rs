@@ -241,7 +241,7 @@ pub(crate) struct CleanOptions {
     pub(crate) machine_id: bool,
     /// Also remove configuration that was made from user-data
     #[arg(short, long, value_name = "KIND", num_args = 1..)]
-    pub(crate) configs: Vec<crate::clean::Kind>,
+    pub(crate) configs: Vec<crate::clean::MadeKind>,
     /// Reboot afterwards
     #[arg(short, long)]
     pub(crate) reboot: bool,

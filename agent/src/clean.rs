@@ -18,7 +18,7 @@ const PROGRAMS: &str = "etc/cloud/clean.d";
 /// A kind of configuration that is made from user-data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
-pub(crate) enum Kind {
+pub(crate) enum MadeKind {
     /// Each of them.
     All,
     /// sshd's.
@@ -28,23 +28,23 @@ pub(crate) enum Kind {
 }
 
 /// Files that are made: their directories, and how their names begin and end.
-const MADE: &[(Kind, &str, &str, &str)] = &[
-    (Kind::SshConfig, "etc/ssh/sshd_config.d", "50-cloud-init", ".conf"),
-    (Kind::Network, "etc/netplan", "50-cloud-init", ".yaml"),
-    (Kind::Network, "etc/network/interfaces.d", "50-cloud-init", ""),
-    (Kind::Network, "etc/systemd/network", "10-cloud-init-", ".network"),
-    (Kind::Network, "etc/NetworkManager/system-connections", "cloud-init-", ".nmconnection"),
-    (Kind::Network, "etc/NetworkManager/conf.d", "99-cloud-init", ".conf"),
-    (Kind::Network, "etc/NetworkManager/conf.d", "30-cloud-init-", ".conf"),
+const MADE: &[(MadeKind, &str, &str, &str)] = &[
+    (MadeKind::SshConfig, "etc/ssh/sshd_config.d", "50-cloud-init", ".conf"),
+    (MadeKind::Network, "etc/netplan", "50-cloud-init", ".yaml"),
+    (MadeKind::Network, "etc/network/interfaces.d", "50-cloud-init", ""),
+    (MadeKind::Network, "etc/systemd/network", "10-cloud-init-", ".network"),
+    (MadeKind::Network, "etc/NetworkManager/system-connections", "cloud-init-", ".nmconnection"),
+    (MadeKind::Network, "etc/NetworkManager/conf.d", "99-cloud-init", ".conf"),
+    (MadeKind::Network, "etc/NetworkManager/conf.d", "30-cloud-init-", ".conf"),
 ];
 
 /// What there is.
 #[derive(Default, Debug)]
-struct Facts {
+struct CleanFacts {
     /// The names below `KEPT`.
     kept: Vec<String>,
     /// Files that were made, with their kinds.
-    made: Vec<(Kind, String)>,
+    made: Vec<(MadeKind, String)>,
     /// The programs in their order.
     programs: Vec<String>,
 }
@@ -60,7 +60,7 @@ enum Act {
 
 /// Cleans. What cannot be removed is told, and the rest goes on, but for the reboot.
 pub(crate) fn run(options: &CleanOptions, root: &Root, report: &mut Report) -> Result<()> {
-    for act in plan(&Facts::read(root)?, options) {
+    for act in plan(&CleanFacts::read(root)?, options) {
         if act == Act::Reboot && !report.errors.is_empty() {
             report.error("not rebooting: something is left");
             return Ok(());
@@ -73,7 +73,7 @@ pub(crate) fn run(options: &CleanOptions, root: &Root, report: &mut Report) -> R
     Ok(())
 }
 
-impl Facts {
+impl CleanFacts {
     fn read(root: &Root) -> Result<Self> {
         let mut made = Vec::new();
         for (kind, directory, start, end) in MADE {
@@ -85,12 +85,13 @@ impl Facts {
     }
 }
 
-fn plan(facts: &Facts, options: &CleanOptions) -> Vec<Act> {
+fn plan(facts: &CleanFacts, options: &CleanOptions) -> Vec<Act> {
     let mut acts = Vec::new();
     if options.logs {
         acts.extend(LOGS.iter().map(|path| Act::Remove((*path).to_owned())));
     }
-    let is_wanted = |kind: &Kind| options.configs.iter().any(|asked| asked == kind || *asked == Kind::All);
+    let is_wanted =
+        |kind: &MadeKind| options.configs.iter().any(|asked| asked == kind || *asked == MadeKind::All);
     acts.extend(
         facts.made.iter().filter(|(kind, _)| is_wanted(kind)).map(|(_, path)| Act::Remove(path.clone())),
     );
@@ -136,11 +137,11 @@ mod tests {
     use expect_test::{Expect, expect};
 
     fn check(change: fn(&mut CleanOptions), expected: Expect) {
-        let facts = Facts {
+        let facts = CleanFacts {
             kept: ["data", "instance", "seed"].map(String::from).into(),
             made: vec![
-                (Kind::SshConfig, "etc/ssh/x".into()),
-                (Kind::Network, "etc/netplan/50-cloud-init.yaml".into()),
+                (MadeKind::SshConfig, "etc/ssh/x".into()),
+                (MadeKind::Network, "etc/netplan/50-cloud-init.yaml".into()),
             ],
             programs: ["10-own", "README"].map(String::from).into(),
         };
@@ -167,7 +168,7 @@ mod tests {
         check(
             |options| {
                 (options.logs, options.seed, options.machine_id, options.reboot) = (true, true, true, true);
-                options.configs = vec![Kind::Network];
+                options.configs = vec![MadeKind::Network];
             },
             expect![[r"
                 remove /var/log/cloud-init.log

@@ -1,16 +1,12 @@
 //! `plan`: what user-data would do, in order, in words.
 
-use crate::accounts::Accounts;
-use crate::handlers::{self, Facts, Stage};
-use crate::instance::{Instance, NO_ID};
-use crate::instance_data;
+use crate::handlers::{self, HandlerFacts, Stage};
 use crate::layout;
-use crate::meta_data::{self, MetaData};
 use crate::root::Root;
+use crate::system_config;
 use crate::system_config::modules::{self, Wanted};
-use crate::system_config::{self, SystemConfig};
-use crate::system_info::SystemInfo;
-use crate::user_data::{self, Circumstances, Expanded, Includes, Names, Reach, Upstart, Work};
+use crate::target::TargetMachine;
+use crate::user_data::{self, Destination, Upstart, Work};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -30,37 +26,11 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
         let kept = root.read(&format!("{}/user-data.txt", layout::INSTANCE))?;
         given.push(("user-data".to_owned(), kept.context("there is no instance yet: name a file")?));
     }
-    let instance = Instance::current(root)?.unwrap_or_else(|| Instance::new(NO_ID));
-    let includes = Includes::new(root, None, Reach::Nothing);
-    let mut expanded = Expanded::default();
-    for (name, data) in &given {
-        let Expanded { parts, dropped } = user_data::expand(data, name, &includes);
-        expanded.parts.extend(parts);
-        expanded.dropped.extend(dropped);
-    }
-    let meta_data = match root.read(&instance.path("meta-data.json"))? {
-        Some(kept) => meta_data::parse(&kept)?,
-        None => MetaData::default(),
-    };
-    let system = SystemConfig::read(root);
-    let known = instance_data::Facts {
-        meta_data: &meta_data,
-        source: "nocloud",
-        place: "",
-        system: system.mapping(),
-        info: &SystemInfo::read(root),
-    };
-    let around = Circumstances {
-        instance: &instance,
-        scripts: "scripts",
-        unwanted: &[],
-        variables: &instance_data::variables(&instance_data::of(&known)),
-        upstart: Upstart::Missing,
-    };
-    let mut names = Names::default();
-    let sorted = user_data::sort(expanded.parts, &around, &mut names);
-    let dropped = expanded.dropped.iter().chain(&sorted.dropped);
-    let problems = dropped.map(ToString::to_string).chain(sorted.told.iter().cloned());
+    let target = TargetMachine::kept(root)?;
+    let mut pipeline = target.pipeline(Upstart::of(root)?);
+    let parts = target.parts(given.iter().map(|(name, data)| (name.as_str(), data.as_slice())));
+    let mut sorted = pipeline.sort(parts, Destination::USER);
+    let problems = sorted.dropped.iter().map(ToString::to_string).chain(sorted.told.iter().cloned());
     let mut lines: Vec<String> = problems.map(|problem| format!("problem: {problem}")).collect();
     for work in &sorted.work {
         lines.push(match work {
@@ -69,17 +39,17 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
             Work::Offer(part) => format!("problem: {}", user_data::unknown(part)),
         });
     }
-    let accounts = Accounts::read(root)?;
-    let scripts = instance.path("scripts");
+    let TargetMachine { instance, meta_data, accounts, system, .. } = &target;
+    let scripts = instance.path(Destination::USER.scripts);
     let config = system_config::over(sorted.config.into_mapping(), system.mapping());
-    let facts = Facts { config: &config, meta_data: &meta_data, accounts: &accounts, scripts: &scripts };
+    let facts = HandlerFacts { config: &config, meta_data, accounts, scripts: &scripts };
+    let commands = instance.path(handlers::COMMANDS);
+    if handlers::has_commands(&config) {
+        pipeline.make_room(&commands, &mut sorted.files);
+    }
     let is_script = |path: &&str| path.starts_with(&scripts) || path.starts_with(layout::SCRIPTS);
     let paths = sorted.files.iter().map(|file| file.path.as_str());
     let mut late: Vec<String> = paths.filter(is_script).map(str::to_owned).collect();
-    let commands = instance.path(handlers::COMMANDS);
-    if let Some(path) = late.iter_mut().find(|path| **path == commands && handlers::has_commands(&config)) {
-        *path = names.give_way(&commands);
-    }
     for stage in [Stage::Network, Stage::Final] {
         for handler in handlers::ALL.iter().filter(|handler| handler.stage == stage) {
             if modules::wanted(handler.module(), &config) == Wanted::No {
@@ -98,7 +68,7 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
             }
         }
     }
-    names.into_twins().sort(&mut late);
+    pipeline.into_twins().sort(&mut late);
     late.sort_by_key(|path| {
         let place =
             PLACES.iter().position(|place| path.starts_with(&format!("{}/{place}/", layout::SCRIPTS)));

@@ -6,7 +6,7 @@ mod var;
 use crate::layout;
 use crate::modules::fetch;
 use crate::root::Root;
-use crate::sources::{self, Facts, Reach};
+use crate::sources::{self, Reach, SourceFacts};
 use crate::switch::{Position, Switch};
 use anyhow::{Context, Result};
 use std::os::unix::fs::symlink;
@@ -40,7 +40,7 @@ pub(crate) fn generate(directory: &Path, root: &Root) -> Result<()> {
     }
     let signals = match Switch::person(root)? {
         Some(_) => return Ok(()),
-        None => sources::signals(&Facts::read(root, None, Duration::ZERO)?),
+        None => sources::signals(&SourceFacts::read(root, None, Duration::ZERO)?),
     };
     let (is_kept, var) = (root.holds(layout::INSTANCE)?, Var::of(root)?);
     // Whether there is an instance may not be seen yet: the units look for it once /var is there.

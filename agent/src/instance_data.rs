@@ -19,7 +19,7 @@ const OPERATORS: [&str; 26] = [
 ];
 
 /// What there is to know.
-pub(crate) struct Facts<'a> {
+pub(crate) struct InstanceFacts<'a> {
     /// Who the machine is.
     pub(crate) meta_data: &'a MetaData,
     /// The kind of source.
@@ -42,7 +42,7 @@ const ABOUT_SOURCE: &str = "as the source gave it; the source decides what is in
 const ABOUT_SYSTEM: &str = "the system's configuration: the kernel command line and /etc/cloud";
 
 /// What is known, as cloud-init writes it.
-pub(crate) fn of(facts: &Facts<'_>) -> Value {
+pub(crate) fn of(facts: &InstanceFacts<'_>) -> Value {
     let mut ds = Mapping::default();
     let mut all = facts.meta_data.all.clone();
     for (key, value) in [("instance-id", NO_ID), ("dsmode", "net")] {
@@ -69,8 +69,8 @@ pub(crate) fn of(facts: &Facts<'_>) -> Value {
 }
 
 /// What every source has.
-fn standard(facts: &Facts<'_>) -> Mapping {
-    let Facts { meta_data, info, .. } = facts;
+fn standard(facts: &InstanceFacts<'_>) -> Mapping {
+    let InstanceFacts { meta_data, info, .. } = facts;
     let platform = platform(facts.source);
     let get = |key: &str| meta_data.all.get(key).filter(|value| **value != Value::Null);
     let in_placement = |key: &str| get("placement")?.as_map()?.get(key);
@@ -276,7 +276,13 @@ mod tests {
             kernel: ["Linux", "node", "6.1.0-18-amd64", "#1 SMP", "x86_64"].map(text),
             python: Some("3.11".into()),
         };
-        of(&Facts { meta_data: &meta_data, source, place, system: system.as_map().unwrap(), info: &info })
+        of(&InstanceFacts {
+            meta_data: &meta_data,
+            source,
+            place,
+            system: system.as_map().unwrap(),
+            info: &info,
+        })
     }
 
     fn get<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {

@@ -6,14 +6,14 @@ use std::rc::Rc;
 
 /// Steps in their order, and what was dropped on the way.
 #[derive(Default, PartialEq, Eq, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct HandlerPlan {
     /// What to do.
     pub(crate) steps: Vec<Step>,
     /// What is not done, and why.
     pub(crate) problems: Vec<String>,
 }
 
-impl Plan {
+impl HandlerPlan {
     /// Adds a step.
     pub(crate) fn push(&mut self, step: Step) {
         self.steps.push(step);

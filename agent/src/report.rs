@@ -1,10 +1,11 @@
 //! What is told while a stage runs: lines for the journal, of which warnings and errors are kept for `status`.
 
 use std::io::Write;
+use std::process::ExitCode;
 
 /// A stage's log.
-#[derive(Default)]
-pub(crate) struct Report {
+#[derive(Default, Debug)]
+pub struct Report {
     /// What went wrong and may be lived with.
     pub(crate) warnings: Vec<String>,
     /// What was to be done and was not.
@@ -42,6 +43,14 @@ impl Report {
         let text = harmless(text.into());
         line(ERROR, &format!("error: {text}"));
         self.errors.push(text);
+    }
+
+    /// Tells the error that ended the program, if one did. The program fails too where an error was told before.
+    pub fn end(mut self, ran: anyhow::Result<ExitCode>) -> ExitCode {
+        match self.take(ran) {
+            Some(code) if self.errors.is_empty() => code,
+            _ => ExitCode::FAILURE,
+        }
     }
 
     /// Tells an error of a step; the value when there is none.

@@ -5,7 +5,7 @@ use crate::instance::{Instance, NO_ID};
 use crate::report::Report;
 use crate::root::Root;
 use crate::seed::Seed;
-use crate::sources::{ALL, Facts, Source, hand_off};
+use crate::sources::{ALL, Source, SourceFacts, hand_off};
 use crate::system_config;
 use crate::yaml::Mapping;
 use anyhow::{Context, Result, anyhow, bail};
@@ -22,6 +22,14 @@ pub(crate) struct Looked {
     pub(crate) took: Duration,
 }
 
+/// Configuration of the system that was fetched.
+pub(crate) struct FetchedConfig {
+    /// As it came.
+    pub(crate) content: Vec<u8>,
+    /// What it says.
+    pub(crate) mapping: Mapping,
+}
+
 /// What the search came to.
 #[derive(Default)]
 pub(crate) struct Found {
@@ -32,19 +40,19 @@ pub(crate) struct Found {
     /// The sources that are there and gave nothing, by their names.
     silent: Vec<(&'static str, anyhow::Error)>,
     /// Configuration below the user's, from where `cloud-config-url=` leads.
-    pub(crate) system_config: Option<Vec<u8>>,
+    pub(crate) system_config: Option<FetchedConfig>,
     /// Each source in its order.
     pub(crate) looked: Vec<Looked>,
 }
 
 /// Looks for the first seed that a source has.
-pub(crate) fn find(facts: &mut Facts<'_>, report: &mut Report) -> Found {
+pub(crate) fn find(facts: &mut SourceFacts<'_>, report: &mut Report) -> Found {
     let mut found = Found::default();
     match system_config(facts) {
         Ok(None) => {}
-        Ok(Some((content, mapping))) => {
-            facts.config.put_above(&mapping);
-            found.system_config = Some(content);
+        Ok(Some(fetched)) => {
+            facts.config.put_above(&fetched.mapping);
+            found.system_config = Some(fetched);
         }
         // The user's data is not lost with it.
         Err(error) => report.warn(format!("cloud-config-url: {error:#}")),
@@ -79,8 +87,8 @@ fn id(seed: &Seed) -> &str {
 /// What a search comes to, in words; nothing is kept.
 pub(crate) fn describe(root: &Root, budget: Duration, report: &mut Report) -> Result<String> {
     let kept = Instance::current(root)?.map(|kept| kept.id);
-    let mut facts = Facts::read(root, kept, budget)?;
-    for problem in std::mem::take(&mut facts.config.problems) {
+    let mut facts = SourceFacts::read(root, kept, budget)?;
+    for problem in facts.config.problems() {
         report.warn(problem);
     }
     let found = find(&mut facts, report);
@@ -95,7 +103,7 @@ pub(crate) fn describe(root: &Root, budget: Duration, report: &mut Report) -> Re
     Ok(text)
 }
 
-fn look(source: &Source, facts: &Facts<'_>, found: &mut Found, report: &mut Report) -> String {
+fn look(source: &Source, facts: &SourceFacts<'_>, found: &mut Found, report: &mut Report) -> String {
     if found.seed.is_some() {
         return "not asked: another has answered".into();
     }
@@ -128,7 +136,7 @@ fn look(source: &Source, facts: &Facts<'_>, found: &mut Found, report: &mut Repo
 }
 
 /// Fetches what `cloud-config-url=` leads to.
-fn system_config(facts: &Facts<'_>) -> Result<Option<(Vec<u8>, Mapping)>> {
+fn system_config(facts: &SourceFacts<'_>) -> Result<Option<FetchedConfig>> {
     // What is wrong with the hand-off itself is told by its source.
     let hand_off = hand_off::of(facts).ok().flatten();
     let Some(url) = hand_off.and_then(|hand_off| hand_off.cloud_config_url) else { return Ok(None) };
@@ -141,13 +149,13 @@ fn system_config(facts: &Facts<'_>) -> Result<Option<(Vec<u8>, Mapping)>> {
         bail!("{shown}: it does not begin with `#cloud-config`, so it is not used");
     }
     let mapping = system_config::parse(&body).with_context(|| format!("{shown} is not used"))?;
-    Ok(Some((body, mapping)))
+    Ok(Some(FetchedConfig { content: body, mapping }))
 }
 
 impl Found {
     /// The instance that a source made of the machine, where that is another than it was and its own source is
     /// there and silent: what some other place says is then no news of it.
-    fn other_than_kept(&self, facts: &Facts<'_>) -> Option<String> {
+    fn other_than_kept(&self, facts: &SourceFacts<'_>) -> Option<String> {
         let (new, kept) = (id(self.seed.as_ref()?), facts.kept.as_deref()?);
         let source = facts.root.read_text(&Instance::new(kept).path(SOURCE)).ok().flatten()?;
         let is_silent = self.silent.iter().any(|(name, _)| *name == source.trim());

@@ -5,7 +5,7 @@ use crate::fetch::{self, Client, Fetched, Refused};
 use crate::meta_data::{self, MetaData};
 use crate::report::Report;
 use crate::root::Root;
-use crate::sources::Facts;
+use crate::sources::SourceFacts;
 use crate::system_config;
 use crate::yaml::Value;
 use anyhow::{Context, Result};
@@ -61,7 +61,7 @@ impl VendorData {
 pub(crate) fn from_files(
     place: &str,
     read: impl Fn(&str) -> Result<Option<Vec<u8>>>,
-    facts: &Facts<'_>,
+    facts: &SourceFacts<'_>,
     report: &mut Report,
 ) -> Result<Option<Seed>> {
     let (user_data, meta_data) = (read("user-data")?, read("meta-data")?);
@@ -98,7 +98,7 @@ pub(crate) fn from_files(
 pub(crate) fn from_url(
     from: &str,
     client: &Client,
-    facts: &Facts<'_>,
+    facts: &SourceFacts<'_>,
     report: &mut Report,
 ) -> Result<Option<Seed>> {
     let read = |name: &str| {
@@ -114,7 +114,7 @@ pub(crate) fn from_url(
 pub(crate) fn from_directory(
     path: &str,
     files: &Root,
-    facts: &Facts<'_>,
+    facts: &SourceFacts<'_>,
     report: &mut Report,
 ) -> Result<Option<Seed>> {
     let read = |name: &str| files.read_at_most(&format!("{path}/{name}"), fetch::LARGEST);
@@ -123,7 +123,7 @@ pub(crate) fn from_directory(
 
 /// Fetches what the meta-data's `seedfrom` names, where it names something. What the meta-data says beside it
 /// wins.
-pub(crate) fn completed(mut seed: Seed, facts: &Facts<'_>, report: &mut Report) -> Result<Seed> {
+pub(crate) fn completed(mut seed: Seed, facts: &SourceFacts<'_>, report: &mut Report) -> Result<Seed> {
     let Some(from) = seed.meta_data.all.get("seedfrom").and_then(Value::as_str) else { return Ok(seed) };
     let from = facts.substituted(from);
     let fetched = from_url(&from, &facts.client()?, facts, report)?

@@ -27,7 +27,7 @@ pub(crate) enum Position {
 
 /// What there is to see.
 #[derive(Default, Debug)]
-struct Facts {
+struct SwitchFacts {
     systemd: bool,
     parameter: Option<String>,
     file: bool,
@@ -35,7 +35,7 @@ struct Facts {
 }
 
 /// Whether a switch is the one.
-type Holds = fn(&Facts) -> bool;
+type Holds = fn(&SwitchFacts) -> bool;
 
 /// The first that holds decides.
 const ALL: &[(Holds, Switch)] = &[
@@ -84,12 +84,12 @@ impl Switch {
         } else {
             root.holds(layout::ENABLED)?.then_some(Position::On)
         };
-        Ok(decide(&Facts { generated, ..Facts::read(root)? }))
+        Ok(decide(&SwitchFacts { generated, ..SwitchFacts::read(root)? }))
     }
 
     /// Why nothing may be done, as a person has said; what the generator found does not count.
     pub(crate) fn person(root: &Root) -> Result<Option<&'static str>> {
-        let switch = decide(&Facts::read(root)?);
+        let switch = decide(&SwitchFacts::read(root)?);
         Ok((switch.position == Position::Off).then_some(switch.reason))
     }
 
@@ -104,7 +104,7 @@ impl Switch {
     }
 }
 
-impl Facts {
+impl SwitchFacts {
     fn read(root: &Root) -> Result<Self> {
         Ok(Self {
             systemd: root.holds("run/systemd/system")?,
@@ -115,7 +115,7 @@ impl Facts {
     }
 }
 
-fn decide(facts: &Facts) -> Switch {
+fn decide(facts: &SwitchFacts) -> Switch {
     ALL.iter().find(|(holds, _)| holds(facts)).map_or(UNKNOWN, |(_, switch)| *switch)
 }
 

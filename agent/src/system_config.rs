@@ -1,5 +1,7 @@
 //! The system's configuration, below the user's: the kernel command line's `cc:`, then /run/cloud-init/cloud.cfg,
 //! cloud.cfg.d with the later name first, cloud.cfg, and what is built in for the distribution.
+//!
+//! It is read once in a run of the program and passed down.
 
 mod defaults;
 pub(crate) mod modules;
@@ -20,8 +22,16 @@ const TEMPLATE: &[u8] = b"## template:";
 #[derive(Default, Debug)]
 pub(crate) struct SystemConfig {
     mapping: Mapping,
-    /// What was left out, and why.
-    pub(crate) problems: Vec<String>,
+    /// The places in their order: the first wins.
+    layers: Vec<Layer>,
+}
+
+/// What one place says.
+#[derive(Debug)]
+struct Layer {
+    place: String,
+    /// Its configuration, or why there is none.
+    said: Result<Mapping, String>,
 }
 
 impl SystemConfig {
@@ -41,17 +51,20 @@ impl SystemConfig {
                     config.take_file(&format!("{CLOUD_CFG_D}/{name}"), root);
                 }
             }
-            Err(error) => config.problems.push(format!("{error:#}")),
+            Err(error) => {
+                config.layers.push(Layer { place: CLOUD_CFG_D.into(), said: Err(format!("{error:#}")) });
+            }
         }
         config.take_file(CLOUD_CFG, root);
         config.take("os-release", || Ok(defaults::of(&os_release::read(root)?)));
+        config.merge();
         config
     }
 
     /// One that holds what a text says, for tests.
     #[cfg(test)]
     pub(crate) fn parse(text: &str) -> Self {
-        Self { mapping: mapping(&yaml::load(text).unwrap()).unwrap(), problems: Vec::new() }
+        Self { mapping: mapping(&yaml::load(text).unwrap()).unwrap(), layers: Vec::new() }
     }
 
     /// The mapping.
@@ -59,9 +72,40 @@ impl SystemConfig {
         &self.mapping
     }
 
-    /// Puts a configuration above all that was read.
+    /// What was left out, and why.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = &str> {
+        self.layers.iter().filter_map(|layer| layer.said.as_ref().err().map(String::as_str))
+    }
+
+    /// Puts a configuration above all that was read, until it is settled.
     pub(crate) fn put_above(&mut self, above: &Mapping) {
         self.mapping = over(above.clone(), &self.mapping);
+    }
+
+    /// Moves what was put above to the place of a file in cloud.cfg.d; `None` where the file could not be written.
+    pub(crate) fn settle(&mut self, path: &str, above: Option<Mapping>) {
+        if let Some(mapping) = above {
+            let layer = Layer { place: path.to_owned(), said: Ok(mapping) };
+            match self.layers.iter_mut().find(|known| known.place == path) {
+                Some(known) => *known = layer,
+                None => self.layers.insert(self.place_of(path), layer),
+            }
+        }
+        self.merge();
+    }
+
+    /// The place of a file in cloud.cfg.d among the layers: before the earlier names, and before cloud.cfg.
+    fn place_of(&self, path: &str) -> usize {
+        let is_below = |layer: &Layer| {
+            let name = layer.place.strip_prefix(CLOUD_CFG_D).filter(|name| !name.is_empty());
+            layer.place == CLOUD_CFG || name.is_some() && *layer.place < *path
+        };
+        self.layers.iter().position(is_below).unwrap_or(self.layers.len())
+    }
+
+    fn merge(&mut self) {
+        let said = self.layers.iter().filter_map(|layer| layer.said.as_ref().ok());
+        self.mapping = said.fold(Mapping::default(), over);
     }
 
     /// The names in `datasource_list`; `None` when it is not there.
@@ -92,12 +136,10 @@ impl SystemConfig {
         });
     }
 
-    /// Adds what the places before did not say.
+    /// Adds what a place says below those before.
     fn take(&mut self, place: &str, read: impl FnOnce() -> Result<Mapping>) {
-        match read() {
-            Ok(below) => self.mapping = over(std::mem::take(&mut self.mapping), &below),
-            Err(error) => self.problems.push(format!("{place}: {error:#} (it is not used)")),
-        }
+        let said = read().map_err(|error| format!("{place}: {error:#} (it is not used)"));
+        self.layers.push(Layer { place: place.to_owned(), said });
     }
 }
 
@@ -140,7 +182,7 @@ mod tests {
         }
         let config = SystemConfig::read(&root);
         let mut text = yaml::to_json(&Value::Map(config.mapping.clone())) + "\n";
-        for problem in &config.problems {
+        for problem in config.problems() {
             text.push_str(problem);
             text.push('\n');
         }
@@ -181,6 +223,38 @@ mod tests {
                 etc/cloud/cloud.cfg.d/1.cfg: line 2, column 1: did not find expected node content (while parsing a flow node) (it is not used)
             "#]],
         );
+    }
+
+    #[test]
+    fn a_settled_file_is_as_if_it_had_been_read() {
+        const OWN: &str = "etc/cloud/cloud.cfg.d/50_own.cfg";
+        let files = [
+            ("etc/cloud/cloud.cfg", "{a: cfg, b: cfg, c: cfg, m: {z: 1}}"),
+            ("etc/cloud/cloud.cfg.d/05_a.cfg", "{a: 05, b: 05, m: 5}"),
+            ("etc/cloud/cloud.cfg.d/90_b.cfg", "{a: 90, m: {x: 1}}"),
+        ];
+        let own = "{a: own, b: own, d: own, m: {y: 1}}";
+        for there_before in [None, Some("b: before"), Some("b: [")] {
+            let directory = tempfile::tempdir().unwrap();
+            let root = Root::open(directory.path()).unwrap();
+            for (path, content) in files.into_iter().chain(there_before.map(|content| (OWN, content))) {
+                root.write(path, content.as_bytes(), 0o644).unwrap();
+            }
+            let before = SystemConfig::read(&root).mapping;
+            let mut config = SystemConfig::read(&root);
+            let above = parse(own.as_bytes()).unwrap();
+            config.put_above(&above);
+            assert_eq!(config.mapping.get("a"), Some(&"own".into()));
+            // It could not be written: nothing of it stays.
+            config.settle(OWN, None);
+            assert_eq!(config.mapping, before);
+            config.settle(OWN, Some(above));
+            root.write(OWN, own.as_bytes(), 0o644).unwrap();
+            let again = SystemConfig::read(&root);
+            assert_eq!(config.mapping, again.mapping, "{there_before:?}");
+            assert_eq!(config.mapping.get("b"), Some(&"own".into()));
+            assert_eq!(config.problems().count(), 0);
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ const BLOCK: &str = "sys/class/block";
 const PASSED_OVER: [&str; 4] = ["fd", "ram", "zram", "md"];
 
 /// A file system that a seed may be on.
-struct Kind {
+struct VolumeKind {
     name: &'static str,
     /// Where its superblock has these bytes.
     mark: (u64, &'static [u8]),
@@ -32,11 +32,11 @@ struct Kind {
 }
 
 /// The kernel is not asked to try them in turn: it would tell the console of each that it is not.
-const KINDS: &[Kind] = &[
-    Kind { name: "ext4", mark: (0x438, b"\x53\xef"), label: (0x478, 16), options: &["noload"] },
-    Kind { name: "iso9660", mark: (0x8001, b"CD001"), label: (0x8028, 32), options: &[] },
-    Kind { name: "vfat", mark: (0x52, b"FAT32"), label: (0x47, 11), options: &[] },
-    Kind { name: "vfat", mark: (0x36, b"FAT1"), label: (0x2b, 11), options: &[] },
+const KINDS: &[VolumeKind] = &[
+    VolumeKind { name: "ext4", mark: (0x438, b"\x53\xef"), label: (0x478, 16), options: &["noload"] },
+    VolumeKind { name: "iso9660", mark: (0x8001, b"CD001"), label: (0x8028, 32), options: &[] },
+    VolumeKind { name: "vfat", mark: (0x52, b"FAT32"), label: (0x47, 11), options: &[] },
+    VolumeKind { name: "vfat", mark: (0x36, b"FAT1"), label: (0x2b, 11), options: &[] },
 ];
 
 /// A machine's volumes by their labels. Superblocks are read once, and only when udev's links are not enough.
@@ -141,7 +141,7 @@ pub(crate) fn open(path: &str, root: &Root) -> Result<Root> {
     open().with_context(|| format!("read the volume {}", root.show(path)))
 }
 
-impl Kind {
+impl VolumeKind {
     fn is_on(&self, disk: &File) -> bool {
         let (place, mark) = self.mark;
         let mut found = vec![0; mark.len()];
@@ -156,7 +156,7 @@ enum Access {
     AsItIs,
 }
 
-fn mounted(device: &OwnedFd, kind: &Kind, access: Access) -> Result<OwnedFd, Errno> {
+fn mounted(device: &OwnedFd, kind: &VolumeKind, access: Access) -> Result<OwnedFd, Errno> {
     let context = fsopen(kind.name, FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(&context, "source", format!("/proc/self/fd/{}", device.as_raw_fd()))?;
     if access == Access::ReadOnly {

@@ -194,7 +194,7 @@ mod tests {
         let root = Root::open(std::path::Path::new("/")).unwrap();
         let includes = user_data::Includes::new(&root, None, user_data::Reach::Nothing);
         let data = format!("#cloud-config-archive\n{archive}");
-        user_data::expand(data.as_bytes(), "user-data", &includes).parts
+        user_data::expand([("user-data", data.as_bytes())], &includes).for_all().all
     }
 
     fn check(before: &str, after: &str, taken: Taken, expected: Expect) {

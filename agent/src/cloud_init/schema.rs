@@ -3,6 +3,7 @@
 use crate::layout;
 use crate::report;
 use crate::root::Root;
+use crate::target::TargetMachine;
 use crate::validate::{Finding, Gravity, findings};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -36,7 +37,7 @@ pub(super) fn run(options: &Options, root: &Root) -> Result<ExitCode> {
             root.read(layout::USER_DATA_RAW)?.context("there is no instance yet: name a file")?,
         ),
     };
-    let findings = findings(&data, root)?;
+    let findings = findings(&data, &TargetMachine::any(root)?);
     let (errors, warnings): (Vec<&Finding>, Vec<&Finding>) =
         findings.iter().partition(|finding| finding.gravity == Gravity::Error);
     if options.annotate && !findings.is_empty() {

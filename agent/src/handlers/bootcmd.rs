@@ -1,12 +1,12 @@
 //! `bootcmd`: commands on each boot, before users and files are seen to.
 
-use super::{Facts, shell_script};
+use super::{HandlerFacts, shell_script};
 use crate::layout::BOOTCMD;
-use crate::plan::{File, Plan, Step};
+use crate::plan::{File, HandlerPlan, Step};
 use anyhow::Result;
 
-pub(super) fn plan(facts: &Facts<'_>) -> Result<Plan> {
-    let mut plan = Plan::default();
+pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
+    let mut plan = HandlerPlan::default();
     let script = shell_script(facts.config, "bootcmd", &mut plan)?;
     if !script.is_empty() {
         let path = format!("/{BOOTCMD}");

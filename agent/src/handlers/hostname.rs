@@ -1,12 +1,12 @@
 //! `hostname`, `fqdn`, and meta-data's `local-hostname`.
 
-use super::Facts;
-use crate::plan::{File, Plan, Step};
+use super::HandlerFacts;
+use crate::plan::{File, HandlerPlan, Step};
 use crate::yaml::Value;
 use anyhow::{Result, bail};
 
-pub(super) fn plan(facts: &Facts<'_>) -> Result<Plan> {
-    let mut plan = Plan::default();
+pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
+    let mut plan = HandlerPlan::default();
     let on = |key: &str| facts.config.get(key).is_some_and(Value::is_on);
     if on("preserve_hostname") {
         return Ok(plan);

@@ -16,12 +16,12 @@ pub(crate) use runcmd::{COMMANDS, has_commands};
 use crate::accounts::Accounts;
 use crate::instance::Frequency;
 use crate::meta_data::MetaData;
-use crate::plan::Plan;
+use crate::plan::HandlerPlan;
 use crate::yaml::{Mapping, Value};
 use anyhow::Result;
 
 /// What a handler may know.
-pub(crate) struct Facts<'a> {
+pub(crate) struct HandlerFacts<'a> {
     /// The user's configuration over the system's.
     pub(crate) config: &'a Mapping,
     /// Who the machine is.
@@ -45,7 +45,7 @@ pub(crate) struct Handler {
     /// What becomes of it in a rescue boot.
     pub(crate) in_rescue: InRescue,
     /// Facts -> steps.
-    pub(crate) plan: fn(&Facts<'_>) -> Result<Plan>,
+    pub(crate) plan: fn(&HandlerFacts<'_>) -> Result<HandlerPlan>,
 }
 
 impl Handler {
@@ -144,7 +144,7 @@ fn list<'a>(config: &'a Mapping, key: &str) -> Result<&'a [Value]> {
 }
 
 /// Commands -> a shell script: a list's words are quoted, a text stands as it is.
-fn shell_script(config: &Mapping, key: &str, plan: &mut Plan) -> Result<String> {
+fn shell_script(config: &Mapping, key: &str, plan: &mut HandlerPlan) -> Result<String> {
     let mut script = String::new();
     for (number, command) in list(config, key)?.iter().enumerate() {
         match command {
@@ -168,26 +168,32 @@ fn shell_script(config: &Mapping, key: &str, plan: &mut Plan) -> Result<String> 
 mod testing {
     //! How handlers are tested: a configuration in, the plan's words out.
 
-    use super::Facts;
+    use super::HandlerFacts;
     use crate::accounts::Accounts;
     use crate::meta_data;
-    use crate::plan::{Plan, Step};
+    use crate::plan::{HandlerPlan, Step};
     use crate::yaml::{self, Value};
     use expect_test::Expect;
 
-    pub(super) fn plan(handler: fn(&Facts<'_>) -> anyhow::Result<Plan>, config: &str, meta: &str) -> Plan {
+    pub(super) fn plan(
+        handler: fn(&HandlerFacts<'_>) -> anyhow::Result<HandlerPlan>,
+        config: &str,
+        meta: &str,
+    ) -> HandlerPlan {
         let Value::Map(config) = yaml::load(config).unwrap() else { panic!("no mapping") };
         let meta_data = meta_data::parse(meta.as_bytes()).unwrap();
         let accounts = Accounts::parse(
             "root:x:0:0::/root:/bin/sh\nold:x:9:9::/home/old:/bin/sh\n",
             "adm:x:4:\nold:x:9:\n",
         );
-        let facts = Facts { config: &config, meta_data: &meta_data, accounts: &accounts, scripts: "s" };
-        handler(&facts).unwrap_or_else(|error| Plan { steps: vec![], problems: vec![format!("{error:#}")] })
+        let facts =
+            HandlerFacts { config: &config, meta_data: &meta_data, accounts: &accounts, scripts: "s" };
+        handler(&facts)
+            .unwrap_or_else(|error| HandlerPlan { steps: vec![], problems: vec![format!("{error:#}")] })
     }
 
     pub(super) fn check(
-        handler: fn(&Facts<'_>) -> anyhow::Result<Plan>,
+        handler: fn(&HandlerFacts<'_>) -> anyhow::Result<HandlerPlan>,
         config: &str,
         meta: &str,
         expected: Expect,

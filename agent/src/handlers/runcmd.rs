@@ -1,7 +1,7 @@
 //! `runcmd`: commands once per instance, run among the scripts in the order of names.
 
-use super::{Facts, shell_script};
-use crate::plan::{File, Plan, Step};
+use super::{HandlerFacts, shell_script};
+use crate::plan::{File, HandlerPlan, Step};
 use crate::yaml::{Mapping, Value};
 use anyhow::Result;
 
@@ -15,8 +15,8 @@ pub(crate) fn has_commands(config: &Mapping) -> bool {
     config.get(KEY).and_then(Value::as_seq).is_some_and(|commands| !commands.is_empty())
 }
 
-pub(super) fn plan(facts: &Facts<'_>) -> Result<Plan> {
-    let mut plan = Plan::default();
+pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
+    let mut plan = HandlerPlan::default();
     let script = shell_script(facts.config, KEY, &mut plan)?;
     if !script.is_empty() {
         plan.push(Step::Write(File::new(&format!("/{}/runcmd", facts.scripts), script, 0o700)));

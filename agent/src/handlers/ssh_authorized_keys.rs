@@ -1,13 +1,13 @@
 //! `ssh_authorized_keys` at the top, and meta-data's public keys: for the default user, or for root.
 
-use super::{Facts, users};
-use crate::plan::{Plan, Step};
+use super::{HandlerFacts, users};
+use crate::plan::{HandlerPlan, Step};
 use crate::yaml::Value;
 use anyhow::Result;
 
 #[expect(clippy::unnecessary_wraps, reason = "a handler's plan may fail; this one's cannot")]
-pub(super) fn plan(facts: &Facts<'_>) -> Result<Plan> {
-    let mut plan = Plan::default();
+pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
+    let mut plan = HandlerPlan::default();
     let mut keys = facts.meta_data.public_keys.clone();
     if let Some(value) = facts.config.get("ssh_authorized_keys") {
         keys.extend(read(value, "", &mut plan));
@@ -20,7 +20,7 @@ pub(super) fn plan(facts: &Facts<'_>) -> Result<Plan> {
 }
 
 /// Keys are a list or a text; one that is not a line of its own is dropped, and told with what stands before it.
-pub(super) fn read(value: &Value, place: &str, plan: &mut Plan) -> Vec<String> {
+pub(super) fn read(value: &Value, place: &str, plan: &mut HandlerPlan) -> Vec<String> {
     let texts: Vec<Option<String>> = match value {
         Value::Seq(items) => items.iter().map(Value::scalar_text).collect(),
         Value::Null => Vec::new(),

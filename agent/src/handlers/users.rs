@@ -1,7 +1,7 @@
 //! `users`: accounts with their groups, passwords, keys and sudo rules, made by useradd and its family.
 
-use super::{Facts, ssh_authorized_keys};
-use crate::plan::{File, Plan, Step};
+use super::{HandlerFacts, ssh_authorized_keys};
+use crate::plan::{File, HandlerPlan, Step};
 use crate::yaml::{Mapping, Value};
 use anyhow::{Context, Result, bail};
 
@@ -28,8 +28,8 @@ pub(super) fn default_user(config: &Mapping) -> Option<String> {
     default_entry(config)?.get("name").and_then(Value::scalar_text)
 }
 
-pub(super) fn plan(facts: &Facts<'_>) -> Result<Plan> {
-    let mut plan = Plan::default();
+pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
+    let mut plan = HandlerPlan::default();
     let mut sudoers = String::new();
     for (number, entry) in entries(facts.config)?.iter().enumerate() {
         let place = format!("entry {}", number + 1);
@@ -74,7 +74,12 @@ fn default_entry(config: &Mapping) -> Option<&Mapping> {
     config.get("system_info")?.as_map()?.get("default_user")?.as_map()
 }
 
-fn plan_entry(entry: &Value, facts: &Facts<'_>, plan: &mut Plan, sudoers: &mut String) -> Result<()> {
+fn plan_entry(
+    entry: &Value,
+    facts: &HandlerFacts<'_>,
+    plan: &mut HandlerPlan,
+    sudoers: &mut String,
+) -> Result<()> {
     match entry {
         Value::Str(name) if name == "default" => {
             let default = default_entry(facts.config)
@@ -106,7 +111,12 @@ fn with_underscores(user: &Mapping) -> Mapping {
     user.iter().map(|(key, value)| (underscored(key), value.clone())).collect()
 }
 
-fn plan_user(user: &Mapping, facts: &Facts<'_>, plan: &mut Plan, sudoers: &mut String) -> Result<()> {
+fn plan_user(
+    user: &Mapping,
+    facts: &HandlerFacts<'_>,
+    plan: &mut HandlerPlan,
+    sudoers: &mut String,
+) -> Result<()> {
     let name = user.get("name").and_then(Value::scalar_text).with_context(|| match user.get("snapuser") {
         Some(_) => "it has no name, and `snapuser` is not supported",
         None => "it has no name",
@@ -168,7 +178,7 @@ fn useradd(name: &str, user: &Mapping, groups: &[String]) -> Step {
     Step::Run { argv, input: None }
 }
 
-fn plan_password(name: &str, user: &Mapping, plan: &mut Plan) {
+fn plan_password(name: &str, user: &Mapping, plan: &mut HandlerPlan) {
     let text = |key: &str| user.get(key).and_then(Value::scalar_text).filter(|text| !text.contains('\n'));
     if let Some(password) = text("plain_text_passwd") {
         plan.push(chpasswd(&["chpasswd"], name, &password));
@@ -187,7 +197,7 @@ fn chpasswd(argv: &[&str], name: &str, password: &str) -> Step {
     Step::Run { argv, input: Some(format!("{name}:{password}\n")) }
 }
 
-fn groups(user: &Mapping, plan: &mut Plan) -> Result<Vec<String>> {
+fn groups(user: &Mapping, plan: &mut HandlerPlan) -> Result<Vec<String>> {
     let words: Vec<String> = match user.get("groups") {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::Str(text)) => text.split(',').map(|word| word.trim().to_owned()).collect(),

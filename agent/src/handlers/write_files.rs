@@ -1,8 +1,8 @@
 //! `write_files`: files with their content, mode and owner.
 
-use super::{Facts, list};
+use super::{HandlerFacts, list};
 use crate::codec;
-use crate::plan::{File, Placing, Plan, Step};
+use crate::plan::{File, HandlerPlan, Placing, Step};
 use crate::yaml::{Mapping, Value};
 use anyhow::{Context, Result, bail};
 
@@ -13,17 +13,17 @@ const DEFAULT_MODE: u32 = 0o644;
 const DEFAULT_OWNER: &str = "root:root";
 
 /// Files that are written before users are made.
-pub(super) fn plan(facts: &Facts<'_>) -> Result<Plan> {
+pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
     plan_those(facts, |entry| !is_deferred(entry))
 }
 
 /// Files with `defer: true`, which may belong to users and packages of this configuration.
-pub(super) fn plan_deferred(facts: &Facts<'_>) -> Result<Plan> {
+pub(super) fn plan_deferred(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
     plan_those(facts, is_deferred)
 }
 
-fn plan_those(facts: &Facts<'_>, wanted: fn(&Mapping) -> bool) -> Result<Plan> {
-    let mut plan = Plan::default();
+fn plan_those(facts: &HandlerFacts<'_>, wanted: fn(&Mapping) -> bool) -> Result<HandlerPlan> {
+    let mut plan = HandlerPlan::default();
     for (number, entry) in list(facts.config, "write_files")?.iter().enumerate() {
         let Some(entry) = entry.as_map() else {
             // Told once, not in both stages.
@@ -46,7 +46,7 @@ fn is_deferred(entry: &Mapping) -> bool {
     entry.get("defer").is_some_and(Value::is_on)
 }
 
-fn file(entry: &Mapping, plan: &mut Plan) -> Result<File> {
+fn file(entry: &Mapping, plan: &mut HandlerPlan) -> Result<File> {
     let path = entry.get("path").and_then(Value::scalar_text).context("it has no path")?;
     if !path.starts_with('/') {
         bail!("the path `{path}` is not absolute");

@@ -1,7 +1,7 @@
 //! The engine, held against what the original makes of the same templates.
 
 use super::*;
-use crate::instance_data::{self, Facts};
+use crate::instance_data::{self, InstanceFacts};
 use crate::system_info::SystemInfo;
 use expect_test::{Expect, expect};
 
@@ -30,7 +30,7 @@ uni: "Grüße"
 fn known(meta_data: &str) -> yaml::Value {
     let meta_data = format!("public-keys: [ssh-rsa AAAA one, ssh-ed25519 BBBB two]\n{meta_data}");
     let meta_data = crate::meta_data::parse(meta_data.as_bytes()).unwrap();
-    let facts = Facts {
+    let facts = InstanceFacts {
         meta_data: &meta_data,
         source: "nocloud",
         place: "",

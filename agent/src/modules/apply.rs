@@ -3,7 +3,7 @@
 
 use super::carry::carry_over;
 use super::disk::Disk;
-use super::facts::{ASIDE, Facts, SHOWN, Tree, holds_something};
+use super::facts::{ASIDE, ModulesFacts, SHOWN, Tree, holds_something};
 use super::local::{BUILT, Built};
 use super::plan::Steps;
 use crate::apply::ask;
@@ -23,7 +23,7 @@ const FRESH: &str = ".fresh-install";
 const VIEW: &str = "/run/lifeboat/disk";
 
 /// Ends what a killed call left aside, where the export is visible as well.
-pub(crate) fn tidy(facts: &Facts) {
+pub(crate) fn tidy(facts: &ModulesFacts) {
     let left = if matches!(facts.tree, Tree::Covered | Tree::Settled) { &[VIEW, ASIDE][..] } else { &[VIEW] };
     for point in left {
         while unmount(*point, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW).is_ok() {}
@@ -31,7 +31,7 @@ pub(crate) fn tidy(facts: &Facts) {
 }
 
 /// Carries steps out.
-pub(crate) fn apply(steps: &Steps, facts: &Facts) -> Result<()> {
+pub(crate) fn apply(steps: &Steps, facts: &ModulesFacts) -> Result<()> {
     match steps {
         Steps::Uncover { tree, cover, carry, moved } => {
             let mut disk = Disk::open(Some(cover), &facts.place)?;

@@ -21,7 +21,7 @@ pub(crate) const SHOWN: &str = "/run/lifeboat/moved";
 
 /// What is known before anything is changed.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) struct Facts {
+pub(crate) struct ModulesFacts {
     /// The running kernel's.
     pub(crate) release: String,
     /// The directory with a tree for each release; no link leads through it.
@@ -35,9 +35,9 @@ pub(crate) struct Facts {
     /// Mounts below the cover that are somebody else's.
     pub(crate) strangers: Vec<String>,
     /// Names in the cover that no mount put there.
-    pub(crate) written: BTreeMap<String, Kind>,
+    pub(crate) written: BTreeMap<String, ModulesEntry>,
     /// Names on the disk.
-    pub(crate) on_disk: BTreeMap<String, Kind>,
+    pub(crate) on_disk: BTreeMap<String, ModulesEntry>,
     /// Whether the disk can be written to.
     pub(crate) access: Access,
     /// Whether the disk's tree for the release is complete; looked at only while the export is aside.
@@ -61,14 +61,14 @@ pub(crate) enum Tree {
 
 /// What a name stands for.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Kind {
+pub(crate) enum ModulesEntry {
     /// A directory or a file.
     Content,
     /// A link, and what it says.
     Link(PathBuf),
 }
 
-impl Facts {
+impl ModulesFacts {
     /// Looks.
     pub(crate) fn gather(state: &str, root: &Root) -> Result<Self> {
         let release = match lookup(state, "RELEASE") {
@@ -174,16 +174,16 @@ pub(crate) fn holds_something(directory: impl AsRef<Path>) -> bool {
 }
 
 /// What is in a directory.
-pub(crate) fn names(directory: &Path) -> Result<BTreeMap<String, Kind>> {
-    let list = || -> std::io::Result<BTreeMap<String, Kind>> {
+pub(crate) fn names(directory: &Path) -> Result<BTreeMap<String, ModulesEntry>> {
+    let list = || -> std::io::Result<BTreeMap<String, ModulesEntry>> {
         let mut names = BTreeMap::new();
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
             let kind = entry.file_type()?;
             let kind = if kind.is_symlink() {
-                Kind::Link(fs::read_link(entry.path())?)
+                ModulesEntry::Link(fs::read_link(entry.path())?)
             } else if kind.is_dir() || kind.is_file() {
-                Kind::Content
+                ModulesEntry::Content
             } else {
                 continue;
             };

@@ -2,7 +2,7 @@
 //! here. In an export it would be gone at the next boot, and DKMS and dpkg would still believe it there.
 
 use super::disk::Disk;
-use super::facts::{Kind, holds_something, names};
+use super::facts::{ModulesEntry, holds_something, names};
 use crate::rescue::mounts::{self, Mount};
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
@@ -49,7 +49,7 @@ impl Local {
             _ => BTreeMap::new(),
         };
         let links = names(&export)?.into_iter().filter(|(name, kind)| match (kind, on_disk.get(name)) {
-            (Kind::Link(_), Some(Kind::Link(_)) | None) => on_disk.get(name) != Some(kind),
+            (ModulesEntry::Link(_), Some(ModulesEntry::Link(_)) | None) => on_disk.get(name) != Some(kind),
             _ => false,
         });
         let on_disk_too = match on_disk.get(BUILT) {

@@ -15,8 +15,8 @@ use crate::report::Report;
 use crate::root::Root;
 use anyhow::{Context, Result};
 use disk::Disk;
-use facts::{Facts, Tree};
-use plan::Plan;
+use facts::{ModulesFacts, Tree};
+use plan::ModulesPlan;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn settle(root: &Root, report: &mut Report) -> Result<()> {
     let mut facts = export.facts()?;
     apply::tidy(&facts);
     let plan = plan::settle(&facts);
-    let changes = matches!(plan, Plan::Do(_));
+    let changes = matches!(plan, ModulesPlan::Do(_));
     carry_out(plan, &facts, report)?;
     if changes {
         facts = export.facts()?;
@@ -94,16 +94,16 @@ impl<'a> Export<'a> {
         Ok(lock)
     }
 
-    fn facts(&self) -> Result<Facts> {
-        Facts::gather(&self.state, self.root)
+    fn facts(&self) -> Result<ModulesFacts> {
+        ModulesFacts::gather(&self.state, self.root)
     }
 }
 
-fn carry_out(plan: Plan, facts: &Facts, report: &mut Report) -> Result<()> {
+fn carry_out(plan: ModulesPlan, facts: &ModulesFacts, report: &mut Report) -> Result<()> {
     match &plan {
-        Plan::Nothing(_) => report.info(&plan.to_string()),
-        Plan::Left(_) => report.warn(plan.to_string()),
-        Plan::Do(steps) => {
+        ModulesPlan::Nothing(_) => report.info(&plan.to_string()),
+        ModulesPlan::Left(_) => report.warn(plan.to_string()),
+        ModulesPlan::Do(steps) => {
             apply::apply(steps, facts)?;
             report.info(&plan.to_string());
         }

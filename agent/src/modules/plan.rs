@@ -1,13 +1,13 @@
 //! What is to be done with the export, decided from facts alone.
 
-use super::facts::{ASIDE, Facts, Kind, SHOWN, Tree};
+use super::facts::{ASIDE, ModulesEntry, ModulesFacts, SHOWN, Tree};
 use super::local::{BUILT, Built, Local};
 use crate::rescue::mounts::Access;
 use std::fmt;
 
 /// What is done, or why nothing is.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) enum Plan {
+pub(crate) enum ModulesPlan {
     /// There is nothing to do.
     Nothing(String),
     /// There would be, and it cannot be done.
@@ -59,32 +59,34 @@ pub(crate) enum Steps {
 }
 
 /// What brings the disk's directory back into use, and the export to where it belongs.
-pub(crate) fn settle(facts: &Facts) -> Plan {
+pub(crate) fn settle(facts: &ModulesFacts) -> ModulesPlan {
     let (release, place) = (&facts.release, &facts.place);
     let tree = format!("{place}/{release}");
     let cover = match (facts.tree, &facts.cover) {
         (Tree::Covered, Some(cover)) => cover.clone(),
         (Tree::Covered | Tree::Settled, _) => {
-            return Plan::Nothing(format!("the modules of {release} are at {tree} alone already"));
+            return ModulesPlan::Nothing(format!("the modules of {release} are at {tree} alone already"));
         }
-        (Tree::Gone, _) => return Plan::Nothing(format!("no exported modules of {release} are in use")),
-        (Tree::Aside, _) if facts.usable => return Plan::Do(Steps::Yield { tree }),
-        (Tree::Aside, _) => return Plan::Do(Steps::ComeBack { tree }),
+        (Tree::Gone, _) => {
+            return ModulesPlan::Nothing(format!("no exported modules of {release} are in use"));
+        }
+        (Tree::Aside, _) if facts.usable => return ModulesPlan::Do(Steps::Yield { tree }),
+        (Tree::Aside, _) => return ModulesPlan::Do(Steps::ComeBack { tree }),
     };
     if facts.access == Access::ReadOnly {
-        return Plan::Left(format!(
+        return ModulesPlan::Left(format!(
             "{place} is read-only on the disk, and its cover stays: kernels that are installed now are lost at the \
              next boot (`mount -o remount,rw /`, then `lifeboat-agent modules settle`)"
         ));
     }
     if let Some(stranger) = facts.strangers.first() {
-        return Plan::Left(format!(
+        return ModulesPlan::Left(format!(
             "something is mounted at {stranger}, and the cover at {place} stays: kernels that are installed now are \
              lost at the next boot (`umount {stranger}`, then `lifeboat-agent modules settle`)"
         ));
     }
     let carry = facts.written.iter().filter(|(name, kind)| is_new(name, kind, facts));
-    Plan::Do(Steps::Uncover {
+    ModulesPlan::Do(Steps::Uncover {
         carry: carry.map(|(name, _)| name.clone()).collect(),
         moved: facts.moved.clone(),
         tree,
@@ -93,7 +95,7 @@ pub(crate) fn settle(facts: &Facts) -> Plan {
 }
 
 /// What keeps on the disk what is of this machine alone; `None` where it is there already.
-pub(crate) fn keep(facts: &Facts) -> Option<Plan> {
+pub(crate) fn keep(facts: &ModulesFacts) -> Option<ModulesPlan> {
     let Local { links, built } = &facts.local;
     let tree = format!("{}/{}", facts.place, facts.release);
     let mut carry = links.clone();
@@ -104,39 +106,40 @@ pub(crate) fn keep(facts: &Facts) -> Option<Plan> {
         (_, Built::Settled) | (Access::ReadOnly, Built::Expected) if carry.is_empty() => None,
         // It is seen at least.
         (Access::ReadOnly, Built::OnDisk) => {
-            Some(Plan::Do(Steps::Keep { tree, carry: Vec::new(), built: *built }))
+            Some(ModulesPlan::Do(Steps::Keep { tree, carry: Vec::new(), built: *built }))
         }
-        (Access::ReadOnly, _) => Some(Plan::Left(format!(
+        (Access::ReadOnly, _) => Some(ModulesPlan::Left(format!(
             "{} in {tree} is lost at the next boot: the disk is read-only (`mount -o remount,rw /`, then \
              `lifeboat-agent modules settle`)",
             carry.join(", ")
         ))),
-        (Access::Writable, _) => Some(Plan::Do(Steps::Keep { tree, carry, built: *built })),
+        (Access::Writable, _) => Some(ModulesPlan::Do(Steps::Keep { tree, carry, built: *built })),
     }
 }
 
 /// A link was made anew in the cover where the disk has one.
-fn is_new(name: &str, kind: &Kind, facts: &Facts) -> bool {
-    *kind == Kind::Content || facts.on_disk.get(name) != Some(kind)
+fn is_new(name: &str, kind: &ModulesEntry, facts: &ModulesFacts) -> bool {
+    *kind == ModulesEntry::Content || facts.on_disk.get(name) != Some(kind)
 }
 
 /// What is done before a kernel's package is installed, upgraded or removed.
-pub(crate) fn aside(facts: &Facts, version: &str) -> Plan {
+pub(crate) fn aside(facts: &ModulesFacts, version: &str) -> ModulesPlan {
     let (release, place) = (&facts.release, &facts.place);
     if version != release {
-        return Plan::Nothing(format!("{version} is not the running kernel, which is {release}"));
+        return ModulesPlan::Nothing(format!("{version} is not the running kernel, which is {release}"));
     }
     match facts.tree {
-        Tree::Settled => {
-            Plan::Do(Steps::StepAside { tree: format!("{place}/{release}"), moved: facts.moved.clone() })
-        }
-        Tree::Covered => Plan::Nothing(format!("the cover at {place} cannot step aside")),
-        Tree::Aside => Plan::Nothing(format!("the exported modules of {release} are aside already")),
-        Tree::Gone => Plan::Nothing(format!("no exported modules of {release} are in use")),
+        Tree::Settled => ModulesPlan::Do(Steps::StepAside {
+            tree: format!("{place}/{release}"),
+            moved: facts.moved.clone(),
+        }),
+        Tree::Covered => ModulesPlan::Nothing(format!("the cover at {place} cannot step aside")),
+        Tree::Aside => ModulesPlan::Nothing(format!("the exported modules of {release} are aside already")),
+        Tree::Gone => ModulesPlan::Nothing(format!("no exported modules of {release} are in use")),
     }
 }
 
-impl fmt::Display for Plan {
+impl fmt::Display for ModulesPlan {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing(reason) => write!(out, "nothing to do: {reason}"),
@@ -181,8 +184,8 @@ mod tests {
     use expect_test::{Expect, expect};
     use std::collections::BTreeMap;
 
-    fn facts(tree: Tree) -> Facts {
-        Facts {
+    fn facts(tree: Tree) -> ModulesFacts {
+        ModulesFacts {
             release: "6.1".into(),
             place: "/usr/lib/modules".into(),
             tree,
@@ -197,7 +200,7 @@ mod tests {
         }
     }
 
-    fn check(plan: &Plan, expected: Expect) {
+    fn check(plan: &ModulesPlan, expected: Expect) {
         expected.assert_eq(&format!("{plan}\n"));
     }
 
@@ -214,7 +217,7 @@ mod tests {
 
     #[test]
     fn an_overlay_goes_with_it() {
-        let plan = settle(&Facts { cover: Some("/usr/lib".into()), ..facts(Tree::Covered) });
+        let plan = settle(&ModulesFacts { cover: Some("/usr/lib".into()), ..facts(Tree::Covered) });
         check(
             &plan,
             expect![[r"
@@ -225,13 +228,14 @@ mod tests {
 
     #[test]
     fn what_was_written_into_a_cover_is_carried_over_and_a_link_that_the_disk_has_is_not() {
-        let link = |target: &str| Kind::Link(target.into());
-        let written = [("7.0", Kind::Content), ("same", link("a")), ("other", link("a")), ("new", link("a"))];
-        let on_disk = [("same", link("a")), ("other", link("b")), ("5.0", Kind::Content)];
-        let map = |names: &[(&str, Kind)]| -> BTreeMap<String, Kind> {
+        let link = |target: &str| ModulesEntry::Link(target.into());
+        let written =
+            [("7.0", ModulesEntry::Content), ("same", link("a")), ("other", link("a")), ("new", link("a"))];
+        let on_disk = [("same", link("a")), ("other", link("b")), ("5.0", ModulesEntry::Content)];
+        let map = |names: &[(&str, ModulesEntry)]| -> BTreeMap<String, ModulesEntry> {
             names.iter().map(|(name, kind)| ((*name).into(), kind.clone())).collect()
         };
-        let facts = Facts {
+        let facts = ModulesFacts {
             written: map(&written),
             on_disk: map(&on_disk),
             moved: Some("/usr/lib/modules/6.1.lifeboat-moved".into()),
@@ -247,8 +251,8 @@ mod tests {
 
     #[test]
     fn a_disk_that_cannot_be_written_to_keeps_its_cover() {
-        let plan = settle(&Facts { access: Access::ReadOnly, ..facts(Tree::Covered) });
-        assert!(matches!(plan, Plan::Left(_)));
+        let plan = settle(&ModulesFacts { access: Access::ReadOnly, ..facts(Tree::Covered) });
+        assert!(matches!(plan, ModulesPlan::Left(_)));
         check(
             &plan,
             expect![[r"
@@ -260,14 +264,16 @@ mod tests {
     #[test]
     fn somebody_elses_mount_keeps_the_cover() {
         let strangers = vec!["/usr/lib/modules/7.0".into()];
-        let plan = settle(&Facts { strangers, ..facts(Tree::Covered) });
-        assert!(matches!(&plan, Plan::Left(reason) if reason.contains("`umount /usr/lib/modules/7.0`")));
+        let plan = settle(&ModulesFacts { strangers, ..facts(Tree::Covered) });
+        assert!(
+            matches!(&plan, ModulesPlan::Left(reason) if reason.contains("`umount /usr/lib/modules/7.0`"))
+        );
     }
 
     #[test]
     fn a_settled_export_and_none_at_all_are_left_alone() {
         for tree in [Tree::Settled, Tree::Gone] {
-            assert!(matches!(settle(&facts(tree)), Plan::Nothing(_)), "{tree:?}");
+            assert!(matches!(settle(&facts(tree)), ModulesPlan::Nothing(_)), "{tree:?}");
         }
     }
 
@@ -280,16 +286,16 @@ mod tests {
             "]],
         );
         check(
-            &settle(&Facts { usable: true, ..facts(Tree::Aside) }),
+            &settle(&ModulesFacts { usable: true, ..facts(Tree::Aside) }),
             expect![[r"
                 the disk's /usr/lib/modules/6.1 is used from now on
             "]],
         );
     }
 
-    fn local(links: &[&str], built: Built) -> Facts {
+    fn local(links: &[&str], built: Built) -> ModulesFacts {
         let links = links.iter().map(|name| (*name).into()).collect();
-        Facts { local: Local { links, built }, ..facts(Tree::Settled) }
+        ModulesFacts { local: Local { links, built }, ..facts(Tree::Settled) }
     }
 
     #[test]
@@ -314,7 +320,7 @@ mod tests {
     #[test]
     fn on_a_disk_that_cannot_be_written_to_it_is_seen_or_it_is_said_that_it_will_be_lost() {
         let read_only = |links: &[&str], built| {
-            let facts = Facts { access: Access::ReadOnly, ..local(links, built) };
+            let facts = ModulesFacts { access: Access::ReadOnly, ..local(links, built) };
             keep(&facts).map(|plan| plan.to_string())
         };
         assert_eq!(read_only(&[], Built::Expected), None);
@@ -331,11 +337,11 @@ mod tests {
         let settled = facts(Tree::Settled);
         assert_eq!(
             aside(&settled, "6.1"),
-            Plan::Do(Steps::StepAside { tree: "/usr/lib/modules/6.1".into(), moved: None })
+            ModulesPlan::Do(Steps::StepAside { tree: "/usr/lib/modules/6.1".into(), moved: None })
         );
-        assert!(matches!(aside(&settled, "7.0"), Plan::Nothing(_)));
+        assert!(matches!(aside(&settled, "7.0"), ModulesPlan::Nothing(_)));
         for tree in [Tree::Covered, Tree::Aside, Tree::Gone] {
-            assert!(matches!(aside(&facts(tree), "6.1"), Plan::Nothing(_)), "{tree:?}");
+            assert!(matches!(aside(&facts(tree), "6.1"), ModulesPlan::Nothing(_)), "{tree:?}");
         }
     }
 }

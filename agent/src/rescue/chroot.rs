@@ -121,7 +121,7 @@ fn in_root(target: &str) -> String {
 
 /// Acts in their order, and what the admin should know.
 #[derive(Default, PartialEq, Eq, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct ChrootPlan {
     /// What to do.
     pub(crate) acts: Vec<Act>,
     /// What will be missing.
@@ -129,8 +129,8 @@ pub(crate) struct Plan {
 }
 
 /// Facts -> acts.
-pub(crate) fn plan(inside: &Inside) -> Plan {
-    let mut plan = Plan::default();
+pub(crate) fn plan(inside: &Inside) -> ChrootPlan {
+    let mut plan = ChrootPlan::default();
     let point = &inside.point;
     let bind = |source: &str, depth| Act::Bind {
         source: format!("/{source}"),
@@ -216,7 +216,7 @@ mod tests {
     }
 
     fn check(inside: &Inside, expected: Expect) {
-        let Plan { acts, notes } = plan(inside);
+        let ChrootPlan { acts, notes } = plan(inside);
         let acts = acts.iter().map(|act| format!("{act}\n"));
         let notes = notes.iter().map(|note| format!("note: {note}\n"));
         expected.assert_eq(&acts.chain(notes).collect::<String>());

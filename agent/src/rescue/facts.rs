@@ -8,7 +8,7 @@ use anyhow::Result;
 
 /// The machine in a rescue boot.
 #[derive(Debug)]
-pub(crate) struct Facts {
+pub(crate) struct RescueFacts {
     /// What the initramfs decided.
     pub(crate) record: Record,
     /// The original root as it is now, or why it is not known.
@@ -25,7 +25,7 @@ pub(crate) struct Facts {
     pub(crate) release: String,
 }
 
-impl Facts {
+impl RescueFacts {
     /// Looks.
     pub(crate) fn gather(record: Record, root: &Root) -> Result<Self> {
         let devices = devices::read(root)?;
@@ -62,9 +62,9 @@ pub(crate) mod testing {
     }
 
     /// A machine that was booted from /dev/vdb, whose own root is /dev/vda.
-    pub(crate) fn facts(kind: &str) -> Facts {
+    pub(crate) fn facts(kind: &str) -> RescueFacts {
         let original = volume("/dev/vda", kind, "a");
-        Facts {
+        RescueFacts {
             record: Record {
                 reason: "a rescue volume was attached when the machine started".into(),
                 volume: volume("/dev/vdb", "ext4", "b"),

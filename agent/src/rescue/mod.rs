@@ -16,7 +16,7 @@ use crate::report::{self, Report};
 use crate::root::Root;
 use anyhow::{Context, Result, bail};
 use chroot::Inside;
-use facts::Facts;
+use facts::RescueFacts;
 pub(crate) use mount::POINT;
 use mount::Request;
 use mounts::Access;
@@ -41,7 +41,7 @@ pub(crate) fn run(command: RescueCommand, report: &Report) -> Result<ExitCode> {
             return Ok(ExitCode::from(NO_RESCUE));
         }
     };
-    let facts = Facts::gather(record, &root)?;
+    let facts = RescueFacts::gather(record, &root)?;
     if let RescueCommand::Status(_) = command {
         report::print(&status::text(&facts, next::marker(&root)?));
         return Ok(ExitCode::SUCCESS);
@@ -70,7 +70,7 @@ fn absolute(directory: &Path) -> Result<String> {
     path.to_str().map(str::to_owned).with_context(|| format!("{} is no UTF-8", path.display()))
 }
 
-fn mount_original(facts: &Facts, request: &Request, root: &Root, report: &Report) -> Result<()> {
+fn mount_original(facts: &RescueFacts, request: &Request, root: &Root, report: &Report) -> Result<()> {
     let acts = mount::plan(facts, request)?;
     if acts.is_empty() {
         report.info(&format!("it is mounted at {} already", request.point));
@@ -95,7 +95,7 @@ fn enter(request: &Request, release: &str, words: &[String], root: &Root, report
     chroot::enter(&request.point, &argv)
 }
 
-fn unmount_original(facts: &Facts, root: &Root, report: &Report) -> Result<()> {
+fn unmount_original(facts: &RescueFacts, root: &Root, report: &Report) -> Result<()> {
     let acts = umount::plan(facts);
     if acts.is_empty() {
         report.info("the original root is not mounted");
@@ -107,7 +107,7 @@ fn unmount_original(facts: &Facts, root: &Root, report: &Report) -> Result<()> {
     act::apply_all(&acts, root, report)
 }
 
-fn finish(facts: &Facts, root: &Root, report: &Report) -> Result<()> {
+fn finish(facts: &RescueFacts, root: &Root, report: &Report) -> Result<()> {
     let mut marker = next::marker(root)?;
     if let Some(marker) = marker {
         report.info(&format!("the rescue volume is finished already: /{marker} is there"));

@@ -2,7 +2,7 @@
 
 use super::act::Act;
 use super::devices;
-use super::facts::Facts;
+use super::facts::RescueFacts;
 use super::mounts::{self, Access};
 use anyhow::{Result, anyhow, bail};
 
@@ -48,7 +48,7 @@ const RESCUE_OPTION: (u32, u32) = (5, 9);
 const BTRFS_COPIES: (u32, u32) = (6, 7);
 
 /// The acts; none when it is mounted so already.
-pub(crate) fn plan(facts: &Facts, request: &Request) -> Result<Vec<Act>> {
+pub(crate) fn plan(facts: &RescueFacts, request: &Request) -> Result<Vec<Act>> {
     let original = facts.original.as_ref().map_err(|reason| anyhow!(reason.clone()))?;
     let device = &original.device;
     if !facts.identity.is_there() {
@@ -127,7 +127,7 @@ mod tests {
     use crate::rescue::mounts::Identity;
     use crate::rescue::mounts::testing::mount;
 
-    fn said(facts: &Facts, access: Access) -> String {
+    fn said(facts: &RescueFacts, access: Access) -> String {
         match plan(facts, &Request { point: "/mnt".into(), access }) {
             Ok(acts) => acts.iter().skip(1).map(ToString::to_string).collect(),
             Err(error) => format!("{error:#}"),
@@ -186,7 +186,7 @@ mod tests {
             ("6.12.1", "ro,rescue=nologreplay"),
             ("odd", "ro,rescue=nologreplay"),
         ] {
-            let facts = Facts { release: release.into(), ..facts("btrfs") };
+            let facts = RescueFacts { release: release.into(), ..facts("btrfs") };
             assert_eq!(said(&facts, Access::ReadOnly), format!("mount -t btrfs -o {option} /dev/vda /mnt"));
         }
     }
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn a_copy_on_btrfs_is_refused_with_what_helps_unless_the_kernel_can() {
         let copies = |release: &str, uuid: &str| {
-            let mut facts = Facts { release: release.into(), ..facts("btrfs") };
+            let mut facts = RescueFacts { release: release.into(), ..facts("btrfs") };
             facts.record.volume = volume("/dev/vdb", "btrfs", uuid);
             said(&facts, Access::ReadOnly)
         };
@@ -229,14 +229,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_mounted_is_refused_with_what_to_do() {
-        let said_of = |facts: Facts| said(&facts, Access::ReadOnly);
+        let said_of = |facts: RescueFacts| said(&facts, Access::ReadOnly);
         assert!(said_of(facts("crypto_LUKS")).contains("`cryptsetup open /dev/vda NAME`"));
         assert!(said_of(facts("LVM2_member")).contains("`vgchange --activate y`"));
         assert!(said_of(facts("linux_raid_member")).contains("`mdadm --assemble --scan`"));
         assert!(said_of(facts("zfs_member")).contains("which lifeboat cannot mount safely"));
-        let gone = Facts { identity: Identity::default(), ..facts("ext4") };
+        let gone = RescueFacts { identity: Identity::default(), ..facts("ext4") };
         assert!(said_of(gone).contains("is not there any more: attach it again"));
-        let missing = Facts { original: Err("no root=".into()), ..facts("ext4") };
+        let missing = RescueFacts { original: Err("no root=".into()), ..facts("ext4") };
         assert_eq!(said_of(missing), "no root=");
     }
 }

@@ -1,7 +1,7 @@
 //! Whether the rescue volume is marked as finished, and so what the next boot does; `finish` marks it.
 
 use super::devices::Device;
-use super::facts::Facts;
+use super::facts::RescueFacts;
 use super::mounts::{self, Access};
 use super::record::Original;
 use crate::root::Root;
@@ -19,7 +19,7 @@ pub(crate) fn marker(root: &Root) -> Result<Option<&'static str>> {
 }
 
 /// Fails when a marker on `/` would not be on the rescue volume, or cannot be made.
-pub(crate) fn check_markable(facts: &Facts) -> Result<()> {
+pub(crate) fn check_markable(facts: &RescueFacts) -> Result<()> {
     let device = &facts.record.volume.device;
     let detach = "or detach the volume before you reboot";
     match mounts::at("/", &facts.mounts) {
@@ -41,7 +41,7 @@ pub(crate) fn mark(root: &Root) -> Result<()> {
 }
 
 /// What the next boot does, in words.
-pub(crate) fn boot(facts: &Facts, marker: Option<&str>) -> String {
+pub(crate) fn boot(facts: &RescueFacts, marker: Option<&str>) -> String {
     let Some(marker) = marker else {
         return format!("this rescue volume again ({})", "`lifeboat-agent rescue finish` ends that");
     };

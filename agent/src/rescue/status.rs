@@ -1,13 +1,13 @@
 //! `status`: what was booted and why, where the original root is, and what comes next.
 
-use super::facts::Facts;
+use super::facts::RescueFacts;
 use super::mounts::Access;
 use super::next;
 use super::record::{Boot, Original};
 use std::fmt::Write as _;
 
 /// In a rescue boot.
-pub(crate) fn text(facts: &Facts, marker: Option<&str>) -> String {
+pub(crate) fn text(facts: &RescueFacts, marker: Option<&str>) -> String {
     let record = &facts.record;
     let original = match (&facts.original, &record.original) {
         (Ok(volume), _) if facts.identity.is_there() => volume.to_string(),
@@ -89,9 +89,9 @@ mod tests {
 
     #[test]
     fn a_root_that_is_not_there_is_said_to_be_missing() {
-        let gone = Facts { identity: Identity::default(), ..facts("ext4") };
+        let gone = RescueFacts { identity: Identity::default(), ..facts("ext4") };
         assert!(text(&gone, None).contains("(ext4, UUID a), which is not there any more\n"));
-        let mut missing = Facts { original: Err("x".into()), ..facts("ext4") };
+        let mut missing = RescueFacts { original: Err("x".into()), ..facts("ext4") };
         missing.record.original = Original::Missing("LABEL=x".into());
         assert!(text(&missing, None).contains("original root: root=LABEL=x, which was not found\n"));
         missing.record.original = Original::Unnamed;

@@ -1,7 +1,7 @@
 //! `umount`: undoes what `mount` did, in reverse order, or says who is in the way.
 
 use super::act::Act;
-use super::facts::Facts;
+use super::facts::RescueFacts;
 use super::mount::POINT;
 use super::mounts::{Access, Mount, is_within};
 use anyhow::{Context, Result, bail};
@@ -12,7 +12,7 @@ use std::path::Path;
 const MOST_NAMED: usize = 8;
 
 /// The acts, the last mount first; none when nothing is mounted.
-pub(crate) fn plan(facts: &Facts) -> Vec<Act> {
+pub(crate) fn plan(facts: &RescueFacts) -> Vec<Act> {
     let points = points(facts);
     let within = |mount: &&Mount| points.iter().any(|point| is_within(&mount.point, point));
     let tree = format!("/lib/modules/{}", facts.release);
@@ -31,7 +31,7 @@ pub(crate) fn plan(facts: &Facts) -> Vec<Act> {
 }
 
 /// Where the original root is mounted.
-pub(crate) fn points(facts: &Facts) -> Vec<String> {
+pub(crate) fn points(facts: &RescueFacts) -> Vec<String> {
     facts.mounted().iter().map(|mount| mount.point.clone()).collect()
 }
 

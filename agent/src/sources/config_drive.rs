@@ -1,6 +1,6 @@
 //! `OpenStack`'s config drive: a volume labelled `config-2` with the files that the metadata service has.
 
-use super::{Facts, Signal, openstack};
+use super::{Signal, SourceFacts, openstack};
 use crate::fetch;
 use crate::report::Report;
 use crate::root::Root;
@@ -11,7 +11,7 @@ use anyhow::Result;
 const LABEL: &str = "config-2";
 const DIRECTORY: &str = "var/lib/cloud/seed/config_drive";
 
-pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
+pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
     if facts.root.holds(&format!("{DIRECTORY}/openstack"))? {
         return Ok(Some(Signal::in_machine(format!("{} is there", facts.root.show(DIRECTORY)))));
     }
@@ -19,7 +19,7 @@ pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
     Ok(volumes.first().map(|path| Signal::in_machine(format!("{} is there", facts.root.show(path)))))
 }
 
-pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed>> {
+pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
     if facts.root.holds(&format!("{DIRECTORY}/openstack"))? {
         return from_directory(DIRECTORY, facts.root, report).map(Some);
     }

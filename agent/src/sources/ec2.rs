@@ -1,6 +1,6 @@
 //! EC2's metadata service, and those that speak like it.
 
-use super::{Facts, Signal};
+use super::{Signal, SourceFacts};
 use crate::fetch::{Answered, Client, Question, Verb};
 use crate::meta_data::MetaData;
 use crate::report::Report;
@@ -32,7 +32,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("sys_vendor", "e24cloud", "e24cloud"),
 ];
 
-pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
+pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
     let seen = amazon(facts)?.or_else(|| {
         let (file, ..) = other(facts)?;
         Some(format!("the firmware's {file} is {}", facts.dmi(file)))
@@ -40,12 +40,12 @@ pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
     Ok(seen.map(Signal::on_network).or_else(|| facts.told(CLOUD)))
 }
 
-fn other(facts: &Facts<'_>) -> Option<&'static (&'static str, &'static str, &'static str)> {
+fn other(facts: &SourceFacts<'_>) -> Option<&'static (&'static str, &'static str, &'static str)> {
     OTHERS.iter().find(|(file, end, _)| facts.dmi(file).ends_with(end))
 }
 
 /// What shows that the machine is Amazon's.
-fn amazon(facts: &Facts<'_>) -> Result<Option<String>> {
+fn amazon(facts: &SourceFacts<'_>) -> Result<Option<String>> {
     for file in ["sys_vendor", "bios_vendor", "board_vendor"] {
         let value = facts.dmi(file);
         if value == "Amazon EC2" {
@@ -64,7 +64,7 @@ fn amazon(facts: &Facts<'_>) -> Result<Option<String>> {
         .then(|| format!("the firmware's product_uuid is {uuid}")))
 }
 
-pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed>> {
+pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
     let client = facts.metadata_client(CLOUD)?;
     let addresses = facts.metadata_urls(CLOUD).unwrap_or_else(|| ADDRESSES.map(str::to_owned).to_vec());
     let service = Service::open(&addresses, &client, facts)?;
@@ -100,11 +100,11 @@ struct Service<'a> {
     address: String,
     /// `None` where version 1 is spoken.
     token: Option<String>,
-    facts: &'a Facts<'a>,
+    facts: &'a SourceFacts<'a>,
 }
 
 impl<'a> Service<'a> {
-    fn open(addresses: &[String], client: &'a Client, facts: &'a Facts<'a>) -> Result<Self> {
+    fn open(addresses: &[String], client: &'a Client, facts: &'a SourceFacts<'a>) -> Result<Self> {
         let urls: Vec<String> =
             addresses.iter().map(|address| format!("{address}/latest/api/token")).collect();
         let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
@@ -220,7 +220,7 @@ fn value_of(body: &[u8]) -> Value {
 }
 
 /// Amazon's machines are never spoken to without a token, unless their owner wants that.
-fn version_1_is_allowed(facts: &Facts<'_>) -> Result<bool> {
+fn version_1_is_allowed(facts: &SourceFacts<'_>) -> Result<bool> {
     match facts.settings(CLOUD).and_then(|settings| settings.get("allow_imds_v1")) {
         Some(allowed) => Ok(allowed.is_on()),
         None => Ok(amazon(facts)?.is_none()),

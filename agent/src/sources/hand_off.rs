@@ -1,7 +1,7 @@
 //! What the kernel command line says about a seed: as the initramfs hands it over, or else read from it by the
 //! same rules.
 
-use super::{Facts, Signal, nocloud_directory, nocloud_volume};
+use super::{Signal, SourceFacts, nocloud_directory, nocloud_volume};
 use crate::command_line;
 use crate::fetch;
 use crate::layout::HAND_OFF;
@@ -26,7 +26,7 @@ pub(crate) struct HandOff {
 }
 
 /// The hand-off of a machine; `None` when no seed is on its command line.
-pub(crate) fn of(facts: &Facts<'_>) -> Result<Option<HandOff>> {
+pub(crate) fn of(facts: &SourceFacts<'_>) -> Result<Option<HandOff>> {
     read_below(facts.root)
 }
 
@@ -38,13 +38,13 @@ pub(crate) fn read_below(root: &Root) -> Result<Option<HandOff>> {
     }
 }
 
-pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
+pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
     let Some(hand_off) = of(facts)?.filter(HandOff::names_a_seed) else { return Ok(None) };
     let seen = format!("the kernel command line says {}", hand_off.source);
     Ok(Some(Signal::at(hand_off.seed_from.as_deref(), seen)))
 }
 
-pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed>> {
+pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
     match of(facts)? {
         Some(hand_off) => fetch_seed(hand_off, facts, report).map(Some),
         None => Ok(None),
@@ -52,7 +52,7 @@ pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed
 }
 
 /// Fetches what a hand-off names. One that names no place is about the seed in a directory or on a volume.
-pub(super) fn fetch_seed(hand_off: HandOff, facts: &Facts<'_>, report: &mut Report) -> Result<Seed> {
+pub(super) fn fetch_seed(hand_off: HandOff, facts: &SourceFacts<'_>, report: &mut Report) -> Result<Seed> {
     let mut seed = match &hand_off.seed_from {
         Some(from) => {
             let from = facts.substituted(from);

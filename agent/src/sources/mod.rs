@@ -36,7 +36,7 @@ use lifeboat_common::command_line::CommandLine;
 use std::time::Duration;
 
 /// What sources may know.
-pub(crate) struct Facts<'a> {
+pub(crate) struct SourceFacts<'a> {
     /// The machine.
     pub(crate) root: &'a Root,
     /// Its configuration.
@@ -59,9 +59,9 @@ pub(crate) struct Source {
     /// What it is recognised by, for people.
     pub(crate) sign: &'static str,
     /// Looks for it without asking anyone.
-    pub(crate) detect: fn(&Facts<'_>) -> Result<Option<Signal>>,
+    pub(crate) detect: fn(&SourceFacts<'_>) -> Result<Option<Signal>>,
     /// Asks it.
-    pub(crate) read: fn(&Facts<'_>, &mut Report) -> Result<Option<Seed>>,
+    pub(crate) read: fn(&SourceFacts<'_>, &mut Report) -> Result<Option<Seed>>,
 }
 
 /// Why a source is believed to be there.
@@ -208,7 +208,7 @@ const NONE: &str = "None";
 /// The parameters by which the kernel command line names a source.
 const PARAMETERS: [&str; 3] = ["ds", "ci.ds", "ci.datasource"];
 
-impl<'a> Facts<'a> {
+impl<'a> SourceFacts<'a> {
     /// Reads them.
     pub(crate) fn read(root: &'a Root, kept: Option<String>, budget: Duration) -> Result<Self> {
         let (config, line) = (SystemConfig::read(root), command_line::read(root)?);
@@ -355,7 +355,7 @@ pub(crate) fn kept_as(text: &str) -> (String, String) {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether a source may be there, and whether any of those needs the network.
-pub(crate) fn signals(facts: &Facts<'_>) -> Vec<Signal> {
+pub(crate) fn signals(facts: &SourceFacts<'_>) -> Vec<Signal> {
     let sources = ALL.iter().filter(|source| facts.left_out(source).is_none());
     // One that cannot even be looked for is to be told in its stage.
     let broken = |error: anyhow::Error| Some(Signal::in_machine(format!("{error:#}")));

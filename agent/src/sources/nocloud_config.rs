@@ -1,6 +1,6 @@
 //! `NoCloud`'s seed in the system's configuration: `datasource: {NoCloud: {seedfrom: …}}`, or the data itself.
 
-use super::{Facts, NOCLOUD, Signal};
+use super::{NOCLOUD, Signal, SourceFacts};
 use crate::meta_data::{self, MetaData};
 use crate::report::Report;
 use crate::seed::{self, Seed, VendorData};
@@ -8,14 +8,14 @@ use crate::yaml::Value;
 use anyhow::{Context, Result, bail};
 
 #[expect(clippy::unnecessary_wraps, reason = "looking for a source may fail; for this one it cannot")]
-pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
+pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
     let Some(settings) = facts.settings(NOCLOUD) else { return Ok(None) };
     let from = settings.get("seedfrom").and_then(Value::as_str);
     let data = settings.get("user-data").is_some() && settings.get("meta-data").is_some();
     Ok((from.is_some() || data).then(|| Signal::at(from, "datasource.NoCloud has a seed")))
 }
 
-pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed>> {
+pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
     let Some(settings) = facts.settings(NOCLOUD) else { return Ok(None) };
     let text = |name: &str| settings.get(name).and_then(Value::as_str).unwrap_or_default();
     let mut meta_data = match settings.get("meta-data") {

@@ -1,6 +1,6 @@
 //! `NoCloud`'s seed on a volume labelled `cidata`.
 
-use super::{Facts, NOCLOUD, Signal};
+use super::{NOCLOUD, Signal, SourceFacts};
 use crate::report::Report;
 use crate::seed::{self, Seed};
 use crate::volume;
@@ -9,12 +9,12 @@ use anyhow::Result;
 
 const LABEL: &str = "cidata";
 
-pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
+pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
     let volumes = labelled(facts)?;
     Ok(volumes.first().map(|path| Signal::in_machine(format!("{} is there", facts.root.show(path)))))
 }
 
-pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed>> {
+pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
     for path in labelled(facts)? {
         let files = volume::open(&path, facts.root)?;
         if let Some(seed) = seed::from_directory("", &files, facts, report)? {
@@ -25,7 +25,7 @@ pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed
     Ok(None)
 }
 
-fn labelled(facts: &Facts<'_>) -> Result<Vec<String>> {
+fn labelled(facts: &SourceFacts<'_>) -> Result<Vec<String>> {
     let own = facts.settings(NOCLOUD).and_then(|settings| settings.get("fs_label")?.scalar_text());
     let off = facts.settings(NOCLOUD).is_some_and(|settings| settings.get("fs_label") == Some(&Value::Null));
     if off { Ok(Vec::new()) } else { facts.volumes(&[own.as_deref().unwrap_or(LABEL)]) }

@@ -1,7 +1,7 @@
 //! No source at all, on a machine whose configuration stands alone: by `cloud-config-url=`, by
 //! `datasource: {None: {userdata_raw: …, metadata: …}}`, or where nothing but `None` is named, or it beside one other.
 
-use super::{Facts, NONE, Signal, hand_off};
+use super::{NONE, Signal, SourceFacts, hand_off};
 use crate::meta_data::MetaData;
 use crate::report::Report;
 use crate::seed::Seed;
@@ -11,7 +11,7 @@ use anyhow::Result;
 /// The instance-id where the configuration gives none.
 const ID: &str = "iid-datasource-none";
 
-pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
+pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
     // A machine that has been another instance goes on as that.
     if facts.kept.as_ref().is_some_and(|kept| Some(kept) != meta_data(facts).instance_id.as_ref()) {
         return Ok(None);
@@ -27,7 +27,7 @@ pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a source's read may fail; this one's cannot")]
-pub(super) fn read(facts: &Facts<'_>, _: &mut Report) -> Result<Option<Seed>> {
+pub(super) fn read(facts: &SourceFacts<'_>, _: &mut Report) -> Result<Option<Seed>> {
     let user_data = facts.settings(NONE).and_then(|settings| settings.get("userdata_raw")?.as_str());
     Ok(Some(Seed {
         source: "none".into(),
@@ -38,7 +38,7 @@ pub(super) fn read(facts: &Facts<'_>, _: &mut Report) -> Result<Option<Seed>> {
     }))
 }
 
-fn meta_data(facts: &Facts<'_>) -> MetaData {
+fn meta_data(facts: &SourceFacts<'_>) -> MetaData {
     let own = facts.settings(NONE).and_then(|settings| settings.get("metadata")).and_then(Value::as_map);
     let mut meta_data = MetaData::from(own.cloned().unwrap_or_default());
     meta_data.instance_id.get_or_insert_with(|| ID.to_owned());

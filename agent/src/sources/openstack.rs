@@ -1,6 +1,6 @@
 //! `OpenStack`'s metadata service. Its files are also those of a config drive.
 
-use super::{Facts, Signal};
+use super::{Signal, SourceFacts};
 use crate::fetch::{Answered, Question, Verb};
 use crate::meta_data::MetaData;
 use crate::report::Report;
@@ -28,7 +28,7 @@ const VERSIONS: [&str; 7] =
 const LATEST: &str = "latest";
 
 #[expect(clippy::unnecessary_wraps, reason = "looking for a source may fail; for this one it cannot")]
-pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
+pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
     let seen = [("product_name", &PRODUCTS[..]), ("chassis_asset_tag", &ASSET_TAGS)];
     for (file, known) in seen {
         let value = facts.dmi(file);
@@ -39,7 +39,7 @@ pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
     Ok(facts.told(CLOUD))
 }
 
-pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed>> {
+pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
     let client = facts.metadata_client(CLOUD)?;
     let question = Question { verb: Verb::Get, headers: &[], patience: facts.patience(CLOUD) };
     let addresses = facts.metadata_urls(CLOUD).unwrap_or_else(|| vec![ADDRESS.to_owned()]);

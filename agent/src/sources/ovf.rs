@@ -1,6 +1,6 @@
 //! OVF's environment: ovf-env.xml on a volume that the hypervisor attaches, or in the seed directory.
 
-use super::{Facts, Signal};
+use super::{Signal, SourceFacts};
 use crate::codec;
 use crate::fetch;
 use crate::meta_data::MetaData;
@@ -28,13 +28,13 @@ const META_DATA: &[(&str, &str)] = &[
     ("seedfrom", "seedfrom"),
 ];
 
-pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
+pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
     let file = format!("{DIRECTORY}/{FILE}");
     let path = if facts.root.holds(&file)? { Some(file) } else { facts.volumes(LABELS)?.pop() };
     Ok(path.map(|path| Signal::in_machine(format!("{} is there", facts.root.show(&path)))))
 }
 
-pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed>> {
+pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
     if let Some(seed) = from_directory(DIRECTORY, facts.root)? {
         return seed::completed(seed, facts, report).map(Some);
     }

@@ -1,24 +1,24 @@
 //! The machine's serial number, where a hypervisor can write what else the kernel command line would say:
 //! `qemu -smbios type=1,serial='ds=nocloud;s=http://…'`.
 
-use super::{Facts, Signal, hand_off};
+use super::{Signal, SourceFacts, hand_off};
 use crate::report::Report;
 use crate::seed::Seed;
 use anyhow::{Context, Result};
 
-pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
+pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
     let seen = "the serial number names a seed";
     Ok(parse(facts)?.map(|hand_off| Signal::at(hand_off.place(), seen)))
 }
 
-pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed>> {
+pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
     match parse(facts)? {
         Some(hand_off) => hand_off::fetch_seed(hand_off, facts, report).map(Some),
         None => Ok(None),
     }
 }
 
-fn parse(facts: &Facts<'_>) -> Result<Option<hand_off::HandOff>> {
+fn parse(facts: &SourceFacts<'_>) -> Result<Option<hand_off::HandOff>> {
     let serial = facts.dmi("product_serial");
     let Some(value) = serial.split_whitespace().find_map(|word| word.strip_prefix("ds=")) else {
         return Ok(None);

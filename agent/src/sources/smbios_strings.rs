@@ -1,7 +1,7 @@
 //! SMBIOS's strings for the system's vendor (type 11): `ds=nocloud;…` as on the kernel command line, or
 //! systemd's `io.systemd.credential:cloud-init.user-data=…` where systemd itself did not take them.
 
-use super::{Facts, Signal, credentials, hand_off};
+use super::{Signal, SourceFacts, credentials, hand_off};
 use crate::codec;
 use crate::fetch;
 use crate::report::Report;
@@ -15,7 +15,7 @@ const STRINGS: &str = "11-";
 const TEXT: &str = "io.systemd.credential:";
 const BINARY: &str = "io.systemd.credential.binary:";
 
-pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
+pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
     let strings = strings(facts)?;
     if let Some(hand_off) = line(&strings)? {
         return Ok(Some(Signal::at(hand_off.place(), "an SMBIOS string names a seed")));
@@ -24,7 +24,7 @@ pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
     Ok(any.map(|_| Signal::in_machine("an SMBIOS string holds a credential")))
 }
 
-pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed>> {
+pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
     let strings = strings(facts)?;
     if let Some(hand_off) = line(&strings)? {
         return hand_off::fetch_seed(hand_off, facts, report).map(Some);
@@ -60,7 +60,7 @@ fn credential(name: &str, strings: &[Vec<u8>]) -> Result<Option<Vec<u8>>> {
     Ok(None)
 }
 
-fn strings(facts: &Facts<'_>) -> Result<Vec<Vec<u8>>> {
+fn strings(facts: &SourceFacts<'_>) -> Result<Vec<Vec<u8>>> {
     let mut strings = Vec::new();
     for name in facts.root.names(ENTRIES)?.iter().filter(|name| name.starts_with(STRINGS)) {
         let entry =

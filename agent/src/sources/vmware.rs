@@ -1,7 +1,7 @@
 //! `VMware`'s guestinfo: `guestinfo.metadata`, `userdata` and `vendordata`, each with its `.encoding`, or an OVF
 //! environment in `guestinfo.ovfEnv`; asked through `VMware`'s tools where they are.
 
-use super::{Facts, Signal, ovf};
+use super::{Signal, SourceFacts, ovf};
 use crate::apply::{self, Ended};
 use crate::codec;
 use crate::fetch;
@@ -26,7 +26,7 @@ const PLACE: &str = "guestinfo.metadata";
 /// The instance-id where neither the meta-data nor the firmware gives one.
 const ID: &str = "iid-vmware";
 
-pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
+pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
     let product = facts.dmi("product_name");
     if !product.starts_with("VMware") || tool(facts)?.is_none() {
         return Ok(None);
@@ -34,7 +34,7 @@ pub(super) fn detect(facts: &Facts<'_>) -> Result<Option<Signal>> {
     Ok(Some(Signal::in_machine(format!("the firmware's product_name is {product}"))))
 }
 
-pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed>> {
+pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
     let Some((program, words)) = tool(facts)? else { return Ok(None) };
     if !facts.root.is_live() {
         report.info(&format!("not on this root: ask /{program} for guestinfo"));
@@ -59,7 +59,7 @@ pub(super) fn read(facts: &Facts<'_>, report: &mut Report) -> Result<Option<Seed
     }
 }
 
-fn tool(facts: &Facts<'_>) -> Result<Option<&'static (&'static str, &'static [&'static str])>> {
+fn tool(facts: &SourceFacts<'_>) -> Result<Option<&'static (&'static str, &'static [&'static str])>> {
     for tool in TOOLS {
         if facts.root.holds(tool.0)? {
             return Ok(Some(tool));

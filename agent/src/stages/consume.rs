@@ -1,10 +1,10 @@
 //! What a source gave: taken apart, written, and what is left to do with it.
 
-use super::vendor::{self, Before, Settings, settings};
+use super::vendor::{self, Before, VendorSettings, settings};
 use crate::changes::{self, Made, record::Known};
 use crate::handlers;
 use crate::instance::Instance;
-use crate::instance_data::{self, Facts};
+use crate::instance_data::{self, InstanceFacts};
 use crate::layout;
 use crate::meta_data::{self, MetaData};
 use crate::plan::File;
@@ -13,7 +13,7 @@ use crate::root::Root;
 use crate::seed::VendorData;
 use crate::sources;
 use crate::system_info::SystemInfo;
-use crate::user_data::{self, Circumstances, Expanded, Includes, Names, Part, Sorted, Upstart, Work};
+use crate::user_data::{self, Destination, Includes, Parts, Pipeline, Sorted, Upstart, Work};
 use crate::yaml::{Mapping, Value};
 use anyhow::{Result, bail};
 
@@ -22,7 +22,7 @@ struct Origin {
     /// Its name, and its files' in the instance's directory.
     name: &'static str,
     config: &'static str,
-    scripts: &'static str,
+    destination: Destination<'static>,
     whose: Whose,
 }
 
@@ -37,17 +37,22 @@ pub(super) const RAW: &str = "user-data.txt";
 
 /// In the order in which they are taken.
 const ORIGINS: [Origin; 3] = [
-    Origin { name: "user-data", config: "cloud-config.txt", scripts: "scripts", whose: Whose::User },
+    Origin {
+        name: "user-data",
+        config: "cloud-config.txt",
+        destination: Destination::USER,
+        whose: Whose::User,
+    },
     Origin {
         name: "vendor-data",
         config: "vendor-cloud-config.txt",
-        scripts: "scripts/vendor",
+        destination: Destination::VENDOR,
         whose: Whose::Vendor("vendor_data"),
     },
     Origin {
         name: "vendor-data2",
         config: "vendor2-cloud-config.txt",
-        scripts: "scripts/vendor",
+        destination: Destination::VENDOR,
         whose: Whose::Vendor("vendor_data2"),
     },
 ];
@@ -69,22 +74,15 @@ pub(super) struct User<'a> {
     raw: &'a [u8],
     plain: Vec<u8>,
     /// The parts that are for this machine.
-    pub(super) parts: Vec<Part>,
-    /// What is to be told of the others.
-    pub(super) dropped: Vec<String>,
+    pub(super) parts: Parts,
 }
 
 impl<'a> User<'a> {
     /// Takes it apart.
     pub(super) fn expand(raw: &'a [u8], meta_data: &MetaData, includes: &Includes<'_>) -> Self {
         let name = ORIGINS[0].name;
-        let mut expanded = user_data::expand(raw, name, includes);
-        let plain = plain(&expanded.parts, name);
-        if let Some(index) = meta_data.all.get("launch-index").and_then(user_data::number) {
-            expanded.parts.retain(|part| user_data::is_for(part, index));
-        }
-        let dropped = expanded.dropped.iter().map(ToString::to_string).collect();
-        Self { raw, plain, parts: expanded.parts, dropped }
+        let expanded = user_data::expand([(name, raw)], includes);
+        Self { raw, plain: expanded.plain(name), parts: expanded.for_machine(meta_data) }
     }
 }
 
@@ -100,9 +98,8 @@ pub(super) fn consume(
     instance.prepare(root)?;
     all.describe(&given.identity);
     let [users, vendors @ ..] = &ORIGINS;
-    let User { raw, plain, parts, dropped } = given.user;
-    let known = parts.iter().map(Known::of).collect();
-    all.lines.extend(dropped);
+    let User { raw, plain, parts } = given.user;
+    let known = parts.all.iter().map(Known::of).collect();
     all.file(RAW, raw, 0o600);
     all.again(layout::USER_DATA_RAW);
     all.files.push(File::new(layout::USER_DATA, plain, 0o600));
@@ -114,8 +111,7 @@ pub(super) fn consume(
         all.files.extend(raw.map(|raw| File::new(&vendor::path(origin.name, instance), raw, 0o600)));
         let wanted = all.settings(origin).wanted;
         let taken = wanted.then(|| vendor::parts(origin.name, vendor, before, includes)).flatten();
-        if let Some(Expanded { parts, dropped }) = taken {
-            all.lines.extend(dropped.iter().map(ToString::to_string));
+        if let Some(parts) = taken {
             all.store(origin, parts);
         } else {
             // What an earlier boot left would still count.
@@ -125,7 +121,7 @@ pub(super) fn consume(
     }
     all.make_room_for_runcmd();
     let errors = root.write_together(&all.files, &instance.path("scripts"))?;
-    name_cloud(&all.data, root)?;
+    name_cloud(all.pipeline.data(), root)?;
     for line in all.lines.into_iter().chain(includes.take_problems()) {
         report.warn(line);
     }
@@ -136,7 +132,7 @@ pub(super) fn consume(
     if none_is_written {
         bail!("nothing of the data could be written");
     }
-    let made = Made { files: all.made, twins: all.names.into_twins() };
+    let made = Made { files: all.made, twins: all.pipeline.into_twins() };
     if let Err(error) = changes::taken(known, made, instance, root) {
         report.warn(format!("{error:#}"));
     }
@@ -162,13 +158,13 @@ pub(super) fn kept(
 ) -> Result<Vec<Work>> {
     let mut all = Consumption::new(identity, system, instance, root)?;
     // What is below /run does not outlive a boot.
-    for file in instance_data::files(&all.data) {
+    for file in instance_data::files(all.pipeline.data()) {
         root.write(&file.path, &file.content, file.mode)?;
     }
-    name_cloud(&all.data, root)?;
+    name_cloud(all.pipeline.data(), root)?;
     for origin in &ORIGINS {
         if let Some(stored) = root.read(&instance.path(&format!("{}.txt.i", origin.name)))? {
-            all.sort(origin, user_data::from_mime(&stored, origin.name));
+            all.sort(origin, user_data::from_mime(&stored, origin.name).into());
         }
     }
     Ok(all.work)
@@ -177,10 +173,7 @@ pub(super) fn kept(
 struct Consumption<'a> {
     instance: &'a Instance,
     system: &'a Mapping,
-    data: Value,
-    variables: Value,
-    upstart: Upstart,
-    names: Names,
+    pipeline: Pipeline<'a>,
     /// The user's configuration.
     user: Mapping,
     /// Whether some configuration has commands, which become a script.
@@ -201,14 +194,11 @@ impl<'a> Consumption<'a> {
     ) -> Result<Self> {
         let Identity { source, place, meta_data } = *identity;
         let info = SystemInfo::read(root);
-        let data = instance_data::of(&Facts { meta_data, source, place, system, info: &info });
+        let known = InstanceFacts { meta_data, source, place, system, info: &info };
         Ok(Self {
             instance,
             system,
-            variables: instance_data::variables(&data),
-            data,
-            upstart: upstart(root)?,
-            names: Names::default(),
+            pipeline: Pipeline::new(&known, instance, Upstart::of(root)?),
             user: Mapping::default(),
             has_commands: handlers::has_commands(system),
             files: Vec::new(),
@@ -231,31 +221,24 @@ impl<'a> Consumption<'a> {
     /// The files that say what is known of the instance.
     fn describe(&mut self, identity: &Identity<'_>) {
         let Identity { source, place, meta_data } = *identity;
-        self.files.extend(instance_data::files(&self.data));
+        self.files.extend(instance_data::files(self.pipeline.data()));
         self.file("meta-data.json", meta_data::to_json(meta_data), 0o600);
         self.again(&format!("{}/{source}/meta-data.json", layout::DATA));
         self.file("datasource", sources::to_keep(source, place), 0o644);
     }
 
     /// The parts as they are, and what comes of them; the text of their configuration is the last file.
-    fn store(&mut self, origin: &Origin, parts: Vec<Part>) {
-        self.file(&format!("{}.txt.i", origin.name), user_data::to_mime(&parts), 0o600);
+    fn store(&mut self, origin: &Origin, parts: Parts) {
+        self.file(&format!("{}.txt.i", origin.name), user_data::to_mime(&parts.all), 0o600);
         let config = self.sort(origin, parts);
         self.file(origin.config, config, 0o600);
     }
 
     /// The text of the parts' configuration.
-    fn sort(&mut self, origin: &Origin, parts: Vec<Part>) -> String {
+    fn sort(&mut self, origin: &Origin, parts: Parts) -> String {
         let settings = self.settings(origin);
-        let circumstances = Circumstances {
-            instance: self.instance,
-            scripts: origin.scripts,
-            unwanted: &settings.unwanted,
-            variables: &self.variables,
-            upstart: self.upstart,
-        };
-        let Sorted { files, work, config, dropped, told } =
-            user_data::sort(parts, &circumstances, &mut self.names);
+        let destination = Destination { unwanted: &settings.unwanted, ..origin.destination };
+        let Sorted { files, work, config, dropped, told } = self.pipeline.sort(parts, destination);
         self.lines.extend(dropped.iter().map(ToString::to_string).chain(told));
         self.made.extend(files.iter().map(|file| file.path.clone()));
         self.files.extend(files);
@@ -272,19 +255,17 @@ impl<'a> Consumption<'a> {
     /// A script that a part brought under the name that the commands' has.
     fn make_room_for_runcmd(&mut self) {
         let path = self.instance.path(handlers::COMMANDS);
-        if let Some(file) = self.files.iter_mut().find(|file| file.path == path)
-            && self.has_commands
+        if self.has_commands
+            && let Some(other) = self.pipeline.make_room(&path, &mut self.files)
+            && let Some(made) = self.made.iter_mut().find(|made| **made == path)
         {
-            file.path = self.names.give_way(&path);
-            if let Some(made) = self.made.iter_mut().find(|made| **made == path) {
-                made.clone_from(&file.path);
-            }
+            *made = other;
         }
     }
 
-    fn settings(&self, origin: &Origin) -> Settings {
+    fn settings(&self, origin: &Origin) -> VendorSettings {
         match origin.whose {
-            Whose::User => Settings { wanted: true, unwanted: Vec::new() },
+            Whose::User => VendorSettings { wanted: true, unwanted: Vec::new() },
             Whose::Vendor(key) => settings(&[self.user.get(key), self.system.get(key)]),
         }
     }
@@ -303,36 +284,4 @@ fn name_cloud(data: &Value, root: &Root) -> Result<()> {
     let path = format!("{}-{id}", layout::CLOUD_ID);
     root.write(&path, format!("{id}\n").as_bytes(), 0o644)?;
     root.link(layout::CLOUD_ID, &format!("/{path}"))
-}
-
-/// The data with everything that it includes in it: as it is where it is one part, otherwise as MIME.
-fn plain(parts: &[Part], whole: &str) -> Vec<u8> {
-    match parts {
-        [part] if part.place == whole => part.payload.clone(),
-        parts => user_data::to_mime(parts),
-    }
-}
-
-fn upstart(root: &Root) -> Result<Upstart> {
-    let mut there = false;
-    for program in ["sbin/initctl", "usr/sbin/initctl", "bin/initctl", "usr/bin/initctl"] {
-        there |= root.holds(program)?;
-    }
-    Ok(if there && root.holds(layout::UPSTART)? { Upstart::There } else { Upstart::Missing })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_part_is_expanded_to_itself() {
-        let root = Root::open(std::path::Path::new("/")).unwrap();
-        let expand = |text: &str| {
-            let includes = Includes::new(&root, None, user_data::Reach::Nothing);
-            plain(&user_data::expand(text.as_bytes(), "user-data", &includes).parts, "user-data")
-        };
-        assert_eq!(expand("#!/bin/sh\n"), b"#!/bin/sh\n");
-        assert!(expand("#cloud-config-archive\n- 'a: 1'\n").starts_with(b"Content-Type: multipart/mixed"));
-    }
 }

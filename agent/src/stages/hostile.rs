@@ -4,6 +4,7 @@
 use super::network::process_from;
 use crate::report::Report;
 use crate::root::{Root, is_temporary};
+use crate::target::TargetMachine;
 use crate::user_data::{Reach, from_mime, parse_config};
 use crate::validate;
 use std::fs;
@@ -38,7 +39,8 @@ pub(crate) fn check(data: &[u8]) {
         fs::write(here.join("seed").join(name), content).unwrap();
     }
     let before = tree(&here.join("seed"));
-    for finding in validate::findings(user_data, &Root::open(&here.join("root")).unwrap()).unwrap() {
+    let root = Root::open(&here.join("root")).unwrap();
+    for finding in validate::findings(user_data, &TargetMachine::any(&root).unwrap()) {
         let told = finding.to_string();
         assert!(!told.replace(['\t', '\n'], " ").contains(char::is_control) && told.len() < 8000, "{told:?}");
     }

@@ -11,6 +11,7 @@ use crate::meta_data::MetaData;
 use crate::report::Report;
 use crate::rescue::record::Boot;
 use crate::root::{Root, is_temporary};
+use crate::system_config::SystemConfig;
 use crate::system_config::modules::{self, Wanted};
 use crate::yaml::{Mapping, Value};
 use anyhow::{Context as _, Result};
@@ -44,7 +45,7 @@ pub(super) fn scripts(
 ) -> bool {
     let place = places(context.instance).into_iter().find(|(.., semaphore)| module(semaphore) == name);
     let Some((directory, frequency, semaphore)) = place else { return false };
-    let config = kept_config(context.instance, context.root, report);
+    let config = kept_config(context.instance, &SystemConfig::read(context.root), context.root, report);
     run_scripts(&directory, often.unwrap_or(frequency), semaphore, &config, context, report);
     true
 }
@@ -57,7 +58,7 @@ pub(crate) fn last(root: &Root, report: &mut Report) -> Result<()> {
     };
     let boot = Boot::read(root)?;
     let context = Context { instance: &instance, boot: &boot, root };
-    let config = kept_config(&instance, root, report);
+    let config = kept_config(&instance, &SystemConfig::read(root), root, report);
     run_handlers(Stage::Final, &config, &MetaData::default(), &context, report);
     for (directory, frequency, semaphore) in places(&instance) {
         let often = match modules::wanted(module(semaphore), &config) {
@@ -151,7 +152,6 @@ fn prefix(config: &Mapping) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system_config::SystemConfig;
 
     #[test]
     fn a_prefix_is_a_program_or_words() {

@@ -1,7 +1,7 @@
 //! What systemd calls at boot, a file for each stage.
 
 mod consume;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "hostile"))]
 pub(crate) mod hostile;
 mod last;
 mod local;
@@ -17,7 +17,7 @@ pub(crate) use single::single;
 
 use crate::accounts::Accounts;
 use crate::apply::apply;
-use crate::handlers::{self, Facts, Handler, InRescue, Stage};
+use crate::handlers::{self, Handler, HandlerFacts, InRescue, Stage};
 use crate::instance::{Frequency, Instance};
 use crate::meta_data::MetaData;
 use crate::report::Report;
@@ -76,7 +76,7 @@ fn run_handler(
     // Anew for each: the one before may have made users.
     let accounts = Accounts::read(root)?;
     let scripts = instance.path("scripts");
-    let facts = Facts { config, meta_data, accounts: &accounts, scripts: &scripts };
+    let facts = HandlerFacts { config, meta_data, accounts: &accounts, scripts: &scripts };
     match (handler.plan)(&facts) {
         Ok(plan) if rescue && handler.in_rescue == InRescue::LeftOut => {
             for step in plan.steps {
@@ -110,15 +110,14 @@ fn run_handler(
 }
 
 /// The kept configuration: the user's over the vendors', over the system's.
-fn kept_config(instance: &Instance, root: &Root, report: &mut Report) -> Mapping {
-    let system = SystemConfig::read(root);
+fn kept_config(instance: &Instance, system: &SystemConfig, root: &Root, report: &mut Report) -> Mapping {
     let mut config = Mapping::default();
     for name in ["cloud-config.txt", "vendor2-cloud-config.txt", "vendor-cloud-config.txt"] {
         let below = kept_mapping(&instance.path(name), root, report);
         config = system_config::over(config, &below);
     }
     let config = system_config::over(config, system.mapping());
-    for problem in system.problems {
+    for problem in system.problems() {
         report.warn(problem);
     }
     config

@@ -12,7 +12,7 @@ use crate::rescue::record::Boot;
 use crate::root::Root;
 use crate::search;
 use crate::seed::{Seed, VendorData};
-use crate::sources::{self, Facts};
+use crate::sources::{self, SourceFacts};
 use crate::system_config::SystemConfig;
 use crate::user_data::{Includes, Reach, Work};
 use crate::yaml::{self, Mapping};
@@ -23,14 +23,15 @@ use std::time::Duration;
 /// Fetches, keeps and carries out. The name of the source, for `status`.
 pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Result<Option<String>> {
     let kept = Instance::current(root)?;
-    let mut facts = Facts::read(root, kept.as_ref().map(|kept| kept.id.clone()), budget)?;
+    let mut facts = SourceFacts::read(root, kept.as_ref().map(|kept| kept.id.clone()), budget)?;
     let mut found = search::find(&mut facts, report);
     report.take(search::note(&found, root));
-    if let Some(config) = &found.system_config {
-        report.take(root.write(layout::SYSTEM_CONFIG, config, 0o600));
+    let mut config = facts.config;
+    if let Some(fetched) = found.system_config.take() {
+        let written = report.take(root.write(layout::SYSTEM_CONFIG, &fetched.content, 0o600));
+        config.settle(layout::SYSTEM_CONFIG, written.map(|()| fetched.mapping));
     }
-    let system = SystemConfig::read(root);
-    let system = system.mapping();
+    let system = config.mapping();
     let (instance, meta_data, source, work) = match (found.seed(report), kept) {
         (Ok(Some(seed)), _) => {
             let instance = Instance::new(seed.meta_data.instance_id.as_deref().unwrap_or(NO_ID));
@@ -64,7 +65,7 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
     let context = super::Context { instance: &instance, boot: &boot, root };
     let done = work::run(work, &context, report);
     report.take(done);
-    let config = kept_config(&instance, root, report);
+    let config = kept_config(&instance, &config, root, report);
     let combined = yaml::to_json(&config.clone().into()) + "\n";
     report.take(root.write(layout::COMBINED_CONFIG, combined.as_bytes(), 0o600));
     run_handlers(Stage::Network, &config, &meta_data, &context, report);
@@ -113,11 +114,12 @@ fn keep_seed(
         let kept = report.take(root.read(&instance.path(consume::RAW)));
         kept.flatten().is_some_and(|kept| kept == seed.user_data)
     };
-    let lacking = if !user.dropped.is_empty() && is_same() { Lacking::Something } else { Lacking::Nothing };
-    match changes::treat(&user.parts, lacking, instance, system, root, report) {
+    let lacking =
+        if !user.parts.dropped.is_empty() && is_same() { Lacking::Something } else { Lacking::Nothing };
+    match changes::treat(&user.parts.all, lacking, instance, system, root, report) {
         Treatment::Take | Treatment::Refresh | Treatment::Reapply => {}
         Treatment::Incomplete | Treatment::Keep(_) => {
-            user.dropped.into_iter().for_each(|line| report.warn(line));
+            user.parts.dropped.iter().for_each(|dropped| report.warn(dropped.to_string()));
             let (_, meta_data, source, work) = go_on(instance.clone(), system, root, report)?;
             return Ok((meta_data, source, work));
         }
@@ -180,8 +182,8 @@ pub(super) fn process_from(
     let includes = Includes::new(here, Some((root, instance.path(URL_CACHE))), reach);
     let user_data = user_data.unwrap_or_default();
     let place = seed.show("");
-    let mut system = SystemConfig::read(root);
-    for problem in std::mem::take(&mut system.problems) {
+    let system = SystemConfig::read(root);
+    for problem in system.problems() {
         report.warn(problem);
     }
     let given = Given {

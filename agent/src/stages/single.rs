@@ -6,6 +6,7 @@ use crate::instance::{Frequency, Instance};
 use crate::report::Report;
 use crate::rescue::record::Boot;
 use crate::root::Root;
+use crate::system_config::SystemConfig;
 use anyhow::{Context as _, Result, bail};
 
 /// Carries out the handlers or runs the scripts that a module of cloud-init's is for. Without a frequency it is
@@ -27,7 +28,7 @@ pub(crate) fn single(
         }
         return Ok(());
     }
-    let config = kept_config(&instance, root, report);
+    let config = kept_config(&instance, &SystemConfig::read(root), root, report);
     let meta_data = network::kept_meta_data(&instance, root, report);
     for handler in handlers {
         let frequency = frequency.unwrap_or(handler.frequency);

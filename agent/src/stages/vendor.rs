@@ -3,13 +3,13 @@
 use crate::instance::Instance;
 use crate::root::Root;
 use crate::seed::VendorData;
-use crate::user_data::{self, Expanded, Includes, Part};
+use crate::user_data::{self, Includes, Part, Parts};
 use crate::yaml::Value;
 use anyhow::Result;
 
 /// What is wanted of a vendor's data.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) struct Settings {
+pub(super) struct VendorSettings {
     /// Whether any of it is.
     pub(super) wanted: bool,
     /// The types of which nothing is.
@@ -17,7 +17,7 @@ pub(super) struct Settings {
 }
 
 /// The first one counts that says something of it; nothing said is yes, and a text in their place says nothing.
-pub(super) fn settings(layers: &[Option<&Value>]) -> Settings {
+pub(super) fn settings(layers: &[Option<&Value>]) -> VendorSettings {
     let said: Vec<&Value> =
         layers.iter().flatten().copied().filter(|layer| layer.as_str().is_none()).collect();
     let mappings: Vec<_> = said.iter().map_while(|layer| layer.as_map()).collect();
@@ -35,7 +35,7 @@ pub(super) fn settings(layers: &[Option<&Value>]) -> Settings {
         }
         _ => Vec::new(),
     };
-    Settings { wanted, unwanted }
+    VendorSettings { wanted, unwanted }
 }
 
 /// Where it is kept as it came.
@@ -75,21 +75,21 @@ pub(super) fn parts(
     given: &VendorData,
     before: Before,
     includes: &Includes<'_>,
-) -> Option<Expanded> {
+) -> Option<Parts> {
     let raw = match given {
         VendorData::Given(raw) => raw,
-        VendorData::Silent => return Some(Expanded { parts: before.parts?, ..Expanded::default() }),
+        VendorData::Silent => return before.parts.map(Parts::from),
     };
     if raw.is_empty() {
         return None;
     }
-    let mut expanded = user_data::expand(raw, name, includes);
+    let mut parts = user_data::expand([(name, raw.as_slice())], includes).for_all();
     // An include that cannot be had now was perhaps had when it was new.
-    let is_same = !expanded.dropped.is_empty() && before.raw.as_ref() == Some(raw);
-    if let Some(kept) = before.parts.filter(|kept| is_same && kept.len() > expanded.parts.len()) {
-        expanded.parts = kept;
+    let is_same = !parts.dropped.is_empty() && before.raw.as_ref() == Some(raw);
+    if let Some(kept) = before.parts.filter(|kept| is_same && kept.len() > parts.all.len()) {
+        parts.all = kept;
     }
-    Some(expanded)
+    Some(parts)
 }
 
 #[cfg(test)]
@@ -101,7 +101,7 @@ mod tests {
         let layers = [user, system].map(|text| yaml::load(text).unwrap());
         let layers: Vec<_> = layers.iter().map(|layer| layer.as_map().and_then(|map| map.get("v"))).collect();
         let unwanted = unwanted.iter().map(|word| (*word).to_owned()).collect();
-        assert_eq!(settings(&layers), Settings { wanted, unwanted }, "{user} over {system}");
+        assert_eq!(settings(&layers), VendorSettings { wanted, unwanted }, "{user} over {system}");
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl CloudConfig {
     }
 
     /// All that there is.
-    #[cfg(any(test, fuzzing))]
+    #[cfg(any(test, feature = "hostile"))]
     pub(super) fn value(&self) -> &Value {
         &self.buffer
     }

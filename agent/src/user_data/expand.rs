@@ -4,24 +4,75 @@ use super::include::{self, Includes};
 use super::limits::{Bytes, DEEPEST_INCLUDE, MOST_HEADERS, MOST_INCLUDES, MOST_PARTS};
 use super::mime::{self, Headers, Message};
 use super::part::{Dropped, Part};
-use super::{archive, compression, kinds, names};
+use super::{archive, compression, kinds, launch_index, names, to_mime};
 use crate::fetch;
+use crate::meta_data::MetaData;
 use anyhow::Result;
 
 /// The types of which the beginning of the content says more. What claims to be a script may be anything.
 const TOLD_BY_CONTENT: &[&str] = &[mime::PLAIN, kinds::UNKNOWN, kinds::SCRIPT];
 
-/// What a blob consists of.
+/// What blobs consist of, whichever machine each part is for.
 #[derive(Default, Debug)]
 pub(crate) struct Expanded {
+    parts: Vec<Part>,
+    dropped: Vec<Dropped>,
+}
+
+/// The parts that are sorted.
+#[derive(Default, Debug)]
+pub(crate) struct Parts {
     /// The parts in their order.
-    pub(crate) parts: Vec<Part>,
+    pub(crate) all: Vec<Part>,
     /// What could not be had.
     pub(crate) dropped: Vec<Dropped>,
 }
 
-/// Expands a blob. `what` is its name in messages.
-pub(crate) fn expand(data: &[u8], what: &str, includes: &Includes<'_>) -> Expanded {
+/// Expands blobs, each with its name in messages. Several are like the parts of one.
+pub(crate) fn expand<'b>(
+    blobs: impl IntoIterator<Item = (&'b str, &'b [u8])>,
+    includes: &Includes<'_>,
+) -> Expanded {
+    let mut all = Expanded::default();
+    for (what, data) in blobs {
+        let Expanded { parts, dropped } = one(data, what, includes);
+        all.parts.extend(parts);
+        all.dropped.extend(dropped);
+    }
+    all
+}
+
+impl Expanded {
+    /// The data with everything that it includes: one part that is the whole blob as it is, anything else as MIME.
+    pub(crate) fn plain(&self, whole: &str) -> Vec<u8> {
+        match self.parts.as_slice() {
+            [part] if part.place == whole => part.payload.clone(),
+            parts => to_mime(parts),
+        }
+    }
+
+    /// The parts for the machine with this meta-data, without those of another launch index.
+    pub(crate) fn for_machine(mut self, meta_data: &MetaData) -> Parts {
+        if let Some(index) = meta_data.all.get("launch-index").and_then(launch_index::number) {
+            self.parts.retain(|part| launch_index::is_for(part, index));
+        }
+        self.for_all()
+    }
+
+    /// All parts: vendor-data is for every machine.
+    pub(crate) fn for_all(self) -> Parts {
+        Parts { all: self.parts, dropped: self.dropped }
+    }
+}
+
+impl From<Vec<Part>> for Parts {
+    /// Parts that an earlier boot kept.
+    fn from(all: Vec<Part>) -> Self {
+        Self { all, dropped: Vec::new() }
+    }
+}
+
+fn one(data: &[u8], what: &str, includes: &Includes<'_>) -> Expanded {
     let mut expander = Expander {
         includes,
         brought: Bytes::new("unpacked and included content"),
@@ -225,4 +276,22 @@ fn of_unpacked(headers: &Headers) -> Headers {
         kept.add("Launch-Index", index);
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::include::Reach;
+    use super::*;
+    use crate::root::Root;
+
+    #[test]
+    fn one_part_is_expanded_to_itself() {
+        let root = Root::open(std::path::Path::new("/")).unwrap();
+        let plain = |text: &str| {
+            let includes = Includes::new(&root, None, Reach::Nothing);
+            expand([("user-data", text.as_bytes())], &includes).plain("user-data")
+        };
+        assert_eq!(plain("#!/bin/sh\n"), b"#!/bin/sh\n");
+        assert!(plain("#cloud-config-archive\n- 'a: 1'\n").starts_with(b"Content-Type: multipart/mixed"));
+    }
 }

@@ -15,11 +15,12 @@ pub(crate) fn mime(data: &[u8]) {
     // What holds a message is one more.
     assert!(message.leaves().len() <= 2 * MOST_PARTS);
     let root = Root::open(Path::new("/")).unwrap();
-    let expanded = expand(data, "user-data", &Includes::new(&root, None, Reach::Nothing));
-    assert!(expanded.parts.len() <= MOST_PARTS);
-    let bytes: usize = expanded.parts.iter().map(|part| part.payload.len()).sum();
+    let expanded = expand([("user-data", data)], &Includes::new(&root, None, Reach::Nothing));
+    let parts = expanded.for_all().all;
+    assert!(parts.len() <= MOST_PARTS);
+    let bytes: usize = parts.iter().map(|part| part.payload.len()).sum();
     assert!(bytes as u64 <= MOST_BYTES, "{bytes}");
-    kept(expanded.parts);
+    kept(parts);
 }
 
 /// What is kept of parts is what they were. What holds other parts is nothing but these.

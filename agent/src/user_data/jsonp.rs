@@ -47,7 +47,7 @@ impl Patch {
 
     /// What a document becomes by it, and what is left of the allowance: all operations, or none.
     pub(super) fn apply(self, document: Value, allowance: Allowance) -> Result<(Value, Allowance)> {
-        let mut state = State { document, allowance };
+        let mut state = Patching { document, allowance };
         for (number, operation) in self.0 {
             state.apply(operation).with_context(|| format!("operation {number} of the JSON patch"))?;
         }
@@ -79,12 +79,12 @@ impl Operation {
     }
 }
 
-struct State {
+struct Patching {
     document: Value,
     allowance: Allowance,
 }
 
-impl State {
+impl Patching {
     fn apply(&mut self, operation: Operation) -> Result<()> {
         match operation {
             Operation::Add(path, value) => self.add(&path, value),

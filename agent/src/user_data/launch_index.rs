@@ -6,7 +6,7 @@ use super::python;
 use crate::yaml::{self, Value};
 
 /// Whether a part is for the machine with that index. One that names none is for all.
-pub(crate) fn is_for(part: &Part, index: i128) -> bool {
+pub(super) fn is_for(part: &Part, index: i128) -> bool {
     match part.headers.get("Launch-Index") {
         Some(own) => python::integer(own) == Some(index),
         None => in_body(part).is_none_or(|own| own == index),
@@ -15,7 +15,7 @@ pub(crate) fn is_for(part: &Part, index: i128) -> bool {
 
 /// The number that a value stands for.
 #[expect(clippy::cast_possible_truncation, reason = "as Python's int() does")]
-pub(crate) fn number(value: &Value) -> Option<i128> {
+pub(super) fn number(value: &Value) -> Option<i128> {
     match value {
         Value::Int(number) => Some(*number),
         Value::Bool(on) => Some(i128::from(*on)),

@@ -1,4 +1,4 @@
-//! User-data: a blob -> parts (`expand`) -> files, configuration and work (`sort`).
+//! User-data: a blob -> parts (`expand`) -> files, configuration and work (`sort`), in one `pipeline`.
 //!
 //! To add a kind of part: a line in `kinds::ALL` for how it begins, and one in `sort::ALL` for what becomes
 //! of it.
@@ -9,7 +9,7 @@ mod compression;
 mod digest;
 mod effect;
 mod expand;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "hostile"))]
 pub(crate) mod hostile;
 mod include;
 mod jsonp;
@@ -20,6 +20,7 @@ mod merge;
 mod mime;
 mod names;
 mod part;
+mod pipeline;
 mod python;
 mod sort;
 mod stored;
@@ -28,17 +29,17 @@ mod text;
 pub(crate) use cloud_config::{check_merging, parse as parse_config, read as read_config};
 pub(crate) use digest::digest;
 pub(crate) use effect::{Effect, effect};
-pub(crate) use expand::{Expanded, expand};
+pub(crate) use expand::{Parts, expand};
 pub(crate) use include::{Includes, NOT_FETCHED, Reach};
-pub(crate) use launch_index::{is_for, number};
 pub(crate) use merge::KEYS as MERGE_KEYS;
-pub(crate) use names::{Names, Twins};
+pub(crate) use names::Twins;
 pub(crate) use part::Part;
-pub(crate) use sort::{Circumstances, Handler, Language, Sorted, Upstart, Work, sort, types, unknown};
+pub(crate) use pipeline::{Destination, Pipeline};
+pub(crate) use sort::{Handler, Language, Sorted, Upstart, Work, types, unknown};
 pub(crate) use stored::{from_mime, to_mime};
 
 /// A part as tests have it.
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "hostile"))]
 pub(crate) fn part_for_tests(name: &str, headers: &[(&str, &str)], content: &str) -> Part {
     let mut own = mime::Headers::default();
     for (name, value) in headers {

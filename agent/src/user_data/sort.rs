@@ -11,26 +11,28 @@ use crate::instance::Instance;
 use crate::jinja;
 use crate::layout;
 use crate::plan::File;
+use crate::root::Root;
 use crate::yaml::Value;
+use anyhow::Result;
 
 /// What is done with the parts of a type.
-struct Kind {
+struct PartKind {
     content_type: &'static str,
     take: fn(&mut Sorter<'_>, &Part),
     /// Whether a template may be one.
     template: Option<fn(&mut Sorter<'_>, &Part)>,
 }
 
-const fn kind(content_type: &'static str, take: fn(&mut Sorter<'_>, &Part)) -> Kind {
-    Kind { content_type, take, template: None }
+const fn kind(content_type: &'static str, take: fn(&mut Sorter<'_>, &Part)) -> PartKind {
+    PartKind { content_type, take, template: None }
 }
 
-const ALL: &[Kind] = &[
-    Kind { content_type: kinds::CLOUD_CONFIG, take: config, template: Some(config) },
+const ALL: &[PartKind] = &[
+    PartKind { content_type: kinds::CLOUD_CONFIG, take: config, template: Some(config) },
     // As a template it is read as a configuration, which a list is not.
-    Kind { content_type: kinds::JSONP, take: patch, template: Some(config) },
-    Kind { content_type: kinds::SCRIPT, take: script, template: Some(script) },
-    Kind { content_type: kinds::BOOTHOOK, take: boothook, template: Some(boothook) },
+    PartKind { content_type: kinds::JSONP, take: patch, template: Some(config) },
+    PartKind { content_type: kinds::SCRIPT, take: script, template: Some(script) },
+    PartKind { content_type: kinds::BOOTHOOK, take: boothook, template: Some(boothook) },
     kind(kinds::PER_BOOT, |sorter, part| sorter.per("per-boot", part)),
     kind(kinds::PER_INSTANCE, |sorter, part| sorter.per("per-instance", part)),
     kind(kinds::PER_ONCE, |sorter, part| sorter.per("per-once", part)),
@@ -88,17 +90,17 @@ pub(crate) enum Language {
 }
 
 /// What sorting may know.
-pub(crate) struct Circumstances<'a> {
+pub(super) struct Circumstances<'a> {
     /// Whose parts they are.
-    pub(crate) instance: &'a Instance,
+    pub(super) instance: &'a Instance,
     /// The directory for scripts, below the instance's.
-    pub(crate) scripts: &'static str,
+    pub(super) scripts: &'static str,
     /// Types of which nothing is wanted.
-    pub(crate) unwanted: &'a [String],
+    pub(super) unwanted: &'a [String],
     /// What templates may name.
-    pub(crate) variables: &'a Value,
+    pub(super) variables: &'a Value,
     /// Whether there is anybody for upstart's jobs.
-    pub(crate) upstart: Upstart,
+    pub(super) upstart: Upstart,
 }
 
 /// Whether the system has upstart.
@@ -110,13 +112,24 @@ pub(crate) enum Upstart {
     Missing,
 }
 
+impl Upstart {
+    /// Looks for it.
+    pub(crate) fn of(root: &Root) -> Result<Self> {
+        let mut there = false;
+        for program in ["sbin/initctl", "usr/sbin/initctl", "bin/initctl", "usr/bin/initctl"] {
+            there |= root.holds(program)?;
+        }
+        Ok(if there && root.holds(layout::UPSTART)? { Self::There } else { Self::Missing })
+    }
+}
+
 /// The types that are ours.
 pub(crate) fn types() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|kind| kind.content_type)
 }
 
 /// Sorts the parts.
-pub(crate) fn sort(parts: Vec<Part>, circumstances: &Circumstances<'_>, names: &mut Names) -> Sorted {
+pub(super) fn sort(parts: Vec<Part>, circumstances: &Circumstances<'_>, names: &mut Names) -> Sorted {
     let mut sorter = Sorter {
         around: circumstances,
         names,

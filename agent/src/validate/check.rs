@@ -2,20 +2,20 @@
 
 use super::forms::{Form, Key, Keys, Spelling};
 use super::keys::nearest;
-use crate::yaml::{Mapping, Step, Value};
+use crate::yaml::{Mapping, PathStep, Value};
 
 /// A value that is not as it should be.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) struct Fault {
     /// The way to it.
-    pub(super) steps: Vec<Step>,
-    pub(super) kind: Kind,
+    pub(super) steps: Vec<PathStep>,
+    pub(super) kind: FaultKind,
     pub(super) message: String,
 }
 
 /// What follows from a fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(super) enum FaultKind {
     /// The value is none that could be used.
     Unusable,
     /// There is no such key: what is under it is passed over.
@@ -31,14 +31,15 @@ pub(super) const MOST: usize = 1000;
 const LONGEST: usize = 40;
 
 /// Adds what is wrong with a value to `found`.
-pub(super) fn check(value: &Value, forms: &[Form], steps: &mut Vec<Step>, found: &mut Vec<Fault>) {
+pub(super) fn check(value: &Value, forms: &[Form], steps: &mut Vec<PathStep>, found: &mut Vec<Fault>) {
     if matches!(value, Value::Null | Value::Set(_)) || found.len() > MOST {
         return;
     }
     let mut nearest: Option<Vec<Fault>> = None;
     for form in forms {
         let Some(faults) = against(value, form, steps) else { continue };
-        let count = |faults: &[Fault]| faults.iter().filter(|fault| fault.kind != Kind::Deprecated).count();
+        let count =
+            |faults: &[Fault]| faults.iter().filter(|fault| fault.kind != FaultKind::Deprecated).count();
         if nearest.as_ref().is_none_or(|before| count(&faults) < count(before)) {
             nearest = Some(faults);
         }
@@ -47,14 +48,14 @@ pub(super) fn check(value: &Value, forms: &[Form], steps: &mut Vec<Step>, found:
         Some(faults) => found.extend(faults),
         None => found.push(Fault {
             steps: steps.clone(),
-            kind: Kind::Unusable,
+            kind: FaultKind::Unusable,
             message: not_one_of(value, forms),
         }),
     }
 }
 
 /// What is wrong within a value; `None` when it has not this form.
-fn against(value: &Value, form: &Form, steps: &mut Vec<Step>) -> Option<Vec<Fault>> {
+fn against(value: &Value, form: &Form, steps: &mut Vec<PathStep>) -> Option<Vec<Fault>> {
     let mut found = Vec::new();
     match (form, value) {
         (Form::Any, _)
@@ -64,14 +65,14 @@ fn against(value: &Value, form: &Form, steps: &mut Vec<Step>) -> Option<Vec<Faul
         (Form::Word(words), Value::Str(text)) if words.contains(&text.as_str()) => {}
         (Form::List(forms), Value::Seq(items)) => {
             for (number, item) in items.iter().enumerate() {
-                steps.push(Step::Entry(number));
+                steps.push(PathStep::Entry(number));
                 check(item, forms, steps, &mut found);
                 steps.pop();
             }
         }
         (Form::Names(forms), Value::Map(mapping)) => {
             for (name, item) in mapping.iter() {
-                steps.push(Step::Key(name.scalar_text().unwrap_or_default()));
+                steps.push(PathStep::Key(name.scalar_text().unwrap_or_default()));
                 check(item, forms, steps, &mut found);
                 steps.pop();
             }
@@ -80,29 +81,29 @@ fn against(value: &Value, form: &Form, steps: &mut Vec<Step>) -> Option<Vec<Faul
         (Form::Old(form, instead), _) => {
             found = against(value, form, steps)?;
             let message = format!("{} is deprecated here: use {instead}", shown(value));
-            found.push(Fault { steps: steps.clone(), kind: Kind::Deprecated, message });
+            found.push(Fault { steps: steps.clone(), kind: FaultKind::Deprecated, message });
         }
         _ => return None,
     }
     Some(found)
 }
 
-fn within(mapping: &Mapping, keys: &Keys, steps: &mut Vec<Step>, found: &mut Vec<Fault>) {
+fn within(mapping: &Mapping, keys: &Keys, steps: &mut Vec<PathStep>, found: &mut Vec<Fault>) {
     for (name, value) in mapping.iter() {
         if found.len() > MOST {
             return;
         }
         let name = name.scalar_text().unwrap_or_default();
         let (key, is_old) = entry(&name, keys);
-        steps.push(Step::Key(name));
+        steps.push(PathStep::Key(name));
         let mut add = |kind, message| found.push(Fault { steps: steps.clone(), kind, message });
         if let Some((key, forms)) = key {
             if is_old {
-                add(Kind::Deprecated, format!("it is deprecated: use {key}"));
+                add(FaultKind::Deprecated, format!("it is deprecated: use {key}"));
             }
             check(value, forms, steps, found);
-        } else if let Some(Step::Key(name)) = steps.last() {
-            add(Kind::Unknown, unknown(name, keys.all.iter().map(|(name, _)| *name)));
+        } else if let Some(PathStep::Key(name)) = steps.last() {
+            add(FaultKind::Unknown, unknown(name, keys.all.iter().map(|(name, _)| *name)));
         }
         steps.pop();
     }
@@ -114,7 +115,7 @@ fn within(mapping: &Mapping, keys: &Keys, steps: &mut Vec<Step>, found: &mut Vec
     };
     for group in keys.needs.iter().filter(|group| !group.iter().any(|name| is_there(name))) {
         let message = format!("it has no {}", group.first().unwrap_or(&""));
-        found.push(Fault { steps: steps.clone(), kind: Kind::Unusable, message });
+        found.push(Fault { steps: steps.clone(), kind: FaultKind::Unusable, message });
     }
 }
 
@@ -183,11 +184,11 @@ mod tests {
             let key = key.as_str().unwrap();
             let (_, forms) = TOP.iter().find(|(name, _)| *name == key).unwrap();
             let mut found = Vec::new();
-            super::check(value, forms, &mut vec![Step::Key(key.into())], &mut found);
+            super::check(value, forms, &mut vec![PathStep::Key(key.into())], &mut found);
             for Fault { steps, kind, message } in found {
                 let steps = steps.iter().map(|step| match step {
-                    Step::Key(name) => name.clone(),
-                    Step::Entry(number) => number.to_string(),
+                    PathStep::Key(name) => name.clone(),
+                    PathStep::Entry(number) => number.to_string(),
                 });
                 lines.extend([steps.collect::<Vec<_>>().join("."), format!(" {kind:?}: {message}\n")]);
             }

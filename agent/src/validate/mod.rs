@@ -7,19 +7,14 @@ mod keys;
 
 pub(crate) use finding::{Finding, Gravity};
 
-use crate::accounts::Accounts;
-use crate::handlers::{self, Facts};
-use crate::instance::{Instance, NO_ID};
-use crate::instance_data;
-use crate::meta_data::MetaData;
+use crate::handlers::{self, HandlerFacts};
 use crate::report;
 use crate::root::Root;
-use crate::system_config::SystemConfig;
-use crate::system_info::SystemInfo;
-use crate::user_data::{self, Circumstances, Effect, Includes, Names, Part, Reach, Upstart, Work};
-use crate::yaml::{self, Mapping, Places, Step, Value};
+use crate::target::TargetMachine;
+use crate::user_data::{self, Destination, Effect, Part, Upstart, Work};
+use crate::yaml::{self, Mapping, PathStep, Places, Value};
 use anyhow::{Context, Result};
-use check::{Fault, Kind, MOST};
+use check::{Fault, FaultKind, MOST};
 use std::collections::HashSet;
 use std::path::PathBuf;
 
@@ -35,9 +30,10 @@ pub(crate) enum For {
 /// Prints what is wrong with the files; whether nothing is.
 pub(crate) fn run(files: &[PathBuf], reader: For, root: &Root) -> Result<bool> {
     let mut all = Vec::new();
+    let target = TargetMachine::any(root)?;
     for file in files {
         let data = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
-        all.push((file, findings(&data, root)?));
+        all.push((file, findings(&data, &target)));
     }
     let each = all.iter().map(|(file, findings)| (file.as_path(), findings.as_slice()));
     report::print(&match reader {
@@ -48,45 +44,30 @@ pub(crate) fn run(files: &[PathBuf], reader: For, root: &Root) -> Result<bool> {
 }
 
 /// What is wrong with user-data.
-pub(crate) fn findings(data: &[u8], root: &Root) -> Result<Vec<Finding>> {
+pub(crate) fn findings(data: &[u8], target: &TargetMachine<'_>) -> Vec<Finding> {
     const WHOLE: &str = "user-data";
-    let includes = Includes::new(root, None, Reach::Nothing);
-    let expanded = user_data::expand(data, WHOLE, &includes);
+    let mut parts = target.parts([(WHOLE, data)]);
     let names = |place: &str, name: &str| (place != WHOLE).then(|| name.to_owned());
     let mut found = Vec::new();
     // An include that is not fetched may well be there.
-    for dropped in expanded.dropped.iter().filter(|dropped| dropped.reason != user_data::NOT_FETCHED) {
+    let dropped = std::mem::take(&mut parts.dropped);
+    for dropped in dropped.iter().filter(|dropped| dropped.reason != user_data::NOT_FETCHED) {
         let part = names(&dropped.place, &dropped.name);
         found.push(Finding { part, message: dropped.reason.clone(), ..Finding::default() });
     }
-    let machine = Machine { accounts: Accounts::read(root)?, system: SystemConfig::read(root) };
     let mut refused = HashSet::new();
-    for part in expanded.parts.iter().filter(|part| user_data::effect(part) == Effect::Configuration) {
+    for part in parts.all.iter().filter(|part| user_data::effect(part) == Effect::Configuration) {
         let name = names(&part.place, &part.name);
-        let of_part = config(part, &machine);
+        let of_part = config(part, target);
         if of_part.iter().any(is_about_all) {
             refused.insert(part.place.clone());
         }
         found.extend(of_part.into_iter().map(|it| Finding { part: name.clone(), ..it }));
     }
-    let instance = Instance::current(root)?.unwrap_or_else(|| Instance::new(NO_ID));
-    let known = instance_data::Facts {
-        meta_data: &MetaData::default(),
-        source: "nocloud",
-        place: "",
-        system: machine.system.mapping(),
-        info: &SystemInfo::read(root),
-    };
-    let around = Circumstances {
-        instance: &instance,
-        scripts: "scripts",
-        unwanted: &[],
-        variables: &instance_data::variables(&instance_data::of(&known)),
-        // Whether there is one is the machine's affair.
-        upstart: Upstart::There,
-    };
+    // Whether there is an upstart is the machine's affair.
+    let mut pipeline = target.pipeline(Upstart::There);
     // With the configurations, for a patch is about what they come to.
-    let sorted = user_data::sort(expanded.parts, &around, &mut Names::default());
+    let sorted = pipeline.sort(parts, Destination::USER);
     let has_handler = sorted.work.iter().any(|work| matches!(work, Work::Handler(_)));
     let unknown = sorted.work.iter().filter_map(|work| match work {
         Work::Offer(part) if !has_handler => Some(user_data::unknown(part)),
@@ -97,7 +78,7 @@ pub(crate) fn findings(data: &[u8], root: &Root) -> Result<Vec<Finding>> {
         let part = names(&dropped.place, &dropped.name);
         found.push(Finding { part, message: dropped.reason, ..Finding::default() });
     }
-    Ok(found)
+    found
 }
 
 /// Whether it keeps a configuration from being taken: it cannot be read, or it cannot be told how it is merged.
@@ -106,17 +87,11 @@ fn is_about_all(finding: &Finding) -> bool {
     finding.gravity == Gravity::Error && finding.key.as_ref().is_none_or(is_of)
 }
 
-/// What handlers look at beside the configuration.
-struct Machine {
-    accounts: Accounts,
-    system: SystemConfig,
-}
-
 /// The key of the system's configuration that says who the default user is.
 const SYSTEM_INFO: &str = "system_info";
 
 /// What is wrong with a configuration.
-fn config(part: &Part, machine: &Machine) -> Vec<Finding> {
+fn config(part: &Part, target: &TargetMachine<'_>) -> Vec<Finding> {
     let config = match user_data::read_config(&part.payload) {
         Ok(config) => config,
         Err(error) => {
@@ -125,19 +100,19 @@ fn config(part: &Part, machine: &Machine) -> Vec<Finding> {
         }
     };
     let faults = faults(&config);
-    let mut problems = problems(&config, &faults, machine);
+    let mut problems = problems(&config, &faults, target);
     if let Err(error) = user_data::check_merging(&config)
         && let Some(key) = user_data::MERGE_KEYS.into_iter().find(|key| config.get(key).is_some())
-        && !faults.iter().any(|fault| fault.steps.first() == Some(&Step::Key(key.into())))
+        && !faults.iter().any(|fault| fault.steps.first() == Some(&PathStep::Key(key.into())))
     {
-        problems.push((vec![Step::Key(key.into())], format!("{error:#}")));
+        problems.push((vec![PathStep::Key(key.into())], format!("{error:#}")));
     }
     let text = part.text();
     let (places, lines) = (Places::of(&text), text.lines().collect::<Vec<_>>());
-    let at = |gravity: Gravity, steps: &[Step], message: String| {
+    let at = |gravity: Gravity, steps: &[PathStep], message: String| {
         let words = steps.iter().map(|step| match step {
-            Step::Key(name) => name.clone(),
-            Step::Entry(number) => number.to_string(),
+            PathStep::Key(name) => name.clone(),
+            PathStep::Entry(number) => number.to_string(),
         });
         let place = places.find(steps);
         let line = place.and_then(|(line, _)| lines.get(line.checked_sub(1)?).copied());
@@ -146,7 +121,7 @@ fn config(part: &Part, machine: &Machine) -> Vec<Finding> {
     };
     let is_all = faults.len() + problems.len() <= MOST;
     let of_table = faults.into_iter().map(|Fault { steps, kind, message }| {
-        let gravity = if kind == Kind::Deprecated { Gravity::Warning } else { Gravity::Error };
+        let gravity = if kind == FaultKind::Deprecated { Gravity::Warning } else { Gravity::Error };
         (gravity, steps, message)
     });
     let of_handlers = problems.into_iter().map(|(steps, message)| (Gravity::Error, steps, message));
@@ -170,20 +145,20 @@ fn faults(config: &Mapping) -> Vec<Fault> {
         }
         let key = key.scalar_text().unwrap_or_default();
         if let Some(forms) = keys::forms(&key) {
-            check::check(value, forms, &mut vec![Step::Key(key)], &mut found);
+            check::check(value, forms, &mut vec![PathStep::Key(key)], &mut found);
         } else {
             let message = check::unknown(&key, keys::names());
-            found.push(Fault { steps: vec![Step::Key(key)], kind: Kind::Unknown, message });
+            found.push(Fault { steps: vec![PathStep::Key(key)], kind: FaultKind::Unknown, message });
         }
     }
     found
 }
 
 /// What the handlers say of what the table has nothing against.
-fn problems(config: &Mapping, faults: &[Fault], machine: &Machine) -> Vec<(Vec<Step>, String)> {
-    let unusable: Vec<&[Step]> = faults
+fn problems(config: &Mapping, faults: &[Fault], target: &TargetMachine<'_>) -> Vec<(Vec<PathStep>, String)> {
+    let unusable: Vec<&[PathStep]> = faults
         .iter()
-        .filter(|fault| fault.kind == Kind::Unusable)
+        .filter(|fault| fault.kind == FaultKind::Unusable)
         .map(|fault| fault.steps.as_slice())
         .collect();
     let mut usable = Value::Map(config.clone());
@@ -191,16 +166,18 @@ fn problems(config: &Mapping, faults: &[Fault], machine: &Machine) -> Vec<(Vec<S
     for steps in unusable.iter().rev() {
         without(&mut usable, steps);
     }
-    let unusable: HashSet<&[Step]> = unusable.into_iter().collect();
+    let unusable: HashSet<&[PathStep]> = unusable.into_iter().collect();
     let Value::Map(mut all) = usable else { return Vec::new() };
-    if let Some(info) =
-        machine.system.mapping().get(SYSTEM_INFO).filter(|_| config.get(SYSTEM_INFO).is_none())
+    if let Some(info) = target.system.mapping().get(SYSTEM_INFO).filter(|_| config.get(SYSTEM_INFO).is_none())
     {
         all.set(SYSTEM_INFO, info.clone());
     }
-    let meta_data = MetaData::default();
-    let facts =
-        Facts { config: &all, meta_data: &meta_data, accounts: &machine.accounts, scripts: "scripts" };
+    let facts = HandlerFacts {
+        config: &all,
+        meta_data: &target.meta_data,
+        accounts: &target.accounts,
+        scripts: Destination::USER.scripts,
+    };
     let mut found = Vec::new();
     for handler in handlers::ALL {
         let problems = match (handler.plan)(&facts) {
@@ -215,10 +192,10 @@ fn problems(config: &Mapping, faults: &[Fault], machine: &Machine) -> Vec<(Vec<S
 
 /// Takes a value out. An entry of a list at the top becomes nothing instead, for handlers name entries by their
 /// numbers.
-fn without(value: &mut Value, steps: &[Step]) {
+fn without(value: &mut Value, steps: &[PathStep]) {
     match (value, steps) {
-        (Value::Map(mapping), [Step::Key(name)]) => drop(mapping.remove(&name.as_str().into())),
-        (Value::Map(mapping), [Step::Key(name), Step::Entry(number)]) => {
+        (Value::Map(mapping), [PathStep::Key(name)]) => drop(mapping.remove(&name.as_str().into())),
+        (Value::Map(mapping), [PathStep::Key(name), PathStep::Entry(number)]) => {
             let list = mapping.get_mut(&name.as_str().into());
             if let Some(Value::Seq(items)) = list
                 && let Some(item) = items.get_mut(*number)
@@ -226,13 +203,15 @@ fn without(value: &mut Value, steps: &[Step]) {
                 *item = Value::Null;
             }
         }
-        (Value::Seq(items), [Step::Entry(number)]) if *number < items.len() => drop(items.remove(*number)),
-        (Value::Map(mapping), [Step::Key(name), rest @ ..]) => {
+        (Value::Seq(items), [PathStep::Entry(number)]) if *number < items.len() => {
+            drop(items.remove(*number));
+        }
+        (Value::Map(mapping), [PathStep::Key(name), rest @ ..]) => {
             if let Some(value) = mapping.get_mut(&name.as_str().into()) {
                 without(value, rest);
             }
         }
-        (Value::Seq(items), [Step::Entry(number), rest @ ..]) => {
+        (Value::Seq(items), [PathStep::Entry(number), rest @ ..]) => {
             if let Some(value) = items.get_mut(*number) {
                 without(value, rest);
             }
@@ -242,11 +221,11 @@ fn without(value: &mut Value, steps: &[Step]) {
 }
 
 /// A handler's problem -> where it is, and what it is. Handlers begin with `entry N: ` where it is in a list.
-fn entry(name: &str, problem: &str) -> (Vec<Step>, String) {
-    let key = Step::Key(name.to_owned());
+fn entry(name: &str, problem: &str) -> (Vec<PathStep>, String) {
+    let key = PathStep::Key(name.to_owned());
     let rest = problem.strip_prefix("entry ").and_then(|rest| rest.split_once(": "));
     match rest.and_then(|(number, message)| Some((number.parse::<usize>().ok()?.checked_sub(1)?, message))) {
-        Some((number, message)) => (vec![key, Step::Entry(number)], message.to_owned()),
+        Some((number, message)) => (vec![key, PathStep::Entry(number)], message.to_owned()),
         None => (vec![key], problem.to_owned()),
     }
 }

@@ -8,7 +8,10 @@ fn check(data: &str, expected: Expect) {
     let directory = tempfile::tempdir().unwrap();
     let root = Root::open(directory.path()).unwrap();
     root.write("etc/os-release", b"ID=debian\n", 0o644).unwrap();
-    expected.assert_eq(&finding::lines(Path::new("f"), &findings(data.as_bytes(), &root).unwrap()));
+    expected.assert_eq(&finding::lines(
+        Path::new("f"),
+        &findings(data.as_bytes(), &TargetMachine::any(&root).unwrap()),
+    ));
 }
 
 #[test]
@@ -154,15 +157,25 @@ fn many_findings_have_an_end_and_a_terminal_is_safe_from_them() {
         (format!("#cloud-config\nwrite_files: [{}]\n", "{path: x},".repeat(2_000)), 1000),
         ((0..2_000).fold(String::from("#cloud-config\n"), |text, n| text + &format!("k{n}: \n")), 1000),
     ] {
-        let found = findings(data.as_bytes(), &root).unwrap();
+        let found = findings(data.as_bytes(), &TargetMachine::any(&root).unwrap());
         assert_eq!(found.len(), least + 1);
         assert!(found.last().unwrap().message.contains("only the first 1000 findings"));
     }
     let few = format!("#cloud-config\nruncmd: [{}]\n", "5,".repeat(1000));
-    assert!(!findings(few.as_bytes(), &root).unwrap().last().unwrap().message.contains("more than"));
-    let found = findings("#cloud-config\nhostnam: a # \u{9b}2J\n".as_bytes(), &root).unwrap();
+    assert!(
+        !findings(few.as_bytes(), &TargetMachine::any(&root).unwrap())
+            .last()
+            .unwrap()
+            .message
+            .contains("more than")
+    );
+    let found =
+        findings("#cloud-config\nhostnam: a # \u{9b}2J\n".as_bytes(), &TargetMachine::any(&root).unwrap());
     assert!(!finding::lines(Path::new("f"), &found).contains('\u{9b}'));
-    let found = findings("## template: jinja\n#cloud-config\n{% \u{1b}[2J %}\n".as_bytes(), &root).unwrap();
+    let found = findings(
+        "## template: jinja\n#cloud-config\n{% \u{1b}[2J %}\n".as_bytes(),
+        &TargetMachine::any(&root).unwrap(),
+    );
     assert!(!finding::lines(Path::new("f"), &found).contains('\u{1b}'));
 }
 

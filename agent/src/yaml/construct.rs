@@ -2,7 +2,7 @@
 
 use super::compose::{Content, Node, Style};
 use super::error::{Error, Place};
-use super::resolve::{Kind, resolve};
+use super::resolve::{ScalarKind, resolve};
 use super::size::written;
 use super::{Allowance, MOST_NODES, Mapping, Value, scalar, timestamp};
 use std::rc::Rc;
@@ -37,7 +37,7 @@ impl Constructor {
                 Ok(Value::Seq(items.into_iter().map(|item| self.value(item)).collect::<Result<_, _>>()?))
             }
             (Content::Seq(items), Type::Pairs) => self.pairs(items),
-            (Content::Seq(_), Type::Kind(Kind::Null)) => Ok(Value::Null),
+            (Content::Seq(_), Type::Kind(ScalarKind::Null)) => Ok(Value::Null),
             (Content::Map(pairs), Type::Map) => Ok(Value::Map(self.mapping(place, pairs)?)),
             (Content::Map(pairs), Type::Set) => {
                 let mapping = self.mapping(place, pairs)?;
@@ -125,7 +125,7 @@ impl Constructor {
 /// What a node is to become.
 #[derive(Clone, Copy)]
 enum Type {
-    Kind(Kind),
+    Kind(ScalarKind),
     Binary,
     Seq,
     Pairs,
@@ -134,14 +134,14 @@ enum Type {
 }
 
 const TAGS: &[(&str, Type)] = &[
-    ("null", Type::Kind(Kind::Null)),
-    ("bool", Type::Kind(Kind::Bool)),
-    ("int", Type::Kind(Kind::Int)),
-    ("float", Type::Kind(Kind::Float)),
-    ("timestamp", Type::Kind(Kind::Timestamp)),
-    ("str", Type::Kind(Kind::Str)),
+    ("null", Type::Kind(ScalarKind::Null)),
+    ("bool", Type::Kind(ScalarKind::Bool)),
+    ("int", Type::Kind(ScalarKind::Int)),
+    ("float", Type::Kind(ScalarKind::Float)),
+    ("timestamp", Type::Kind(ScalarKind::Timestamp)),
+    ("str", Type::Kind(ScalarKind::Str)),
     // cloud-init takes it: old Python wrote it.
-    ("python/unicode", Type::Kind(Kind::Str)),
+    ("python/unicode", Type::Kind(ScalarKind::Str)),
     ("binary", Type::Binary),
     ("seq", Type::Seq),
     ("omap", Type::Pairs),
@@ -164,7 +164,7 @@ fn type_of(node: &Node) -> Result<Type, Error> {
         (None, Content::Scalar { text, style }) if *style == Style::Plain || node.tag.is_some() => {
             Ok(Type::Kind(resolve(text)))
         }
-        (None, Content::Scalar { .. }) => Ok(Type::Kind(Kind::Str)),
+        (None, Content::Scalar { .. }) => Ok(Type::Kind(ScalarKind::Str)),
         (None, Content::Seq(_)) => Ok(Type::Seq),
         (None, Content::Map(_)) => Ok(Type::Map),
     }
@@ -172,13 +172,15 @@ fn type_of(node: &Node) -> Result<Type, Error> {
 
 fn scalar_value(kind: Type, text: String) -> Result<Value, String> {
     match kind {
-        Type::Kind(Kind::Null) => Ok(Value::Null),
-        Type::Kind(Kind::Bool) => scalar::boolean(&text),
-        Type::Kind(Kind::Int) => scalar::int(&text),
-        Type::Kind(Kind::Float) => scalar::float(&text),
-        Type::Kind(Kind::Timestamp) => timestamp::check(&text).map(|()| Value::Time(text)),
-        Type::Kind(Kind::Str) => Ok(Value::Str(text)),
-        Type::Kind(Kind::Merge | Kind::Default) => Err(format!("`{text}` means nothing here (quote it)")),
+        Type::Kind(ScalarKind::Null) => Ok(Value::Null),
+        Type::Kind(ScalarKind::Bool) => scalar::boolean(&text),
+        Type::Kind(ScalarKind::Int) => scalar::int(&text),
+        Type::Kind(ScalarKind::Float) => scalar::float(&text),
+        Type::Kind(ScalarKind::Timestamp) => timestamp::check(&text).map(|()| Value::Time(text)),
+        Type::Kind(ScalarKind::Str) => Ok(Value::Str(text)),
+        Type::Kind(ScalarKind::Merge | ScalarKind::Default) => {
+            Err(format!("`{text}` means nothing here (quote it)"))
+        }
         Type::Binary => scalar::binary(&text),
         Type::Seq | Type::Pairs | Type::Set | Type::Map => {
             Err("the tag asks for a list or a mapping and a text follows".into())

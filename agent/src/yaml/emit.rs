@@ -1,6 +1,6 @@
 //! Values -> YAML (which reads back as the same values under `PyYAML`) and JSON.
 
-use super::resolve::{Kind, resolve};
+use super::resolve::{ScalarKind, resolve};
 use super::{Mapping, Value};
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -192,7 +192,7 @@ fn is_plain(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '/' || first == '_')
         && !text.ends_with(' ')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./ ".contains(&byte))
-        && resolve(text) == Kind::Str
+        && resolve(text) == ScalarKind::Str
 }
 
 /// In double quotes, with escapes that both YAML and JSON know.

@@ -5,7 +5,7 @@ mod compose;
 mod construct;
 mod emit;
 mod error;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "hostile"))]
 pub(crate) mod hostile;
 mod lenient;
 mod mapping;
@@ -20,7 +20,7 @@ mod value;
 pub(crate) use emit::{to_json, to_yaml};
 pub(crate) use error::Error;
 pub(crate) use mapping::{Mapping, Table};
-pub(crate) use places::{Places, Step};
+pub(crate) use places::{PathStep, Places};
 pub(crate) use size::Allowance;
 pub(crate) use value::Value;
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 /// One step into a value.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Step {
+pub(crate) enum PathStep {
     /// Under a key.
     Key(String),
     /// The entry of a list, from 0.
@@ -24,16 +24,16 @@ impl Places {
 
     /// Line and column, both from 1, of what the steps lead to: of a key, where it is under one. Where they lead
     /// to nothing it is the place of what is nearest above.
-    pub(crate) fn find(&self, steps: &[Step]) -> Option<(usize, usize)> {
+    pub(crate) fn find(&self, steps: &[PathStep]) -> Option<(usize, usize)> {
         let mut node = self.0.as_deref()?;
         let mut place = node.place;
         for step in steps {
             let next = match (step, &node.content) {
-                (Step::Key(name), Content::Map(pairs)) => {
+                (PathStep::Key(name), Content::Map(pairs)) => {
                     // Of two the later counts.
                     pairs.iter().rfind(|(key, _)| is(key, name))
                 }
-                (Step::Entry(index), Content::Seq(items)) => {
+                (PathStep::Entry(index), Content::Seq(items)) => {
                     let Some(item) = items.get(*index) else { break };
                     (node, place) = (item, item.place);
                     continue;
@@ -55,21 +55,21 @@ fn is(node: &Node, name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn check(steps: &[Step], place: (usize, usize)) {
+    fn check(steps: &[PathStep], place: (usize, usize)) {
         let places = Places::of("#cloud-config\na: 1\nb:\n  - x\n  - {c: 1,\n     d: 2}\n");
         assert_eq!(places.find(steps), Some(place), "{steps:?}");
     }
 
     #[test]
     fn steps_lead_to_places() {
-        let key = |name: &str| Step::Key(name.into());
+        let key = |name: &str| PathStep::Key(name.into());
         check(&[], (2, 1));
         check(&[key("b")], (3, 1));
-        check(&[key("b"), Step::Entry(1)], (5, 5));
-        check(&[key("b"), Step::Entry(1), key("d")], (6, 6));
+        check(&[key("b"), PathStep::Entry(1)], (5, 5));
+        check(&[key("b"), PathStep::Entry(1), key("d")], (6, 6));
         // As far as there is something.
-        check(&[key("b"), Step::Entry(7), key("d")], (3, 1));
-        check(&[key("b"), Step::Entry(0), key("d")], (4, 5));
+        check(&[key("b"), PathStep::Entry(7), key("d")], (3, 1));
+        check(&[key("b"), PathStep::Entry(0), key("d")], (4, 5));
         check(&[key("z")], (2, 1));
         assert_eq!(Places::of("a: [").find(&[]), None);
         assert_eq!(Places::of("a: 1\nb: 2\na: 3\n").find(&[key("a")]), Some((3, 1)));

@@ -3,7 +3,7 @@
 
 /// The types a scalar can be resolved to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(super) enum ScalarKind {
     Null,
     Bool,
     Int,
@@ -19,14 +19,14 @@ pub(super) enum Kind {
 type Test = fn(&str) -> bool;
 
 /// What a text can begin with to be of a kind, and the test. The first that holds decides.
-const RULES: &[(Kind, &[u8], Test)] = &[
-    (Kind::Null, b"~nN", |text| ["~", "null", "Null", "NULL"].contains(&text)),
-    (Kind::Bool, b"yYnNtTfFoO", |text| BOOLS.contains(&text)),
-    (Kind::Float, b"-+.0123456789", is_float),
-    (Kind::Int, b"-+0123456789", is_int),
-    (Kind::Timestamp, b"0123456789", super::timestamp::looks_like_one),
-    (Kind::Merge, b"<", |text| text == "<<"),
-    (Kind::Default, b"=", |text| text == "="),
+const RULES: &[(ScalarKind, &[u8], Test)] = &[
+    (ScalarKind::Null, b"~nN", |text| ["~", "null", "Null", "NULL"].contains(&text)),
+    (ScalarKind::Bool, b"yYnNtTfFoO", |text| BOOLS.contains(&text)),
+    (ScalarKind::Float, b"-+.0123456789", is_float),
+    (ScalarKind::Int, b"-+0123456789", is_int),
+    (ScalarKind::Timestamp, b"0123456789", super::timestamp::looks_like_one),
+    (ScalarKind::Merge, b"<", |text| text == "<<"),
+    (ScalarKind::Default, b"=", |text| text == "="),
 ];
 
 const BOOLS: [&str; 18] = [
@@ -35,10 +35,10 @@ const BOOLS: [&str; 18] = [
 ];
 
 /// The type of a plain scalar.
-pub(super) fn resolve(text: &str) -> Kind {
-    let Some(first) = text.as_bytes().first() else { return Kind::Null };
+pub(super) fn resolve(text: &str) -> ScalarKind {
+    let Some(first) = text.as_bytes().first() else { return ScalarKind::Null };
     let rule = RULES.iter().find(|(_, firsts, test)| firsts.contains(first) && test(text));
-    rule.map_or(Kind::Str, |(kind, _, _)| *kind)
+    rule.map_or(ScalarKind::Str, |(kind, _, _)| *kind)
 }
 
 fn is_int(text: &str) -> bool {
@@ -117,7 +117,7 @@ fn unsigned(text: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn check(kind: Kind, texts: &[&str]) {
+    fn check(kind: ScalarKind, texts: &[&str]) {
         for text in texts {
             assert_eq!(resolve(text), kind, "{text:?}");
         }
@@ -126,19 +126,19 @@ mod tests {
     #[test]
     fn each_kind_has_its_spellings() {
         check(
-            Kind::Int,
+            ScalarKind::Int,
             &["0", "-0", "+12", "007", "0_7", "0b1_0", "-0x_F", "1_000", "1:30", "190:20:30", "0_"],
         );
-        check(Kind::Float, &["1.", "1.5e+3", ".5", "0.1_2", "1:30.5", "-.inf", ".NaN", "0:1.", "09.5"]);
-        check(Kind::Bool, &["yes", "ON", "False"]);
-        check(Kind::Null, &["", "~", "null", "NULL"]);
-        check(Kind::Timestamp, &["2001-01-01", "2001-1-1 1:02:03", "2001-12-14t21:59:43.10-05:00"]);
+        check(ScalarKind::Float, &["1.", "1.5e+3", ".5", "0.1_2", "1:30.5", "-.inf", ".NaN", "0:1.", "09.5"]);
+        check(ScalarKind::Bool, &["yes", "ON", "False"]);
+        check(ScalarKind::Null, &["", "~", "null", "NULL"]);
+        check(ScalarKind::Timestamp, &["2001-01-01", "2001-1-1 1:02:03", "2001-12-14t21:59:43.10-05:00"]);
     }
 
     #[test]
     fn what_only_looks_alike_is_a_text() {
         check(
-            Kind::Str,
+            ScalarKind::Str,
             &[
                 "y",
                 "n",

@@ -1,7 +1,7 @@
 //! The order in which things are written: what a semaphore says is on the disk before the semaphore.
 
 use crate::machine::Machine;
-use std::process::{Command, Output};
+use std::process::Output;
 
 const SEED: &str = "var/lib/cloud/seed/nocloud";
 const INSTANCE: &str = "var/lib/cloud/instances/i-1";
@@ -28,17 +28,7 @@ fn machine() -> Machine {
 
 /// The stage with the network under strace.
 fn traced(machine: &Machine, options: &[&str]) -> (Output, String) {
-    let stage = machine.command("lifeboat-agent", &["network"]);
-    let trace = tempfile::NamedTempFile::new().unwrap();
-    let output = Command::new("strace")
-        .args(["-f", "-y", "-o"])
-        .arg(trace.path())
-        .args(options)
-        .arg(stage.get_program())
-        .args(stage.get_args())
-        .output()
-        .unwrap();
-    (output, std::fs::read_to_string(trace.path()).unwrap())
+    machine.traced(&["network"], options)
 }
 
 #[test]

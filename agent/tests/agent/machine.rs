@@ -102,6 +102,21 @@ impl Machine {
         command
     }
 
+    /// Calls the agent under strace with these options: what it said, and the trace, with a path behind each descriptor.
+    pub(crate) fn traced(&self, words: &[&str], options: &[&str]) -> (Output, String) {
+        let called = self.command("lifeboat-agent", words);
+        let trace = tempfile::NamedTempFile::new().unwrap();
+        let output = Command::new("strace")
+            .args(["-f", "-y", "-o"])
+            .arg(trace.path())
+            .args(options)
+            .arg(called.get_program())
+            .args(called.get_args())
+            .output()
+            .unwrap();
+        (output, fs::read_to_string(trace.path()).unwrap())
+    }
+
     /// The three stages of a boot; whether all went well, and what they said.
     pub(crate) fn boot(&self) -> (bool, String) {
         let mut all = String::new();

@@ -1,7 +1,7 @@
 //! The system's configuration: what it says below the user's, and which modules an image wants.
 
 use crate::machine::Machine;
-use crate::server::Server;
+use crate::server::{Reply, Server};
 
 const META: &str = "instance-id: i-1\n";
 const USER: &str = "#cloud-config\nssh_authorized_keys: [ssh-ed25519 AAAAtop]\nruncmd: [echo hi]\n";
@@ -77,5 +77,76 @@ fn scripts_run_as_often_as_their_module_is_listed() {
         assert!(said.contains("/scripts/runcmd"), "{said}");
         let (_, said) = machine.boot();
         assert_eq!(said.contains("/scripts/runcmd"), again, "{list}: {said}");
+    }
+}
+
+/// How often a run of the agent opens a file.
+#[track_caller]
+fn opened(machine: &Machine, words: &[&str], path: &str) -> usize {
+    let (output, trace) = machine.traced(words, &["-e", "trace=open,openat,openat2"]);
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    trace.lines().filter(|line| line.contains(&format!("\"{path}\""))).count()
+}
+
+#[test]
+fn each_file_is_read_once_in_a_run() {
+    const FILES: [&str; 2] = ["etc/cloud/cloud.cfg", "etc/cloud/cloud.cfg.d/05_a.cfg"];
+    let machine = Machine::new();
+    for file in FILES {
+        machine.write(file, "hostname: system\n");
+    }
+    machine.write("var/lib/cloud/seed/nocloud/meta-data", META);
+    machine.write("var/lib/cloud/seed/nocloud/user-data", USER);
+    let seed = machine.path("var/lib/cloud/seed/nocloud");
+    let (seed, data) = (seed.to_str().unwrap(), seed.join("user-data"));
+    let data = data.to_str().unwrap();
+    machine.make("units");
+    let units = machine.path("units");
+    for (words, times) in [
+        (&["generator", units.to_str().unwrap()][..], 1),
+        // The name that the kernel command line gives is above all of it.
+        (&["local"], 0),
+        (&["network"], 1),
+        (&["final"], 1),
+        // The second boot goes on with the same instance.
+        (&["network"], 1),
+        (&["sources"], 1),
+        (&["plan", data], 1),
+        (&["plan"], 1),
+        (&["validate", data, data, data], 1),
+        (&["process", "--seed", seed], 1),
+        (&["status"], 0),
+    ] {
+        for file in FILES {
+            assert_eq!(opened(&machine, words, file), times, "{words:?}: {file}");
+        }
+    }
+    assert_eq!(machine.read("etc/hostname"), "system\n");
+}
+
+#[test]
+fn what_is_fetched_for_the_system_counts_at_its_place_without_another_reading() {
+    let server = Server::new(|path, _| match path {
+        "/config" => Reply::Ok(b"#cloud-config\nhostname: fetched\nmanage_etc_hosts: true\n".to_vec()),
+        _ => Reply::Status(404),
+    });
+    let line = format!("cloud-config-url={}\n", server.url("/config"));
+    for (later, name) in
+        [("etc/cloud/cloud.cfg.d/90_b.cfg", "fetched"), ("etc/cloud/cloud.cfg.d/99_b.cfg", "later")]
+    {
+        let machine = Machine::new();
+        machine.write("etc/cloud/cloud.cfg", "hostname: system\n");
+        machine.write(later, "hostname: later\n");
+        machine.write("var/lib/cloud/seed/nocloud/meta-data", META);
+        machine.write("proc/cmdline", &line);
+        // The second boot has the file of the first.
+        for _ in 0..2 {
+            for file in ["etc/cloud/cloud.cfg", later] {
+                assert_eq!(opened(&machine, &["network"], file), 1, "{file}");
+            }
+            assert_eq!(machine.read("etc/hostname"), format!("{name}\n"), "{later}");
+            let kept = machine.read("run/cloud-init/combined-cloud-config.json");
+            assert!(kept.contains("manage_etc_hosts") && kept.contains(name), "{kept}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What becomes of parts.
 
+use super::super::expand;
 use super::super::include::{Includes, Reach};
-use super::super::{Names, expand};
 use super::*;
 use crate::root::Root;
 use crate::yaml::Mapping;
@@ -11,7 +11,8 @@ use std::fmt::Write as _;
 fn check_on(upstart: Upstart, data: &str, expected: Expect) {
     let directory = tempfile::tempdir().unwrap();
     let root = Root::open(directory.path()).unwrap();
-    let expanded = expand(data.as_bytes(), "user-data", &Includes::new(&root, None, Reach::Nothing));
+    let parts =
+        expand([("user-data", data.as_bytes())], &Includes::new(&root, None, Reach::Nothing)).for_all();
     let circumstances = Circumstances {
         instance: &Instance::new("i"),
         scripts: "scripts",
@@ -19,7 +20,7 @@ fn check_on(upstart: Upstart, data: &str, expected: Expect) {
         variables: &Value::Map(Mapping::default()),
         upstart,
     };
-    let sorted = sort(expanded.parts, &circumstances, &mut Names::default());
+    let sorted = sort(parts.all, &circumstances, &mut Names::default());
     let mut text = String::new();
     for file in &sorted.files {
         let content = String::from_utf8_lossy(&file.content);
@@ -33,7 +34,7 @@ fn check_on(upstart: Upstart, data: &str, expected: Expect) {
             Work::Offer(part) => writeln!(text, "offer {} {}", part.content_type, unknown(part)).unwrap(),
         }
     }
-    for dropped in expanded.dropped.iter().chain(&sorted.dropped) {
+    for dropped in parts.dropped.iter().chain(&sorted.dropped) {
         writeln!(text, "{dropped}").unwrap();
     }
     for told in &sorted.told {

@@ -1,0 +1,106 @@
+//! What the program is called for: a command of its own, or one of cloud-init's programs.
+
+use crate::args::{self, Arguments, BAD_USAGE, Command};
+use crate::report::{self, Report};
+use crate::root::Root;
+use crate::{
+    changes, clean, cloud_init, dry_run, generator, modules, query, record, rescue, search, stages, status,
+    switch, validate,
+};
+use anyhow::Result;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// One call of the program.
+#[derive(Debug)]
+pub struct Call(Asked);
+
+#[derive(Debug)]
+enum Asked {
+    Agent(Command),
+    CloudInit(cloud_init::Name),
+}
+
+impl Call {
+    /// Reads the program's name and arguments. Help, or what is wrong with the arguments, is printed; the program
+    /// ends with the exit code.
+    pub fn read() -> Result<Self, ExitCode> {
+        Ok(Self(match cloud_init::Name::called() {
+            Some(name) => Asked::CloudInit(name),
+            None => Asked::Agent(args::parse::<Arguments>(BAD_USAGE)?.command),
+        }))
+    }
+
+    /// Does what the program is called for.
+    pub fn run(self, report: &mut Report) -> Result<ExitCode> {
+        match self.0 {
+            Asked::Agent(command) => run(command, report),
+            Asked::CloudInit(name) => cloud_init::run(name, report),
+        }
+    }
+}
+
+fn run(command: Command, report: &mut Report) -> Result<ExitCode> {
+    match command {
+        Command::Local(place) => {
+            stage(record::LOCAL, &Root::open(&place.root)?, report, |root, report| {
+                stages::local(root, report).map(|()| None)
+            })?;
+        }
+        Command::Network { place, budget } => {
+            stage(record::NETWORK, &Root::open(&place.root)?, report, |root, report| {
+                stages::network(root, Duration::from_secs(budget), report)
+            })?;
+        }
+        Command::Final(place) => {
+            stage(record::FINAL, &Root::open(&place.root)?, report, |root, report| {
+                stages::last(root, report).map(|()| None)
+            })?;
+        }
+        Command::Status { options, place } => {
+            return Ok(ExitCode::from(status::run(&options, &Root::open(&place.root)?)?));
+        }
+        Command::Query { options, place } => query::run(&options, &Root::open(&place.root)?)?,
+        Command::Diff(place) => report::print(&changes::diff(&Root::open(&place.root)?)?),
+        Command::Clean { options, place } => clean::run(&options, &Root::open(&place.root)?, report)?,
+        Command::Sources { place, budget } => {
+            let root = Root::open(&place.root)?;
+            report::print(&search::describe(&root, Duration::from_secs(budget), report)?);
+        }
+        Command::Plan { place, files } => {
+            report::print(&dry_run::plan(&files, &Root::open(&place.root)?)?);
+        }
+        Command::Validate { files, json, place } => {
+            let reader = if json { validate::For::Programs } else { validate::For::People };
+            let is_valid = validate::run(&files, reader, &Root::open(&place.root)?)?;
+            return Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Process { seed, place } => stages::process(&seed, &Root::open(&place.root)?, report)?,
+        Command::Modules(command) => modules::run(&command, report)?,
+        Command::Rescue(command) => return rescue::run(command, report),
+        Command::Generator { directories, place } => {
+            if let Some(directory) = directories.first() {
+                generator::generate(directory, &Root::open(&place.root)?)?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a stage of the boot and records it, also when it fails.
+fn stage(
+    name: &'static str,
+    root: &Root,
+    report: &mut Report,
+    work: impl FnOnce(&Root, &mut Report) -> Result<Option<String>>,
+) -> Result<()> {
+    if let Some(reason) = switch::Switch::person(root)? {
+        report.info(&format!("switched off: {reason}"));
+        return Ok(());
+    }
+    // A disk that cannot take the record may still take the user's keys.
+    report.take(record::start(name, root));
+    let worked = work(root, report);
+    let source = report.take(worked).flatten();
+    record::finish(name, source.as_deref(), report, root)
+}
