@@ -22,52 +22,52 @@ pub(crate) fn parse<P: Parser>(bad_usage: u8) -> Result<P, ExitCode> {
 /// nothing on the running system.
 #[derive(Parser, Debug)]
 #[command(name = "lifeboat-agent", version, subcommand_required = true)]
-pub(crate) struct Arguments {
+pub(crate) struct AgentArguments {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: AgentCommand,
 }
 
 #[derive(Subcommand, Debug)]
-pub(crate) enum Command {
+pub(crate) enum AgentCommand {
     /// Before the network: set the host name that the kernel command line gives
-    Local(Place),
+    Local(RootOption),
     /// With the network: fetch and keep the user-data, and carry out what must be there before logins
     Network {
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
         /// Seconds that each source may take, with every repeated attempt
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         budget: u64,
     },
     /// With the system up: run the scripts
-    Final(Place),
+    Final(RootOption),
     /// Say what was done, from which source, and what went wrong (exit status 0, 1 error, 2 warnings)
     Status {
         #[command(flatten)]
         options: StatusOptions,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
     /// Print what is known of the instance
     Query {
         #[command(flatten)]
         options: QueryOptions,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
     /// Say what has changed in the user-data since the instance was new, and what became of it
-    Diff(Place),
+    Diff(RootOption),
     /// Remove what was kept, so that the next boot is the first one of this image
     Clean {
         #[command(flatten)]
         options: CleanOptions,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
     /// Say which sources were looked for, what each said and how long it took; nothing is kept
     Sources {
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
         /// Seconds that each source may take, with every repeated attempt
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         budget: u64,
@@ -81,12 +81,12 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
     /// Say what user-data files, or the kept ones, would do together; nothing is fetched or changed
     Plan {
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
         /// The user-data; without it that of the current instance
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
@@ -97,7 +97,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR")]
         seed: PathBuf,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
     /// The running kernel's modules, from the initramfs or the network; for units and kernel packages
     #[command(subcommand)]
@@ -112,7 +112,7 @@ pub(crate) enum Command {
         #[arg(num_args = 1..=3, required = true)]
         directories: Vec<PathBuf>,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
 }
 
@@ -120,18 +120,18 @@ pub(crate) enum Command {
 #[derive(Subcommand, Debug)]
 pub(crate) enum ModulesCommand {
     /// Uncover the disk's modules, with the export on its own directory alone, or use the disk's in its place
-    Settle(Place),
+    Settle(RootOption),
     /// Before a kernel's package changes the disk: have the export make way until `settle`
     Aside {
         /// The package's kernel release
         version: String,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
     /// Fetch them from where lifeboat.modules-url= or /etc/default/lifeboat-agent says, if they are missing
     Fetch {
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
         /// Seconds that fetching may take in all, with every repeated attempt
         #[arg(long, value_name = "SECONDS", default_value_t = 1200)]
         budget: u64,
@@ -140,7 +140,7 @@ pub(crate) enum ModulesCommand {
 
 impl ModulesCommand {
     /// Where the files are.
-    pub(crate) fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &RootOption {
         match self {
             Self::Settle(place) | Self::Aside { place, .. } | Self::Fetch { place, .. } => place,
         }
@@ -151,7 +151,7 @@ impl ModulesCommand {
 #[derive(Subcommand, Debug)]
 pub(crate) enum RescueCommand {
     /// Say what was booted and why, where the original root is, and what the next boot will do
-    Status(Place),
+    Status(RootOption),
     /// Mount the original root, so that not a byte of it changes unless --rw is given
     Mount {
         /// Where
@@ -164,20 +164,20 @@ pub(crate) enum RescueCommand {
         #[arg(long)]
         chroot: bool,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
         /// What to run there in place of a shell
         #[arg(last = true, requires = "chroot")]
         command: Vec<String>,
     },
     /// Unmount the original root, and all that is mounted in it
-    Umount(Place),
+    Umount(RootOption),
     /// Mark the rescue volume as finished: the next boot is the original root's again
-    Finish(Place),
+    Finish(RootOption),
 }
 
 impl RescueCommand {
     /// Where the files are.
-    pub(crate) fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &RootOption {
         match self {
             Self::Status(place) | Self::Umount(place) | Self::Finish(place) | Self::Mount { place, .. } => {
                 place
@@ -249,7 +249,7 @@ pub(crate) struct CleanOptions {
 
 /// Where the files are.
 #[derive(Args, Debug)]
-pub(crate) struct Place {
+pub(crate) struct RootOption {
     /// Work on the system below this directory; on any but / commands are told and not run
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub(crate) root: PathBuf,
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_definition_holds_together() {
-        Arguments::command().debug_assert();
+        AgentArguments::command().debug_assert();
     }
 
     #[test]
@@ -294,15 +294,16 @@ mod tests {
             "rescue finish",
         ] {
             let line = format!("lifeboat-agent {words} --root /r");
-            assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
+            assert!(AgentArguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }
     }
 
     #[test]
     fn a_command_in_the_original_root_keeps_its_own_options() {
         let line = "lifeboat-agent rescue mount --rw --chroot -- ls -l --rw";
-        let Ok(Arguments { command: Command::Rescue(RescueCommand::Mount { directory, command, .. }) }) =
-            Arguments::try_parse_from(line.split(' '))
+        let Ok(AgentArguments {
+            command: AgentCommand::Rescue(RescueCommand::Mount { directory, command, .. }),
+        }) = AgentArguments::try_parse_from(line.split(' '))
         else {
             panic!("not understood")
         };
@@ -328,7 +329,7 @@ mod tests {
             "rescue mount -- sh",
         ] {
             let line = format!("lifeboat-agent {words}");
-            assert!(Arguments::try_parse_from(line.split_whitespace()).is_err(), "{line}");
+            assert!(AgentArguments::try_parse_from(line.split_whitespace()).is_err(), "{line}");
         }
     }
 }
