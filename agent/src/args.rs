@@ -22,52 +22,52 @@ pub(crate) fn parse<P: Parser>(bad_usage: u8) -> Result<P, ExitCode> {
 /// packages and units.
 #[derive(Parser, Debug)]
 #[command(name = "lifeboat-agent", version, subcommand_required = true)]
-pub(crate) struct Arguments {
+pub(crate) struct AgentArguments {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: AgentCommand,
 }
 
 #[derive(Subcommand, Debug)]
-pub(crate) enum Command {
+pub(crate) enum AgentCommand {
     /// Before the network is up: set the host name that the kernel command line gives
-    Local(Place),
+    Local(RootOption),
     /// With the network up: fetch and keep the user-data, and set up what logins need
     Network {
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
         /// Seconds for each source, repeated attempts included
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         budget: u64,
     },
     /// When the system is up: run the scripts
-    Final(Place),
+    Final(RootOption),
     /// Show what was done, from which source, and what went wrong (exit status: 0 done, 1 error, 2 warnings)
     Status {
         #[command(flatten)]
         options: StatusOptions,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
     /// Print the instance's data
     Query {
         #[command(flatten)]
         options: QueryOptions,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
     /// Show what changed in the user-data since the instance was new, and what was done about it
-    Diff(Place),
+    Diff(RootOption),
     /// Remove the kept instance, so that the next boot is the first one of this image
     Clean {
         #[command(flatten)]
         options: CleanOptions,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
     /// List the sources, with the answer of each and the time it took; keeps nothing
     Sources {
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
         /// Seconds for each source, repeated attempts included
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         budget: u64,
@@ -81,12 +81,12 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
     /// Show what user-data would do; fetches and changes nothing
     Plan {
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
         /// Files with user-data, taken together; the current instance's user-data if there are none
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
@@ -97,7 +97,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR")]
         seed: PathBuf,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
     /// Handle the running kernel's modules; called by units and kernel packages
     #[command(subcommand)]
@@ -112,7 +112,7 @@ pub(crate) enum Command {
         #[arg(num_args = 1..=3, required = true)]
         directories: Vec<PathBuf>,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
 }
 
@@ -120,18 +120,18 @@ pub(crate) enum Command {
 #[derive(Subcommand, Debug)]
 pub(crate) enum ModulesCommand {
     /// Uncover the disk's /lib/modules, and leave the export at the running kernel's directory alone
-    Settle(Place),
+    Settle(RootOption),
     /// Move the export aside until `settle`, before a kernel's package changes the disk
     Aside {
         /// The package's kernel release
         version: String,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
     /// Fetch missing modules from the URL in lifeboat.modules-url= or /etc/default/lifeboat-agent
     Fetch {
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
         /// Seconds for all of the fetching, repeated attempts included
         #[arg(long, value_name = "SECONDS", default_value_t = 1200)]
         budget: u64,
@@ -140,7 +140,7 @@ pub(crate) enum ModulesCommand {
 
 impl ModulesCommand {
     /// Where the files are.
-    pub(crate) fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &RootOption {
         match self {
             Self::Settle(place) | Self::Aside { place, .. } | Self::Fetch { place, .. } => place,
         }
@@ -151,7 +151,7 @@ impl ModulesCommand {
 #[derive(Subcommand, Debug)]
 pub(crate) enum RescueCommand {
     /// Show what was booted and why, where the original root is, and what the next boot will do
-    Status(Place),
+    Status(RootOption),
     /// Mount the original root; not a byte of it changes without --rw
     Mount {
         /// The mount point
@@ -164,20 +164,20 @@ pub(crate) enum RescueCommand {
         #[arg(long)]
         chroot: bool,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
         /// A command to run there instead of a shell
         #[arg(last = true, requires = "chroot")]
         command: Vec<String>,
     },
     /// Unmount the original root, with everything that is mounted in it
-    Umount(Place),
+    Umount(RootOption),
     /// Mark the rescue volume as finished, so that the next boot starts the original root
-    Finish(Place),
+    Finish(RootOption),
 }
 
 impl RescueCommand {
     /// Where the files are.
-    pub(crate) fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &RootOption {
         match self {
             Self::Status(place) | Self::Umount(place) | Self::Finish(place) | Self::Mount { place, .. } => {
                 place
@@ -249,7 +249,7 @@ pub(crate) struct CleanOptions {
 
 /// Where the files are.
 #[derive(Args, Debug)]
-pub(crate) struct Place {
+pub(crate) struct RootOption {
     /// Work on the system below this directory; prints commands instead of running them unless it is /
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub(crate) root: PathBuf,
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_definition_holds_together() {
-        Arguments::command().debug_assert();
+        AgentArguments::command().debug_assert();
     }
 
     #[test]
@@ -294,15 +294,16 @@ mod tests {
             "rescue finish",
         ] {
             let line = format!("lifeboat-agent {words} --root /r");
-            assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
+            assert!(AgentArguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }
     }
 
     #[test]
     fn a_command_in_the_original_root_keeps_its_own_options() {
         let line = "lifeboat-agent rescue mount --rw --chroot -- ls -l --rw";
-        let Ok(Arguments { command: Command::Rescue(RescueCommand::Mount { directory, command, .. }) }) =
-            Arguments::try_parse_from(line.split(' '))
+        let Ok(AgentArguments {
+            command: AgentCommand::Rescue(RescueCommand::Mount { directory, command, .. }),
+        }) = AgentArguments::try_parse_from(line.split(' '))
         else {
             panic!("not understood")
         };
@@ -328,7 +329,7 @@ mod tests {
             "rescue mount -- sh",
         ] {
             let line = format!("lifeboat-agent {words}");
-            assert!(Arguments::try_parse_from(line.split_whitespace()).is_err(), "{line}");
+            assert!(AgentArguments::try_parse_from(line.split_whitespace()).is_err(), "{line}");
         }
     }
 }

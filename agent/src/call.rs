@@ -1,6 +1,6 @@
 //! What the program is called for: a command of its own, or one of cloud-init's programs.
 
-use crate::args::{self, Arguments, BAD_USAGE, Command};
+use crate::args::{self, AgentArguments, AgentCommand, BAD_USAGE};
 use crate::report::{self, Report};
 use crate::root::Root;
 use crate::{
@@ -17,7 +17,7 @@ pub struct Call(Asked);
 
 #[derive(Debug)]
 enum Asked {
-    Agent(Command),
+    Agent(AgentCommand),
     CloudInit(cloud_init::Name),
 }
 
@@ -27,7 +27,7 @@ impl Call {
     pub fn read() -> Result<Self, ExitCode> {
         Ok(Self(match cloud_init::Name::called() {
             Some(name) => Asked::CloudInit(name),
-            None => Asked::Agent(args::parse::<Arguments>(BAD_USAGE)?.command),
+            None => Asked::Agent(args::parse::<AgentArguments>(BAD_USAGE)?.command),
         }))
     }
 
@@ -40,45 +40,45 @@ impl Call {
     }
 }
 
-fn run(command: Command, report: &mut Report) -> Result<ExitCode> {
+fn run(command: AgentCommand, report: &mut Report) -> Result<ExitCode> {
     match command {
-        Command::Local(place) => {
+        AgentCommand::Local(place) => {
             stage(record::LOCAL, &Root::open(&place.root)?, report, |root, report| {
                 stages::local(root, report).map(|()| None)
             })?;
         }
-        Command::Network { place, budget } => {
+        AgentCommand::Network { place, budget } => {
             stage(record::NETWORK, &Root::open(&place.root)?, report, |root, report| {
                 stages::network(root, Duration::from_secs(budget), report)
             })?;
         }
-        Command::Final(place) => {
+        AgentCommand::Final(place) => {
             stage(record::FINAL, &Root::open(&place.root)?, report, |root, report| {
                 stages::last(root, report).map(|()| None)
             })?;
         }
-        Command::Status { options, place } => {
+        AgentCommand::Status { options, place } => {
             return Ok(ExitCode::from(status::run(&options, &Root::open(&place.root)?)?));
         }
-        Command::Query { options, place } => query::run(&options, &Root::open(&place.root)?)?,
-        Command::Diff(place) => report::print(&changes::diff(&Root::open(&place.root)?)?),
-        Command::Clean { options, place } => clean::run(&options, &Root::open(&place.root)?, report)?,
-        Command::Sources { place, budget } => {
+        AgentCommand::Query { options, place } => query::run(&options, &Root::open(&place.root)?)?,
+        AgentCommand::Diff(place) => report::print(&changes::diff(&Root::open(&place.root)?)?),
+        AgentCommand::Clean { options, place } => clean::run(&options, &Root::open(&place.root)?, report)?,
+        AgentCommand::Sources { place, budget } => {
             let root = Root::open(&place.root)?;
             report::print(&search::describe(&root, Duration::from_secs(budget), report)?);
         }
-        Command::Plan { place, files } => {
+        AgentCommand::Plan { place, files } => {
             report::print(&dry_run::plan(&files, &Root::open(&place.root)?)?);
         }
-        Command::Validate { files, json, place } => {
-            let reader = if json { validate::For::Programs } else { validate::For::People };
+        AgentCommand::Validate { files, json, place } => {
+            let reader = if json { validate::Audience::Programs } else { validate::Audience::People };
             let is_valid = validate::run(&files, reader, &Root::open(&place.root)?)?;
             return Ok(if is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        Command::Process { seed, place } => stages::process(&seed, &Root::open(&place.root)?, report)?,
-        Command::Modules(command) => modules::run(&command, report)?,
-        Command::Rescue(command) => return rescue::run(command, report),
-        Command::Generator { directories, place } => {
+        AgentCommand::Process { seed, place } => stages::process(&seed, &Root::open(&place.root)?, report)?,
+        AgentCommand::Modules(command) => modules::run(&command, report)?,
+        AgentCommand::Rescue(command) => return rescue::run(command, report),
+        AgentCommand::Generator { directories, place } => {
             if let Some(directory) = directories.first() {
                 generator::generate(directory, &Root::open(&place.root)?)?;
             }

@@ -51,7 +51,7 @@ struct CleanFacts {
 
 /// One thing to do.
 #[derive(PartialEq, Eq, Debug)]
-enum Act {
+enum CleanAct {
     Remove(String),
     Run(String),
     ForgetMachineId,
@@ -61,12 +61,12 @@ enum Act {
 /// Cleans. What cannot be removed is told, and the rest goes on, but for the reboot.
 pub(crate) fn run(options: &CleanOptions, root: &Root, report: &mut Report) -> Result<()> {
     for act in plan(&CleanFacts::read(root)?, options) {
-        if act == Act::Reboot && !report.errors.is_empty() {
+        if act == CleanAct::Reboot && !report.errors.is_empty() {
             report.error("not rebooting: something is left");
             return Ok(());
         }
         if report.take(apply(&act, root)).is_some() {
-            let here = root.is_live() || matches!(act, Act::Remove(_) | Act::ForgetMachineId);
+            let here = root.is_live() || matches!(act, CleanAct::Remove(_) | CleanAct::ForgetMachineId);
             report.info(&if here { act.to_string() } else { format!("not on this root: {act}") });
         }
     }
@@ -85,42 +85,44 @@ impl CleanFacts {
     }
 }
 
-fn plan(facts: &CleanFacts, options: &CleanOptions) -> Vec<Act> {
+fn plan(facts: &CleanFacts, options: &CleanOptions) -> Vec<CleanAct> {
     let mut acts = Vec::new();
     if options.logs {
-        acts.extend(LOGS.iter().map(|path| Act::Remove((*path).to_owned())));
+        acts.extend(LOGS.iter().map(|path| CleanAct::Remove((*path).to_owned())));
     }
     let is_wanted =
         |kind: &MadeKind| options.configs.iter().any(|asked| asked == kind || *asked == MadeKind::All);
     acts.extend(
-        facts.made.iter().filter(|(kind, _)| is_wanted(kind)).map(|(_, path)| Act::Remove(path.clone())),
+        facts.made.iter().filter(|(kind, _)| is_wanted(kind)).map(|(_, path)| CleanAct::Remove(path.clone())),
     );
     let goes = |name: &&String| *name != SEED || options.seed;
-    acts.extend(facts.kept.iter().filter(goes).map(|name| Act::Remove(format!("{KEPT}/{name}"))));
-    acts.extend(facts.programs.iter().filter(|name| *name != "README").map(|name| Act::Run(name.clone())));
+    acts.extend(facts.kept.iter().filter(goes).map(|name| CleanAct::Remove(format!("{KEPT}/{name}"))));
+    acts.extend(
+        facts.programs.iter().filter(|name| *name != "README").map(|name| CleanAct::Run(name.clone())),
+    );
     if options.machine_id {
-        acts.push(Act::ForgetMachineId);
+        acts.push(CleanAct::ForgetMachineId);
     }
     if options.reboot {
-        acts.push(Act::Reboot);
+        acts.push(CleanAct::Reboot);
     }
     acts
 }
 
-fn apply(act: &Act, root: &Root) -> Result<()> {
+fn apply(act: &CleanAct, root: &Root) -> Result<()> {
     match act {
-        Act::Remove(path) => root.remove_tree(path),
-        Act::ForgetMachineId => root.write(MACHINE_ID, b"uninitialized\n", 0o444),
-        Act::Run(_) | Act::Reboot if !root.is_live() => Ok(()),
-        Act::Run(name) => apply::attended(&[format!("/{PROGRAMS}/{name}")]).and_then(apply::succeeded),
-        Act::Reboot => {
+        CleanAct::Remove(path) => root.remove_tree(path),
+        CleanAct::ForgetMachineId => root.write(MACHINE_ID, b"uninitialized\n", 0o444),
+        CleanAct::Run(_) | CleanAct::Reboot if !root.is_live() => Ok(()),
+        CleanAct::Run(name) => apply::attended(&[format!("/{PROGRAMS}/{name}")]).and_then(apply::succeeded),
+        CleanAct::Reboot => {
             let words = ["shutdown", "-r", "now"].map(str::to_owned);
             apply::attended(&words).and_then(apply::succeeded)
         }
     }
 }
 
-impl fmt::Display for Act {
+impl fmt::Display for CleanAct {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Remove(path) => write!(out, "remove /{path}"),

@@ -1,7 +1,7 @@
 //! What shells complete is made of the command line's definition, and kept in `agent/completions` for the package.
 //! `UPDATE_EXPECT=1 cargo test completions` makes it anew.
 
-use crate::args::Arguments;
+use crate::args::AgentArguments;
 use crate::cloud_init;
 use clap::{Command, CommandFactory};
 use clap_complete::{Shell, generate};
@@ -16,11 +16,11 @@ fn of(mut command: Command, shell: Shell) -> String {
 
 #[test]
 fn they_are_those_of_the_command_line() {
-    let agent = |shell| of(Arguments::command(), shell);
+    let agent = |shell| of(AgentArguments::command(), shell);
     expect_file!["../completions/lifeboat-agent.bash"].assert_eq(&agent(Shell::Bash));
     expect_file!["../completions/_lifeboat-agent"].assert_eq(&agent(Shell::Zsh));
     expect_file!["../completions/lifeboat-agent.fish"].assert_eq(&agent(Shell::Fish));
-    let cloud_init = |shell| of(cloud_init::Arguments::command(), shell);
+    let cloud_init = |shell| of(cloud_init::CloudInitArguments::command(), shell);
     expect_file!["../completions/cloud-init.bash"].assert_eq(&cloud_init(Shell::Bash));
     expect_file!["../completions/_cloud-init"].assert_eq(&cloud_init(Shell::Zsh));
     expect_file!["../completions/cloud-init.fish"].assert_eq(&cloud_init(Shell::Fish));
@@ -28,7 +28,7 @@ fn they_are_those_of_the_command_line() {
 
 #[test]
 fn every_command_for_people_is_completed_and_in_the_manual() {
-    let command = Arguments::command();
+    let command = AgentArguments::command();
     let manual = include_str!("../man/lifeboat-agent.8");
     let completed = of(command.clone(), Shell::Fish);
     for name in command.get_subcommands().filter(|known| !known.is_hide_set()).map(Command::get_name) {

@@ -5,7 +5,7 @@ use crate::codec;
 use crate::instance::Frequency;
 use crate::report::Report;
 use crate::root::Root;
-use crate::user_data::{Handler, Language, Part};
+use crate::user_data::{HandlerFile, Language, Part};
 use crate::yaml::{self, Mapping, Value};
 use anyhow::{Context, Result, bail};
 use std::time::Instant;
@@ -44,7 +44,7 @@ enum How {
 impl PartHandler {
     /// Asks for its types, and tells it that parts will come. Nobody waits for it after `end`.
     pub(crate) fn begin(
-        handler: &Handler,
+        handler: &HandlerFile,
         frequency: Frequency,
         end: Instant,
         root: &Root,

@@ -7,7 +7,7 @@ use crate::meta_data::{self, MetaData};
 use crate::root::Root;
 use crate::system_config::SystemConfig;
 use crate::system_info::SystemInfo;
-use crate::user_data::{self, Includes, Parts, Pipeline, Reach, Upstart};
+use crate::user_data::{self, IncludeReach, Includes, Parts, Pipeline, Upstart};
 use anyhow::Result;
 
 /// What is known of the machine.
@@ -48,7 +48,7 @@ impl<'a> TargetMachine<'a> {
 
     /// The parts of blobs for this machine.
     pub(crate) fn parts<'b>(&self, blobs: impl IntoIterator<Item = (&'b str, &'b [u8])>) -> Parts {
-        let includes = Includes::new(self.root, None, Reach::Nothing);
+        let includes = Includes::new(self.root, None, IncludeReach::Nothing);
         user_data::expand(blobs, &includes).for_machine(&self.meta_data)
     }
 

@@ -129,10 +129,10 @@ pub(crate) fn open(path: &str, root: &Root) -> Result<Root> {
         let disk = File::open(format!("/proc/self/fd/{}", device.as_raw_fd()))?;
         let kind = KINDS.iter().find(|kind| kind.is_on(&disk));
         let kind = kind.context("its file system is neither ext4, iso9660 nor vfat")?;
-        let files = mounted(&device, kind, Access::ReadOnly)
+        let files = mounted(&device, kind, VolumeAccess::ReadOnly)
             // One that is mounted already, and can be written to, is to stay so.
             .or_else(|error| match error {
-                Errno::BUSY => mounted(&device, kind, Access::AsItIs),
+                Errno::BUSY => mounted(&device, kind, VolumeAccess::AsItIs),
                 error => Err(error),
             })
             .with_context(|| format!("open its {} (does this kernel have it?)", kind.name))?;
@@ -151,15 +151,15 @@ impl VolumeKind {
 
 /// What the file system itself is to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Access {
+enum VolumeAccess {
     ReadOnly,
     AsItIs,
 }
 
-fn mounted(device: &OwnedFd, kind: &VolumeKind, access: Access) -> Result<OwnedFd, Errno> {
+fn mounted(device: &OwnedFd, kind: &VolumeKind, access: VolumeAccess) -> Result<OwnedFd, Errno> {
     let context = fsopen(kind.name, FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(&context, "source", format!("/proc/self/fd/{}", device.as_raw_fd()))?;
-    if access == Access::ReadOnly {
+    if access == VolumeAccess::ReadOnly {
         fsconfig_set_flag(&context, "ro")?;
         for option in kind.options {
             fsconfig_set_flag(&context, *option)?;

@@ -1,6 +1,6 @@
 //! `diff`: what has changed in an instance's user-data since it was new, and what became of it.
 
-use super::record::Record;
+use super::record::PartsRecord;
 use super::{APPLIED, OFFERED, Policy, STORED};
 use crate::handlers;
 use crate::instance::{Frequency, Instance};
@@ -18,7 +18,7 @@ pub(crate) fn diff(root: &Root) -> Result<String> {
         let stored = root.read(&instance.path(name))?;
         Ok(stored.map(|stored| user_data::from_mime(&stored, "user-data")))
     };
-    let record = Record::read(&instance, root)?;
+    let record = PartsRecord::read(&instance, root)?;
     let stored = read(STORED)?.unwrap_or_default();
     let (applied, offered) = (read(APPLIED)?, read(OFFERED)?);
     if applied.is_none() && offered.is_none() {
@@ -192,7 +192,7 @@ mod tests {
 
     fn parts(archive: &str) -> Vec<Part> {
         let root = Root::open(std::path::Path::new("/")).unwrap();
-        let includes = user_data::Includes::new(&root, None, user_data::Reach::Nothing);
+        let includes = user_data::Includes::new(&root, None, user_data::IncludeReach::Nothing);
         let data = format!("#cloud-config-archive\n{archive}");
         user_data::expand([("user-data", data.as_bytes())], &includes).for_all().all
     }

@@ -14,7 +14,7 @@ use crate::root::Root;
 use crate::user_data::{self, Part, Twins};
 use crate::yaml::Mapping;
 use anyhow::Result;
-use record::{Known, Record};
+use record::{Known, PartsRecord};
 use std::collections::HashSet;
 
 /// Below the instance's directory: the user-data that it was new with, where another one is kept since, and the
@@ -136,7 +136,7 @@ pub(crate) fn treat(
     report: &mut Report,
 ) -> Treatment {
     let policy = Policy::read(system, root, report);
-    let kept = Record::read(instance, root).unwrap_or_else(|error| {
+    let kept = PartsRecord::read(instance, root).unwrap_or_else(|error| {
         report.warn(format!("{error:#} (so changes of the user-data cannot be detected)"));
         None
     });
@@ -150,7 +150,7 @@ pub(crate) fn treat(
         Treatment::Keep(_) => root.write(&instance.path(OFFERED), &user_data::to_mime(parts), 0o600),
     };
     let noted = prepared.and_then(|()| match kept.filter(|_| treatment != Treatment::Take) {
-        Some(kept) => Record { policy: Some(policy), ..kept }.write(instance, root),
+        Some(kept) => PartsRecord { policy: Some(policy), ..kept }.write(instance, root),
         None => Ok(()),
     });
     if let Err(error) = noted {
@@ -225,7 +225,7 @@ pub(crate) struct Made {
 /// comes of any more goes.
 pub(crate) fn taken(parts: Vec<Known>, made: Made, instance: &Instance, root: &Root) -> Result<()> {
     // One that cannot be read was told of, and is replaced.
-    let before = Record::read(instance, root).unwrap_or_default().unwrap_or_default();
+    let before = PartsRecord::read(instance, root).unwrap_or_default().unwrap_or_default();
     let Made { files, twins } = made;
     let still: HashSet<_> = files.iter().collect();
     for path in before.files.iter().filter(|path| !still.contains(path)) {
@@ -236,7 +236,7 @@ pub(crate) fn taken(parts: Vec<Known>, made: Made, instance: &Instance, root: &R
     if root.read(&applied)? == stored {
         root.remove(&applied)?;
     }
-    Record { parts, files, twins, ..before }.write(instance, root)
+    PartsRecord { parts, files, twins, ..before }.write(instance, root)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ impl Known {
 
 /// What is kept.
 #[derive(Default, PartialEq, Eq, Debug)]
-pub(crate) struct Record {
+pub(crate) struct PartsRecord {
     /// The parts of the user-data that is kept, in their order.
     pub(crate) parts: Vec<Known>,
     /// The files that came of all data.
@@ -45,7 +45,7 @@ pub(crate) struct Record {
     pub(crate) policy: Option<Policy>,
 }
 
-impl Record {
+impl PartsRecord {
     /// Reads it; `None` where nothing is kept.
     pub(crate) fn read(instance: &Instance, root: &Root) -> Result<Option<Self>> {
         let path = instance.path(FILE);
@@ -77,7 +77,7 @@ impl Record {
     }
 }
 
-impl From<&Mapping> for Record {
+impl From<&Mapping> for PartsRecord {
     fn from(all: &Mapping) -> Self {
         let list = |key| all.get(key).and_then(Value::as_seq).unwrap_or_default();
         let part = |entry: &Value| {

@@ -68,12 +68,16 @@ fn a_record_is_read_as_it_was_written() {
     let directory = tempfile::tempdir().unwrap();
     let root = Root::open(directory.path()).unwrap();
     let instance = Instance::new("i");
-    assert_eq!(Record::read(&instance, &root).unwrap(), None);
+    assert_eq!(PartsRecord::read(&instance, &root).unwrap(), None);
     let twins = Twins([("a-2".to_owned(), "a".to_owned())].into());
-    let record =
-        Record { parts: known("ab"), files: vec!["a/\u{fc} \"".into()], twins, policy: Some(Policy::Refuse) };
+    let record = PartsRecord {
+        parts: known("ab"),
+        files: vec!["a/\u{fc} \"".into()],
+        twins,
+        policy: Some(Policy::Refuse),
+    };
     record.write(&instance, &root).unwrap();
-    assert_eq!(Record::read(&instance, &root).unwrap(), Some(record));
+    assert_eq!(PartsRecord::read(&instance, &root).unwrap(), Some(record));
 }
 
 fn made(files: &[&str]) -> Made {

@@ -1,7 +1,7 @@
 //! `cloud-id`: which cloud this is.
 
 use super::BAD_USAGE;
-use crate::args::{self, Place};
+use crate::args::{self, RootOption};
 use crate::json;
 use crate::layout;
 use crate::report::{self, Report};
@@ -23,7 +23,7 @@ const UNKNOWN: &str = "unknown";
 /// Print the id of this cloud (exit status 2 if the agent is switched off, 3 if it has not run yet)
 #[derive(Parser, Debug)]
 #[command(name = "cloud-id")]
-struct Arguments {
+struct CloudIdArguments {
     /// Print all standard variables
     #[arg(short, long)]
     json: bool,
@@ -34,12 +34,12 @@ struct Arguments {
     #[arg(short, long, value_name = "FILE")]
     instance_data: Option<PathBuf>,
     #[command(flatten)]
-    place: Place,
+    place: RootOption,
 }
 
 /// Prints the cloud's id.
 pub(super) fn run(_report: &mut Report) -> Result<ExitCode> {
-    let arguments = match args::parse::<Arguments>(BAD_USAGE) {
+    let arguments = match args::parse::<CloudIdArguments>(BAD_USAGE) {
         Ok(arguments) => arguments,
         Err(code) => return Ok(code),
     };

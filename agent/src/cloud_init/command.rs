@@ -1,7 +1,7 @@
 //! `cloud-init` and its subcommands.
 
 use super::{BAD_USAGE, schema, status};
-use crate::args::{self, CleanOptions, Place, QueryOptions};
+use crate::args::{self, CleanOptions, QueryOptions, RootOption};
 use crate::instance::Frequency;
 use crate::report::{self, Report};
 use crate::root::Root;
@@ -16,7 +16,7 @@ const VERSION: &str = "26.2";
 /// Carries out a cloud guest's user-data; this is lifeboat-agent under cloud-init's name
 #[derive(Parser, Debug)]
 #[command(name = "cloud-init", arg_required_else_help = true)]
-pub(crate) struct Arguments {
+pub(crate) struct CloudInitArguments {
     /// Print the version of cloud-init that this behaves like
     #[arg(short, long)]
     version: bool,
@@ -24,38 +24,38 @@ pub(crate) struct Arguments {
     #[arg(short, long, global = true)]
     debug: bool,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<CloudInitCommand>,
 }
 
 #[derive(Subcommand, Debug)]
-enum Command {
+enum CloudInitCommand {
     /// Show the agent's state, and what went wrong (exit status: 0 done, 1 error, 2 warnings)
     Status {
         #[command(flatten)]
-        options: status::Options,
+        options: status::CloudStatusOptions,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
     /// Print the instance's data
     Query {
         #[command(flatten)]
         options: QueryOptions,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
     /// Show what is wrong with a cloud-config
     Schema {
         #[command(flatten)]
-        options: schema::Options,
+        options: schema::SchemaOptions,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
     /// Remove the kept instance, so that the next boot is the first one of this image
     Clean {
         #[command(flatten)]
         options: CleanOptions,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
     /// Carry out one module
     Single {
@@ -66,7 +66,7 @@ enum Command {
         #[arg(long)]
         frequency: Option<Often>,
         #[command(flatten)]
-        place: Place,
+        place: RootOption,
     },
 }
 
@@ -89,20 +89,24 @@ impl From<Often> for Frequency {
 
 /// Does what the command line says.
 pub(super) fn run(report: &mut Report) -> Result<ExitCode> {
-    let arguments = match args::parse::<Arguments>(BAD_USAGE) {
+    let arguments = match args::parse::<CloudInitArguments>(BAD_USAGE) {
         Ok(arguments) => arguments,
         Err(code) => return Ok(code),
     };
     match arguments.command {
         _ if arguments.version => report::print(&version()),
         None => return Ok(ExitCode::from(BAD_USAGE)),
-        Some(Command::Status { options, place }) => return status::run(&options, &Root::open(&place.root)?),
-        Some(Command::Query { options, place }) => query::run(&options, &Root::open(&place.root)?)?,
-        Some(Command::Schema { options, place }) => {
+        Some(CloudInitCommand::Status { options, place }) => {
+            return status::run(&options, &Root::open(&place.root)?);
+        }
+        Some(CloudInitCommand::Query { options, place }) => query::run(&options, &Root::open(&place.root)?)?,
+        Some(CloudInitCommand::Schema { options, place }) => {
             return schema::run(&options, &Root::open(&place.root)?);
         }
-        Some(Command::Clean { options, place }) => clean::run(&options, &Root::open(&place.root)?, report)?,
-        Some(Command::Single { name, frequency, place }) => {
+        Some(CloudInitCommand::Clean { options, place }) => {
+            clean::run(&options, &Root::open(&place.root)?, report)?;
+        }
+        Some(CloudInitCommand::Single { name, frequency, place }) => {
             stages::single(&name, frequency.map(Frequency::from), &Root::open(&place.root)?, report)?;
         }
     }
@@ -120,7 +124,7 @@ mod tests {
 
     #[test]
     fn the_definition_holds_together() {
-        Arguments::command().debug_assert();
+        CloudInitArguments::command().debug_assert();
     }
 
     #[test]
@@ -144,12 +148,12 @@ mod tests {
             "-v",
         ] {
             let line = format!("cloud-init {words}");
-            assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
+            assert!(CloudInitArguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }
         for words in ["status --format xml", "query", "schema", "schema --system -c x", "single", "nonsense"]
         {
             let line = format!("cloud-init {words}");
-            assert!(Arguments::try_parse_from(line.split(' ')).is_err(), "{line}");
+            assert!(CloudInitArguments::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 #[cfg(test)]
-pub(crate) use command::Arguments;
+pub(crate) use command::CloudInitArguments;
 
 /// Bad usage, as cloud-init has it.
 const BAD_USAGE: u8 = 2;

@@ -21,22 +21,22 @@ FREQUENCY:
 
 /// What is asked for.
 #[derive(PartialEq, Eq, Debug)]
-struct Call {
+struct PerCall {
     root: String,
-    frequency: Frequency,
+    frequency: PerFrequency,
     name: String,
     command: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Frequency {
+enum PerFrequency {
     Once,
     Instance,
     Always,
 }
 
-const FREQUENCIES: [(&str, Frequency); 3] =
-    [("once", Frequency::Once), ("instance", Frequency::Instance), ("always", Frequency::Always)];
+const FREQUENCIES: [(&str, PerFrequency); 3] =
+    [("once", PerFrequency::Once), ("instance", PerFrequency::Instance), ("always", PerFrequency::Always)];
 
 /// Runs the command where it is to be run; its exit status.
 pub(super) fn run(report: &mut Report) -> Result<ExitCode> {
@@ -49,7 +49,7 @@ pub(super) fn run(report: &mut Report) -> Result<ExitCode> {
     let call = parse(words)?;
     let root = Root::open(Path::new(&call.root))?;
     let path = semaphore(&call, &root)?;
-    if call.frequency != Frequency::Always && root.holds(&path)? {
+    if call.frequency != PerFrequency::Always && root.holds(&path)? {
         return Ok(ExitCode::SUCCESS);
     }
     if !root.is_live() {
@@ -87,7 +87,7 @@ fn is_no_program(error: &std::io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error())
 }
 
-fn parse(words: Vec<String>) -> Result<Call> {
+fn parse(words: Vec<String>) -> Result<PerCall> {
     let mut words = words.into_iter().peekable();
     let mut root = "/".to_owned();
     if words.next_if(|word| word == "--root").is_some() {
@@ -104,16 +104,16 @@ fn parse(words: Vec<String>) -> Result<Call> {
     if name.contains('/') {
         bail!("a name cannot have a / in it: {name}");
     }
-    Ok(Call { root, frequency: *frequency, name: name.replace('-', "_"), command })
+    Ok(PerCall { root, frequency: *frequency, name: name.replace('-', "_"), command })
 }
 
 /// The file that says that it was run.
-fn semaphore(call: &Call, root: &Root) -> Result<String> {
+fn semaphore(call: &PerCall, root: &Root) -> Result<String> {
     let name = &call.name;
     Ok(match call.frequency {
-        Frequency::Once => format!("{}/bootper.{name}.once", layout::SEMAPHORES),
-        Frequency::Always => format!("{}/bootper.{name}.always", layout::SEMAPHORES),
-        Frequency::Instance => {
+        PerFrequency::Once => format!("{}/bootper.{name}.once", layout::SEMAPHORES),
+        PerFrequency::Always => format!("{}/bootper.{name}.always", layout::SEMAPHORES),
+        PerFrequency::Instance => {
             let instance = Instance::current(root)?.context("there is no instance yet")?;
             instance.path(&format!("sem/bootper.{name}.instance"))
         }
@@ -124,7 +124,7 @@ fn semaphore(call: &Call, root: &Root) -> Result<String> {
 mod tests {
     use super::*;
 
-    fn parsed(line: &str) -> Result<Call> {
+    fn parsed(line: &str) -> Result<PerCall> {
         parse(line.split_whitespace().map(str::to_owned).collect())
     }
 
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(call.command, ["sh", "-c", "--root"]);
         assert_eq!(
             (call.frequency, call.name.as_str(), call.root.as_str()),
-            (Frequency::Instance, "my_name", "/")
+            (PerFrequency::Instance, "my_name", "/")
         );
         assert_eq!(parsed("--root /r once x true").unwrap().root, "/r");
     }

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 /// The options of `schema`.
 #[derive(Args, Debug)]
-pub(super) struct Options {
+pub(super) struct SchemaOptions {
     /// Check this file
     #[arg(short, long, value_name = "FILE", required_unless_present = "system", conflicts_with = "system")]
     config_file: Option<PathBuf>,
@@ -26,7 +26,7 @@ pub(super) struct Options {
 }
 
 /// Prints the errors.
-pub(super) fn run(options: &Options, root: &Root) -> Result<ExitCode> {
+pub(super) fn run(options: &SchemaOptions, root: &Root) -> Result<ExitCode> {
     let (name, data) = match &options.config_file {
         Some(file) => (
             file.display().to_string(),

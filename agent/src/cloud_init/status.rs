@@ -11,10 +11,10 @@ use std::process::ExitCode;
 
 /// The options of `status`.
 #[derive(Args, Debug)]
-pub(super) struct Options {
+pub(super) struct CloudStatusOptions {
     /// The output's format
-    #[arg(long, value_enum, default_value_t = Format::Tabular)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = StatusFormat::Tabular)]
+    format: StatusFormat,
     /// Print details
     #[arg(short, long)]
     long: bool,
@@ -24,15 +24,15 @@ pub(super) struct Options {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Format {
+enum StatusFormat {
     Tabular,
     Json,
     Yaml,
 }
 
 /// Prints the state.
-pub(super) fn run(options: &Options, root: &Root) -> Result<ExitCode> {
-    let is_tabular = options.format == Format::Tabular;
+pub(super) fn run(options: &CloudStatusOptions, root: &Root) -> Result<ExitCode> {
+    let is_tabular = options.format == StatusFormat::Tabular;
     let status = if options.wait {
         // A sign of life for whoever watches.
         status::wait(root, &mut || report::print(if is_tabular { "." } else { "" }))?
@@ -40,9 +40,9 @@ pub(super) fn run(options: &Options, root: &Root) -> Result<ExitCode> {
         Status::read(root)?
     };
     let text = match options.format {
-        Format::Json => json::pretty(&status.value().into(), 2) + "\n",
-        Format::Yaml => format!("---\n{}...\n\n", yaml::to_yaml(&status.value().into())),
-        Format::Tabular => {
+        StatusFormat::Json => json::pretty(&status.value().into(), 2) + "\n",
+        StatusFormat::Yaml => format!("---\n{}...\n\n", yaml::to_yaml(&status.value().into())),
+        StatusFormat::Tabular => {
             let before = if options.wait { "\n" } else { "" };
             let more = if options.long { long(&status) } else { String::new() };
             format!("{before}status: {}\n{more}", status.word())

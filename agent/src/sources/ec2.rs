@@ -157,13 +157,13 @@ impl<'a> Service<'a> {
         for line in String::from_utf8_lossy(&list).lines().map(str::trim) {
             let Some(still) = left.checked_sub(1) else { break };
             *left = still;
-            match Entry::of(line) {
+            match ListingEntry::of(line) {
                 // Credentials change, and are nobody's business but their program's.
-                Entry::None | Entry::Directory("security-credentials") => {}
-                Entry::Directory(name) => {
+                ListingEntry::None | ListingEntry::Directory("security-credentials") => {}
+                ListingEntry::Directory(name) => {
                     tree.set(name, self.directory(&format!("{path}{name}/"), depth - 1, left)?);
                 }
-                Entry::Value { name, below } => {
+                ListingEntry::Value { name, below } => {
                     if let Some(body) = self.get(&format!("{path}{below}"))? {
                         tree.set(name, value_of(&body));
                     }
@@ -176,7 +176,7 @@ impl<'a> Service<'a> {
 
 /// A line of a list.
 #[derive(PartialEq, Eq, Debug)]
-enum Entry<'a> {
+enum ListingEntry<'a> {
     /// Nothing that could be asked for.
     None,
     Directory(&'a str),
@@ -186,7 +186,7 @@ enum Entry<'a> {
     },
 }
 
-impl<'a> Entry<'a> {
+impl<'a> ListingEntry<'a> {
     fn of(line: &'a str) -> Self {
         // What comes from the network becomes part of a URL: nothing that would make it another.
         let plain = |name: &str| {
@@ -239,12 +239,12 @@ mod tests {
 
     #[test]
     fn a_list_has_values_directories_and_keys() {
-        let value = |name, below: &str| Entry::Value { name, below: below.into() };
-        assert_eq!(Entry::of("ami-id"), value("ami-id", "ami-id"));
-        assert_eq!(Entry::of("iam/"), Entry::Directory("iam"));
-        assert_eq!(Entry::of("0=my key"), value("my key", "0/openssh-key"));
+        let value = |name, below: &str| ListingEntry::Value { name, below: below.into() };
+        assert_eq!(ListingEntry::of("ami-id"), value("ami-id", "ami-id"));
+        assert_eq!(ListingEntry::of("iam/"), ListingEntry::Directory("iam"));
+        assert_eq!(ListingEntry::of("0=my key"), value("my key", "0/openssh-key"));
         for line in ["", "/", "../", "..", "a/b", "x?y", "a/../b/"] {
-            assert_eq!(Entry::of(line), Entry::None, "{line}");
+            assert_eq!(ListingEntry::of(line), ListingEntry::None, "{line}");
         }
     }
 

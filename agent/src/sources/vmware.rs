@@ -69,7 +69,7 @@ fn tool(facts: &SourceFacts<'_>) -> Result<Option<&'static (&'static str, &'stat
 }
 
 /// A value of guestinfo.
-enum Value {
+enum GuestValue {
     Missing,
     /// It was there, and whoever set the machine up has taken it back.
     UsedUp,
@@ -79,16 +79,16 @@ enum Value {
 /// What a deployment sets when a value has been used up.
 const USED_UP: &str = "---";
 
-fn value(key: &str, ask: impl Fn(&str) -> Result<Option<String>>) -> Result<Value> {
-    let Some(value) = ask(key)?.filter(|value| !value.is_empty()) else { return Ok(Value::Missing) };
+fn value(key: &str, ask: impl Fn(&str) -> Result<Option<String>>) -> Result<GuestValue> {
+    let Some(value) = ask(key)?.filter(|value| !value.is_empty()) else { return Ok(GuestValue::Missing) };
     if value == USED_UP {
-        return Ok(Value::UsedUp);
+        return Ok(GuestValue::UsedUp);
     }
     let encoding = ask(&format!("{key}.encoding"))?.unwrap_or_default();
-    Ok(Value::Given(decoded(value, &encoding).with_context(|| format!("guestinfo.{key}"))))
+    Ok(GuestValue::Given(decoded(value, &encoding).with_context(|| format!("guestinfo.{key}"))))
 }
 
-impl Value {
+impl GuestValue {
     fn into_given(self) -> Option<Result<Vec<u8>>> {
         match self {
             Self::Given(given) => Some(given),
@@ -105,7 +105,7 @@ fn seed_of(
     report: &mut Report,
 ) -> Result<Option<Seed>> {
     let (meta_data, user_data) = (value("metadata", &ask)?, value("userdata", &ask)?);
-    let is_used_up = matches!(meta_data, Value::UsedUp);
+    let is_used_up = matches!(meta_data, GuestValue::UsedUp);
     let (meta_data, user_data) = (meta_data.into_given(), user_data.into_given());
     let vendor_data = value("vendordata", &ask).and_then(|value| value.into_given().transpose());
     if meta_data.is_none() && user_data.is_none() && matches!(vendor_data, Ok(None)) {

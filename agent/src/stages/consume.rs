@@ -60,9 +60,9 @@ const ORIGINS: [Origin; 3] = [
 /// What a source gave.
 pub(super) struct Given<'a> {
     /// From whom.
-    pub(super) identity: Identity<'a>,
+    pub(super) identity: SeedIdentity<'a>,
     /// User-data, taken apart.
-    pub(super) user: User<'a>,
+    pub(super) user: UserData<'a>,
     /// Vendor-data and vendor-data2.
     pub(super) vendors: [&'a VendorData; 2],
     /// The system's configuration, which may want no vendor's.
@@ -70,14 +70,14 @@ pub(super) struct Given<'a> {
 }
 
 /// User-data, taken apart.
-pub(super) struct User<'a> {
+pub(super) struct UserData<'a> {
     raw: &'a [u8],
     plain: Vec<u8>,
     /// The parts that are for this machine.
     pub(super) parts: Parts,
 }
 
-impl<'a> User<'a> {
+impl<'a> UserData<'a> {
     /// Takes it apart.
     pub(super) fn expand(raw: &'a [u8], meta_data: &MetaData, includes: &Includes<'_>) -> Self {
         let name = ORIGINS[0].name;
@@ -98,7 +98,7 @@ pub(super) fn consume(
     instance.prepare(root)?;
     all.describe(&given.identity);
     let [users, vendors @ ..] = &ORIGINS;
-    let User { raw, plain, parts } = given.user;
+    let UserData { raw, plain, parts } = given.user;
     let known = parts.all.iter().map(Known::of).collect();
     all.file(RAW, raw, 0o600);
     all.again(layout::USER_DATA_RAW);
@@ -140,7 +140,7 @@ pub(super) fn consume(
 }
 
 /// Where data comes from, and whose it is.
-pub(super) struct Identity<'a> {
+pub(super) struct SeedIdentity<'a> {
     /// The kind of source.
     pub(super) source: &'a str,
     /// Where it was found; empty where nobody knows.
@@ -151,7 +151,7 @@ pub(super) struct Identity<'a> {
 
 /// What is left to do with what an earlier boot kept.
 pub(super) fn kept(
-    identity: &Identity<'_>,
+    identity: &SeedIdentity<'_>,
     system: &Mapping,
     instance: &Instance,
     root: &Root,
@@ -187,12 +187,12 @@ struct Consumption<'a> {
 
 impl<'a> Consumption<'a> {
     fn new(
-        identity: &Identity<'_>,
+        identity: &SeedIdentity<'_>,
         system: &'a Mapping,
         instance: &'a Instance,
         root: &Root,
     ) -> Result<Self> {
-        let Identity { source, place, meta_data } = *identity;
+        let SeedIdentity { source, place, meta_data } = *identity;
         let info = SystemInfo::read(root);
         let known = InstanceFacts { meta_data, source, place, system, info: &info };
         Ok(Self {
@@ -219,8 +219,8 @@ impl<'a> Consumption<'a> {
     }
 
     /// The files that say what is known of the instance.
-    fn describe(&mut self, identity: &Identity<'_>) {
-        let Identity { source, place, meta_data } = *identity;
+    fn describe(&mut self, identity: &SeedIdentity<'_>) {
+        let SeedIdentity { source, place, meta_data } = *identity;
         self.files.extend(instance_data::files(self.pipeline.data()));
         self.file("meta-data.json", meta_data::to_json(meta_data), 0o600);
         self.again(&format!("{}/{source}/meta-data.json", layout::DATA));

@@ -5,7 +5,7 @@ use super::network::process_from;
 use crate::report::Report;
 use crate::root::{Root, is_temporary};
 use crate::target::TargetMachine;
-use crate::user_data::{Reach, from_mime, parse_config};
+use crate::user_data::{IncludeReach, from_mime, parse_config};
 use crate::validate;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -65,7 +65,7 @@ type Tree = Vec<(String, Vec<u8>)>;
 fn processed(here: &Path, user_data: &[u8]) -> Option<Tree> {
     let [all, seed, root] = ["", "seed", "root"].map(|name| Root::open(&here.join(name)).unwrap());
     let mut report = Report::default();
-    let done = process_from(&seed, (&all, Reach::Files), &root, &mut report);
+    let done = process_from(&seed, (&all, IncludeReach::Files), &root, &mut report);
     let told = report.warnings.iter().chain(&report.errors);
     for line in told.flat_map(|text| text.lines()) {
         assert!(!line.replace('\t', " ").contains(char::is_control) && line.len() < 4000, "{line:?}");

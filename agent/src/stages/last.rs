@@ -2,7 +2,7 @@
 
 use super::{Context, kept_config, run_handlers};
 use crate::apply::{self, Patience};
-use crate::changes::record::Record;
+use crate::changes::record::PartsRecord;
 use crate::date::rfc2822;
 use crate::handlers::Stage;
 use crate::instance::{Frequency, Instance, now};
@@ -92,7 +92,7 @@ fn run_scripts(
     // What they were to be run in may be what keeps them in bounds.
     let Some(prefix) = report.take(prefix) else { return };
     // Without the record they are in the order of names, which is nearly always the same.
-    let record = Record::read(instance, root).ok().flatten().unwrap_or_default();
+    let record = PartsRecord::read(instance, root).ok().flatten().unwrap_or_default();
     record.twins.sort(&mut paths);
     let commands = paths.into_iter().map(|path| [&prefix[..], &[format!("/{path}")]].concat());
     if boot.is_rescue() {

@@ -1,6 +1,6 @@
 //! With the network: the seed is fetched and kept, and what must be there before logins is done.
 
-use super::consume::{self, Given, Identity, User, consume};
+use super::consume::{self, Given, SeedIdentity, UserData, consume};
 use super::{kept_config, run_handlers, work};
 use crate::changes::{self, Lacking, Treatment};
 use crate::handlers::Stage;
@@ -14,7 +14,7 @@ use crate::search;
 use crate::seed::{Seed, VendorData};
 use crate::sources::{self, SourceFacts};
 use crate::system_config::SystemConfig;
-use crate::user_data::{Includes, Reach, Work};
+use crate::user_data::{IncludeReach, Includes, Work};
 use crate::yaml::{self, Mapping};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
@@ -88,7 +88,7 @@ fn go_on(
 ) -> Result<(Instance, MetaData, String, Vec<Work>)> {
     let meta_data = kept_meta_data(&kept, root, report);
     let (source, place) = kept_source(&kept, root)?;
-    let identity = Identity { source: &source, place: &place, meta_data: &meta_data };
+    let identity = SeedIdentity { source: &source, place: &place, meta_data: &meta_data };
     let work = consume::kept(&identity, system, &kept, root)?;
     let source = sources::recorded(&source, "");
     Ok((kept, meta_data, source, work))
@@ -107,8 +107,8 @@ fn keep_seed(
     root: &Root,
     report: &mut Report,
 ) -> Result<(MetaData, String, Vec<Work>)> {
-    let includes = Includes::new(root, Some((root, instance.path(URL_CACHE))), Reach::All);
-    let user = User::expand(&seed.user_data, &seed.meta_data, &includes);
+    let includes = Includes::new(root, Some((root, instance.path(URL_CACHE))), IncludeReach::All);
+    let user = UserData::expand(&seed.user_data, &seed.meta_data, &includes);
     // Where the user-data itself was changed, what is missing was perhaps taken out of it.
     let mut is_same = || {
         let kept = report.take(root.read(&instance.path(consume::RAW)));
@@ -125,7 +125,7 @@ fn keep_seed(
         }
     }
     let given = Given {
-        identity: Identity { source: &seed.source, place: &seed.place, meta_data: &seed.meta_data },
+        identity: SeedIdentity { source: &seed.source, place: &seed.place, meta_data: &seed.meta_data },
         user,
         vendors: [&seed.vendor_data, &seed.vendor_data2],
         system,
@@ -156,13 +156,13 @@ pub(super) fn kept_meta_data(instance: &Instance, root: &Root, report: &mut Repo
 pub(crate) fn process(seed: &Path, root: &Root, report: &mut Report) -> Result<()> {
     // What a seed names is where the person is who asks, and not below the root.
     let here = Root::open(Path::new("/"))?;
-    process_from(&Root::open(seed)?, (&here, Reach::All), root, report)
+    process_from(&Root::open(seed)?, (&here, IncludeReach::All), root, report)
 }
 
 /// Takes a seed apart that may include what is in reach of a root.
 pub(super) fn process_from(
     seed: &Root,
-    (here, reach): (&Root, Reach),
+    (here, reach): (&Root, IncludeReach),
     root: &Root,
     report: &mut Report,
 ) -> Result<()> {
@@ -187,8 +187,12 @@ pub(super) fn process_from(
         report.warn(problem);
     }
     let given = Given {
-        identity: Identity { source: "nocloud", place: place.trim_end_matches('/'), meta_data: &meta_data },
-        user: User::expand(&user_data, &meta_data, &includes),
+        identity: SeedIdentity {
+            source: "nocloud",
+            place: place.trim_end_matches('/'),
+            meta_data: &meta_data,
+        },
+        user: UserData::expand(&user_data, &meta_data, &includes),
         vendors: [&vendor_data, &vendor_data2],
         system: system.mapping(),
     };

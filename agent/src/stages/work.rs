@@ -100,7 +100,7 @@ mod tests {
     use super::*;
     use crate::instance::Instance;
     use crate::rescue::record::Boot;
-    use crate::user_data::{Handler, Language, part_for_tests};
+    use crate::user_data::{HandlerFile, Language, part_for_tests};
     use std::path::Path;
 
     /// A directory that is shown as `/`: what is run there are the host's own paths.
@@ -125,7 +125,7 @@ mod tests {
         }
 
         fn handler(&self, name: &str, language: Language, script: &str) -> Work {
-            Work::Handler(Handler { path: self.program(name, script), language })
+            Work::Handler(HandlerFile { path: self.program(name, script), language })
         }
 
         /// Does the work within a time: what was told, and what the programs wrote.

@@ -22,7 +22,7 @@ const BINARY: &str = "application/octet-stream";
 
 /// A part that an entry makes.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct ArchiveEntry {
     /// Its headers, with its type.
     pub(super) headers: Headers,
     /// Its content.
@@ -30,7 +30,7 @@ pub(super) struct Entry {
 }
 
 /// The entries; one that is faulty is an error of its own. `None` is something to pass over.
-pub(super) fn entries(text: &[u8]) -> Result<impl Iterator<Item = Option<Result<Entry>>>> {
+pub(super) fn entries(text: &[u8]) -> Result<impl Iterator<Item = Option<Result<ArchiveEntry>>>> {
     let text = std::str::from_utf8(text).context("read the archive: it is no UTF-8")?;
     let list = match yaml::load(text).context("read the archive")? {
         Value::Seq(items) | Value::Set(items) => items,
@@ -44,7 +44,7 @@ pub(super) fn entries(text: &[u8]) -> Result<impl Iterator<Item = Option<Result<
     }))
 }
 
-fn entry(mapping: &Mapping) -> Result<Entry> {
+fn entry(mapping: &Mapping) -> Result<ArchiveEntry> {
     let (content, default) = match mapping.get("content") {
         None => (Vec::new(), kinds::CLOUD_CONFIG),
         Some(Value::Str(text)) => (text.clone().into_bytes(), kinds::CLOUD_CONFIG),
@@ -75,7 +75,7 @@ fn entry(mapping: &Mapping) -> Result<Entry> {
     }
     // A text is encoded on its way, and its entry has no say in that.
     let payload = if main == "text" { content } else { decode_payload(&content, &headers) };
-    Ok(Entry { headers, payload })
+    Ok(ArchiveEntry { headers, payload })
 }
 
 fn header(value: &Value) -> Option<String> {

@@ -9,17 +9,17 @@ use ruzstd::decoding::StreamingDecoder;
 use std::io::Read;
 
 /// A way to compress.
-struct Format {
+struct CompressionFormat {
     name: &'static str,
     magic: &'static [u8],
     unpack: fn(&[u8], u64, &mut Vec<u8>) -> Result<()>,
 }
 
-const ALL: &[Format] = &[
-    Format { name: "gzip", magic: &[0x1f, 0x8b], unpack: gzip },
-    Format { name: "bzip2", magic: b"BZh", unpack: bzip2 },
-    Format { name: "xz", magic: &[0xfd, b'7', b'z', b'X', b'Z', 0], unpack: xz },
-    Format { name: "zstd", magic: &[0x28, 0xb5, 0x2f, 0xfd], unpack: zstd },
+const ALL: &[CompressionFormat] = &[
+    CompressionFormat { name: "gzip", magic: &[0x1f, 0x8b], unpack: gzip },
+    CompressionFormat { name: "bzip2", magic: b"BZh", unpack: bzip2 },
+    CompressionFormat { name: "xz", magic: &[0xfd, b'7', b'z', b'X', b'Z', 0], unpack: xz },
+    CompressionFormat { name: "zstd", magic: &[0x28, 0xb5, 0x2f, 0xfd], unpack: zstd },
 ];
 
 /// Content types of what is compressed. The first bytes say in what way.

@@ -215,7 +215,7 @@ impl Expander<'_, '_> {
                     self.drop("the entry".into(), &place, &error);
                 }
                 Some(Err(error)) => self.faulty(&Headers::default(), &place, &error),
-                Some(Ok(archive::Entry { headers, payload })) => {
+                Some(Ok(archive::ArchiveEntry { headers, payload })) => {
                     let content_type = headers.content_type(mime::PLAIN);
                     self.attach(headers, content_type, payload, place);
                 }
@@ -280,7 +280,7 @@ fn of_unpacked(headers: &Headers) -> Headers {
 
 #[cfg(test)]
 mod tests {
-    use super::super::include::Reach;
+    use super::super::include::IncludeReach;
     use super::*;
     use crate::root::Root;
 
@@ -288,7 +288,7 @@ mod tests {
     fn one_part_is_expanded_to_itself() {
         let root = Root::open(std::path::Path::new("/")).unwrap();
         let plain = |text: &str| {
-            let includes = Includes::new(&root, None, Reach::Nothing);
+            let includes = Includes::new(&root, None, IncludeReach::Nothing);
             expand([("user-data", text.as_bytes())], &includes).plain("user-data")
         };
         assert_eq!(plain("#!/bin/sh\n"), b"#!/bin/sh\n");

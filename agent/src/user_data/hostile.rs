@@ -3,7 +3,9 @@
 
 use super::cloud_config::CloudConfig;
 use super::limits::{MOST_BYTES, MOST_PARTS};
-use super::{Includes, Reach, compression, expand, from_mime, mime as email, parse_config, part_for_tests};
+use super::{
+    IncludeReach, Includes, compression, expand, from_mime, mime as email, parse_config, part_for_tests,
+};
 use super::{Part, to_mime};
 use crate::root::Root;
 use crate::yaml::{Allowance, Value};
@@ -15,7 +17,7 @@ pub(crate) fn mime(data: &[u8]) {
     // What holds a message is one more.
     assert!(message.leaves().len() <= 2 * MOST_PARTS);
     let root = Root::open(Path::new("/")).unwrap();
-    let expanded = expand([("user-data", data)], &Includes::new(&root, None, Reach::Nothing));
+    let expanded = expand([("user-data", data)], &Includes::new(&root, None, IncludeReach::Nothing));
     let parts = expanded.for_all().all;
     assert!(parts.len() <= MOST_PARTS);
     let bytes: usize = parts.iter().map(|part| part.payload.len()).sum();

@@ -74,7 +74,7 @@ pub(crate) struct Includes<'a> {
     /// Where what is fetched once is kept.
     cache: Option<(&'a Root, String)>,
     since: Instant,
-    reach: Reach,
+    reach: IncludeReach,
     /// What went wrong and cost no include.
     problems: RefCell<Vec<String>>,
 }
@@ -84,7 +84,7 @@ pub(crate) const NOT_FETCHED: &str = "it is not fetched here";
 
 /// What may be fetched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Reach {
+pub(crate) enum IncludeReach {
     /// Whatever is named.
     All,
     /// Files, and nothing from a network.
@@ -96,7 +96,7 @@ pub(crate) enum Reach {
 
 impl<'a> Includes<'a> {
     /// Fetches, and keeps in a directory what is fetched once.
-    pub(crate) fn new(files: &'a Root, cache: Option<(&'a Root, String)>, reach: Reach) -> Self {
+    pub(crate) fn new(files: &'a Root, cache: Option<(&'a Root, String)>, reach: IncludeReach) -> Self {
         Self { files, cache, since: Instant::now(), reach, problems: RefCell::default() }
     }
 
@@ -107,7 +107,7 @@ impl<'a> Includes<'a> {
 
     pub(super) fn get(&self, line: &Line) -> Result<Vec<u8>> {
         let (url, pin) = line.url.split_once('#').unwrap_or((&line.url, ""));
-        if self.reach == Reach::Nothing {
+        if self.reach == IncludeReach::Nothing {
             bail!(NOT_FETCHED);
         }
         let cache = match (&self.cache, line.keep) {
@@ -141,7 +141,7 @@ impl<'a> Includes<'a> {
             return content.with_context(|| format!("read {path}: there is no such file"));
         }
         #[cfg(any(test, feature = "hostile"))]
-        if self.reach == Reach::Files {
+        if self.reach == IncludeReach::Files {
             bail!(NOT_FETCHED);
         }
         let left = ALL_TOGETHER.saturating_sub(self.since.elapsed());
@@ -234,7 +234,7 @@ mod tests {
     }
 
     fn include(url: &str, keep: Keep, root: &Root) -> Result<Vec<u8>> {
-        let includes = Includes::new(root, Some((root, "cache".into())), Reach::All);
+        let includes = Includes::new(root, Some((root, "cache".into())), IncludeReach::All);
         includes.get(&Line { url: url.into(), keep })
     }
 
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(include("/a", Keep::No, &root).unwrap(), b"2");
         let error = include("/missing", Keep::Once, &root).unwrap_err().to_string();
         assert!(error.contains("no such file"), "{error}");
-        let nothing = Includes::new(&root, None, Reach::Nothing);
+        let nothing = Includes::new(&root, None, IncludeReach::Nothing);
         let line = Line { url: "/a".into(), keep: Keep::No };
         assert!(nothing.get(&line).unwrap_err().to_string().contains("not fetched"));
     }
@@ -265,7 +265,7 @@ mod tests {
         let silent = format!("http://{}/", listener.local_addr().unwrap());
         let after = |spent: Duration| {
             let since = Instant::now().checked_sub(spent).unwrap();
-            Includes { since, ..Includes::new(&root, None, Reach::All) }
+            Includes { since, ..Includes::new(&root, None, IncludeReach::All) }
         };
         let get =
             |includes: &Includes<'_>, url: &str| includes.get(&Line { url: url.into(), keep: Keep::No });

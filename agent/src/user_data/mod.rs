@@ -30,12 +30,12 @@ pub(crate) use cloud_config::{check_merging, parse as parse_config, read as read
 pub(crate) use digest::digest;
 pub(crate) use effect::{Effect, effect};
 pub(crate) use expand::{Parts, expand};
-pub(crate) use include::{Includes, NOT_FETCHED, Reach};
+pub(crate) use include::{IncludeReach, Includes, NOT_FETCHED};
 pub(crate) use merge::KEYS as MERGE_KEYS;
 pub(crate) use names::Twins;
 pub(crate) use part::Part;
 pub(crate) use pipeline::{Destination, Pipeline};
-pub(crate) use sort::{Handler, Language, Sorted, Upstart, Work, types, unknown};
+pub(crate) use sort::{HandlerFile, Language, Sorted, Upstart, Work, types, unknown};
 pub(crate) use stored::{from_mime, to_mime};
 
 /// A part as tests have it.

@@ -8,7 +8,7 @@ const LONGEST: usize = 255;
 
 /// The names that are taken, each with its directory.
 #[derive(Default, Debug)]
-pub(crate) struct Names {
+pub(crate) struct PartNames {
     /// How often each was wanted.
     wanted: HashMap<String, usize>,
     twins: Twins,
@@ -33,7 +33,7 @@ impl Twins {
     }
 }
 
-impl Names {
+impl PartNames {
     /// The twins that were given.
     pub(crate) fn into_twins(self) -> Twins {
         self.twins
@@ -113,9 +113,9 @@ mod tests {
             ("x.lifeboat-new", "d/x.lifeboat-new"),
             (".0.lifeboat-new", "d/_0.lifeboat-new"),
         ] {
-            assert_eq!(Names::default().take("d", name, 7), path, "{name:?}");
+            assert_eq!(PartNames::default().take("d", name, 7), path, "{name:?}");
         }
-        let mut names = Names::default();
+        let mut names = PartNames::default();
         for _ in 0..2 {
             assert_eq!(names.take("d", &"x".repeat(5000), 1).len(), LONGEST + 2);
         }
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_name_is_given_once_in_a_directory() {
-        let mut names = Names::default();
+        let mut names = PartNames::default();
         let paths: Vec<_> = ["a", "a", "a-2", "$a"].iter().map(|name| names.take("d", name, 1)).collect();
         assert_eq!(paths, ["d/a", "d/a-2", "d/a-2-2", "d/a-3"]);
         assert_eq!(names.take("e", "a", 1), "e/a");
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn twins_stay_in_the_order_in_which_they_came() {
-        let mut names = Names::default();
+        let mut names = PartNames::default();
         let came: Vec<_> = (0..12).map(|_| names.take("d", "a", 1)).collect();
         let others = ["a-1", "b", "a.sh", "A", "a-20"].map(|name| names.take("d", name, 1));
         let twins = names.into_twins();
@@ -145,7 +145,7 @@ mod tests {
         let mut own = ["d/a-10", "d/a-2", "d/a"].map(str::to_owned);
         Twins::default().sort(&mut own);
         assert_eq!(own, ["d/a", "d/a-10", "d/a-2"]);
-        let mut long = Names::default();
+        let mut long = PartNames::default();
         let came: Vec<_> = (0..3).map(|_| long.take("d", &"x".repeat(300), 1)).collect();
         let mut sorted: Vec<_> = came.iter().rev().cloned().collect();
         long.into_twins().sort(&mut sorted);

@@ -2,7 +2,7 @@
 //! them (`Pipeline::sort`). There is no other way to sort parts, so the three cannot differ.
 
 use super::expand::Parts;
-use super::names::{Names, Twins};
+use super::names::{PartNames, Twins};
 use super::sort::{Circumstances, Sorted, Upstart, sort};
 use crate::instance::Instance;
 use crate::instance_data::{self, InstanceFacts};
@@ -33,7 +33,7 @@ pub(crate) struct Pipeline<'a> {
     data: Value,
     variables: Value,
     upstart: Upstart,
-    names: Names,
+    names: PartNames,
 }
 
 impl<'a> Pipeline<'a> {
@@ -41,7 +41,7 @@ impl<'a> Pipeline<'a> {
     pub(crate) fn new(known: &InstanceFacts<'_>, instance: &'a Instance, upstart: Upstart) -> Self {
         let data = instance_data::of(known);
         let variables = instance_data::variables(&data);
-        Self { instance, data, variables, upstart, names: Names::default() }
+        Self { instance, data, variables, upstart, names: PartNames::default() }
     }
 
     /// What is known of the instance.

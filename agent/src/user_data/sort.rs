@@ -4,7 +4,7 @@
 
 use super::cloud_config::CloudConfig;
 use super::kinds;
-use super::names::{self, Names};
+use super::names::{self, PartNames};
 use super::part::{Dropped, Part};
 use super::{python, text};
 use crate::instance::Instance;
@@ -66,14 +66,14 @@ pub(crate) enum Work {
     /// Runs the boothook in a file.
     Boothook(String),
     /// Has a handler for the parts that follow.
-    Handler(Handler),
+    Handler(HandlerFile),
     /// Gives a part of a type that is not ours to the handler of it.
     Offer(Part),
 }
 
 /// A handler for parts of types that are not ours.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) struct Handler {
+pub(crate) struct HandlerFile {
     /// Its file.
     pub(crate) path: String,
     /// What it is written in.
@@ -129,7 +129,7 @@ pub(crate) fn types() -> impl Iterator<Item = &'static str> {
 }
 
 /// Sorts the parts.
-pub(super) fn sort(parts: Vec<Part>, circumstances: &Circumstances<'_>, names: &mut Names) -> Sorted {
+pub(super) fn sort(parts: Vec<Part>, circumstances: &Circumstances<'_>, names: &mut PartNames) -> Sorted {
     let mut sorter = Sorter {
         around: circumstances,
         names,
@@ -152,7 +152,7 @@ pub(super) fn sort(parts: Vec<Part>, circumstances: &Circumstances<'_>, names: &
 
 struct Sorter<'a> {
     around: &'a Circumstances<'a>,
-    names: &'a mut Names,
+    names: &'a mut PartNames,
     handlers: usize,
     templates: jinja::Allowance,
     sorted: Sorted,
@@ -241,7 +241,7 @@ fn part_handler(sorter: &mut Sorter<'_>, part: &Part) {
     } else {
         (Language::Python, File::new(&format!("{path}.py"), part.payload.clone(), 0o600))
     };
-    sorter.sorted.work.push(Work::Handler(Handler { path: file.path.clone(), language }));
+    sorter.sorted.work.push(Work::Handler(HandlerFile { path: file.path.clone(), language }));
     sorter.sorted.files.push(file);
 }
 

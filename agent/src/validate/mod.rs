@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 /// For whom it is printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum For {
+pub(crate) enum Audience {
     /// A line for each finding.
     People,
     /// One document of JSON.
@@ -28,7 +28,7 @@ pub(crate) enum For {
 }
 
 /// Prints what is wrong with the files; whether nothing is.
-pub(crate) fn run(files: &[PathBuf], reader: For, root: &Root) -> Result<bool> {
+pub(crate) fn run(files: &[PathBuf], reader: Audience, root: &Root) -> Result<bool> {
     let mut all = Vec::new();
     let target = TargetMachine::any(root)?;
     for file in files {
@@ -37,8 +37,8 @@ pub(crate) fn run(files: &[PathBuf], reader: For, root: &Root) -> Result<bool> {
     }
     let each = all.iter().map(|(file, findings)| (file.as_path(), findings.as_slice()));
     report::print(&match reader {
-        For::People => each.map(|(file, findings)| finding::lines(file, findings)).collect(),
-        For::Programs => finding::document(each),
+        Audience::People => each.map(|(file, findings)| finding::lines(file, findings)).collect(),
+        Audience::Programs => finding::document(each),
     });
     Ok(all.iter().all(|(_, findings)| finding::is_valid(findings)))
 }

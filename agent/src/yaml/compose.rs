@@ -1,6 +1,6 @@
 //! libyaml's events -> a tree of nodes that still knows its tags and places.
 
-use super::error::{Error, Place};
+use super::error::{Error, TextPlace};
 use super::mask::Masked;
 use super::{DEEPEST, MOST_NODES};
 use libyaml_safer::{Encoding, Event, EventData, Parser, ScalarStyle};
@@ -13,7 +13,7 @@ pub(super) struct Node {
     /// The tag that was written, in its long form.
     pub(super) tag: Option<String>,
     /// Where it begins.
-    pub(super) place: Place,
+    pub(super) place: TextPlace,
     pub(super) content: Content,
     /// How deep what it holds is nested.
     height: usize,
@@ -76,7 +76,7 @@ pub(super) fn compose(text: &str) -> Result<Option<Rc<Node>>, Error> {
 }
 
 /// The first tab that is neither in quotes nor in a block nor in a comment.
-fn tab_between(text: &str, texts: &[(u64, u64)]) -> Option<Place> {
+fn tab_between(text: &str, texts: &[(u64, u64)]) -> Option<TextPlace> {
     if !text.contains('\t') {
         return None;
     }
@@ -92,7 +92,7 @@ fn tab_between(text: &str, texts: &[(u64, u64)]) -> Option<Place> {
             '\n' => comment = false,
             '%' if column == 0 && !inside => comment = true,
             '#' if !inside && before.is_whitespace() => comment = true,
-            '\t' if !inside && !comment => return Some(Place { line, column }),
+            '\t' if !inside && !comment => return Some(TextPlace { line, column }),
             _ => {}
         }
         (line, column) = if character == '\n' { (line + 1, 0) } else { (line, column + 1) };
@@ -117,7 +117,7 @@ impl Composer<'_, '_> {
     }
 
     fn node(&mut self, event: Event, depth: usize) -> Result<Rc<Node>, Error> {
-        let place = Place::from(event.start_mark);
+        let place = TextPlace::from(event.start_mark);
         self.nodes += 1;
         if self.nodes > MOST_NODES {
             return Err(Error::new(place, format!("more than {MOST_NODES} values")));
@@ -161,7 +161,7 @@ impl Composer<'_, '_> {
         Ok(node)
     }
 
-    fn alias(&mut self, anchor: &str, place: Place) -> Result<Rc<Node>, Error> {
+    fn alias(&mut self, anchor: &str, place: TextPlace) -> Result<Rc<Node>, Error> {
         match self.anchors.get(anchor) {
             Some(Some(node)) => Ok(Rc::clone(node)),
             Some(None) => Err(Error::new(place, format!("the alias `{anchor}` stands for what encloses it"))),

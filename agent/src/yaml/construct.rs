@@ -1,7 +1,7 @@
 //! Nodes -> values: tags, merge keys, and the later of two keys.
 
 use super::compose::{Content, Node, Style};
-use super::error::{Error, Place};
+use super::error::{Error, TextPlace};
 use super::resolve::{ScalarKind, resolve};
 use super::size::written;
 use super::{Allowance, MOST_NODES, Mapping, Value, scalar, timestamp};
@@ -52,7 +52,7 @@ impl Constructor {
         paid.map_err(|problem| Error::new(node.place, format!("{problem}, once the aliases are expanded")))
     }
 
-    fn mapping(&mut self, place: Place, pairs: Vec<Pair>) -> Result<Mapping, Error> {
+    fn mapping(&mut self, place: TextPlace, pairs: Vec<Pair>) -> Result<Mapping, Error> {
         let has_merge = pairs.iter().any(|(key, _)| is_merge(key));
         let pairs = if has_merge { self.flatten(place, &pairs)? } else { pairs };
         let mut made = Mapping::with_capacity(pairs.len());
@@ -68,7 +68,7 @@ impl Constructor {
     }
 
     /// Puts what `<<` names before the mapping's own pairs, so that these win.
-    fn flatten(&mut self, place: Place, pairs: &[Pair]) -> Result<Vec<Pair>, Error> {
+    fn flatten(&mut self, place: TextPlace, pairs: &[Pair]) -> Result<Vec<Pair>, Error> {
         let mut merged = Vec::new();
         let mut own = Vec::new();
         for (key, value) in pairs {
@@ -204,6 +204,6 @@ fn no_merge(node: &Node) -> Error {
     Error::new(node.place, "a merge (`<<`) of something that is no mapping")
 }
 
-fn mismatch(place: Place, tag: Option<&str>) -> Error {
+fn mismatch(place: TextPlace, tag: Option<&str>) -> Error {
     Error::new(place, format!("the tag `{}` does not fit", tag.unwrap_or_default()))
 }

@@ -4,12 +4,12 @@ use std::fmt;
 
 /// Where something is; both count from 0.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(crate) struct Place {
+pub(crate) struct TextPlace {
     pub(super) line: usize,
     pub(super) column: usize,
 }
 
-impl From<libyaml_safer::Mark> for Place {
+impl From<libyaml_safer::Mark> for TextPlace {
     fn from(mark: libyaml_safer::Mark) -> Self {
         let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
         Self { line: count(mark.line), column: count(mark.column) }
@@ -20,7 +20,7 @@ impl From<libyaml_safer::Mark> for Place {
 #[derive(Debug)]
 pub(crate) struct Error {
     problem: String,
-    place: Option<Place>,
+    place: Option<TextPlace>,
     line: Option<String>,
 }
 
@@ -31,7 +31,7 @@ const LONGEST_LINE: usize = 120;
 const LONGEST_PROBLEM: usize = 300;
 
 impl Error {
-    pub(super) fn new(place: Place, problem: impl Into<String>) -> Self {
+    pub(super) fn new(place: TextPlace, problem: impl Into<String>) -> Self {
         let mut problem = problem.into();
         if let Some((end, _)) = problem.char_indices().nth(LONGEST_PROBLEM) {
             problem.truncate(end);
@@ -45,7 +45,7 @@ impl Error {
         self.place.map(|place| (place.line + 1, place.column + 1))
     }
 
-    pub(super) fn at(&self) -> Option<Place> {
+    pub(super) fn at(&self) -> Option<TextPlace> {
         self.place
     }
 
@@ -72,7 +72,7 @@ impl From<libyaml_safer::Error> for Error {
         if let Some(context) = error.context() {
             problem = format!("{problem} ({context})");
         }
-        Self { problem, place: error.problem_mark().map(Place::from), line: None }
+        Self { problem, place: error.problem_mark().map(TextPlace::from), line: None }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What `PyYAML` takes and libyaml refuses, written in a way that libyaml takes too.
 
-use super::error::{Error, Place};
+use super::error::{Error, TextPlace};
 use std::borrow::Cow;
 
 /// libyaml's words for a block whose first line begins with a tab, behind blanks or not.
@@ -10,7 +10,7 @@ const TAB: &str = "found a tab character where an indentation space is expected"
 const COLON: &str = "found unexpected ':'";
 
 /// Writes the place of an error in another way.
-type Rewrite = fn(&str, Place) -> Option<String>;
+type Rewrite = fn(&str, TextPlace) -> Option<String>;
 
 /// What is refused, and how it is written instead.
 const OTHERWISE: &[(&str, Rewrite)] = &[(TAB, with_indentation), (COLON, with_blank)];
@@ -54,7 +54,7 @@ fn without_directives(text: &str) -> Result<Cow<'_, str>, Error> {
             changed.get_or_insert_with(|| text.to_owned()).replace_range(start..=start, "#");
         } else if !known {
             if changed.is_some() && !line.starts_with("---") {
-                let place = Place { line: number, column: 0 };
+                let place = TextPlace { line: number, column: 0 };
                 return Err(Error::new(
                     place,
                     "`---` has to follow a directive (a line that begins with `%`)",
@@ -68,7 +68,7 @@ fn without_directives(text: &str) -> Result<Cow<'_, str>, Error> {
 }
 
 /// Puts a blank behind the colon.
-fn with_blank(text: &str, place: Place) -> Option<String> {
+fn with_blank(text: &str, place: TextPlace) -> Option<String> {
     let line = text.split('\n').nth(place.line)?;
     let (column, _) = line.char_indices().nth(place.column)?;
     line.get(column..)?.strip_prefix(':')?.starts_with([',', '[', ']', '{', '}']).then_some(())?;
@@ -79,7 +79,7 @@ fn with_blank(text: &str, place: Place) -> Option<String> {
 }
 
 /// Tells the block, by a number behind its `|` or `>`, the indentation that the place of the tab shows.
-fn with_indentation(text: &str, place: Place) -> Option<String> {
+fn with_indentation(text: &str, place: TextPlace) -> Option<String> {
     let lines: Vec<&str> = text.split('\n').collect();
     let number = (0..place.line)
         .rev()

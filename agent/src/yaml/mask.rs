@@ -3,7 +3,7 @@
 //! which of them is what, so such a comma is read as a character that is one in texts and is refused behind a tag,
 //! and such a last line gets an end behind a comment, which is taken out of the block again.
 
-use super::error::{Error, Place};
+use super::error::{Error, TextPlace};
 use std::borrow::Cow;
 
 /// A text as it is read.
@@ -24,7 +24,7 @@ impl<'a> Masked<'a> {
         }
         let mut unused = ('\u{e000}'..='\u{f8ff}').filter(|mask| !text.contains(*mask));
         let (Some(comma), Some(end)) = (unused.next(), unused.next()) else {
-            return Err(Error::new(Place::default(), "every character of private use is in it"));
+            return Err(Error::new(TextPlace::default(), "every character of private use is in it"));
         };
         let mut masked = String::with_capacity(text.len() + 2 * commas.len() + 6);
         let mut commas = commas.into_iter().peekable();

@@ -1,7 +1,7 @@
 //! What becomes of parts.
 
 use super::super::expand;
-use super::super::include::{Includes, Reach};
+use super::super::include::{IncludeReach, Includes};
 use super::*;
 use crate::root::Root;
 use crate::yaml::Mapping;
@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 fn check_on(upstart: Upstart, data: &str, expected: Expect) {
     let directory = tempfile::tempdir().unwrap();
     let root = Root::open(directory.path()).unwrap();
-    let parts =
-        expand([("user-data", data.as_bytes())], &Includes::new(&root, None, Reach::Nothing)).for_all();
+    let parts = expand([("user-data", data.as_bytes())], &Includes::new(&root, None, IncludeReach::Nothing))
+        .for_all();
     let circumstances = Circumstances {
         instance: &Instance::new("i"),
         scripts: "scripts",
@@ -20,7 +20,7 @@ fn check_on(upstart: Upstart, data: &str, expected: Expect) {
         variables: &Value::Map(Mapping::default()),
         upstart,
     };
-    let sorted = sort(parts.all, &circumstances, &mut Names::default());
+    let sorted = sort(parts.all, &circumstances, &mut PartNames::default());
     let mut text = String::new();
     for file in &sorted.files {
         let content = String::from_utf8_lossy(&file.content);
