@@ -17,7 +17,7 @@ const LARGE: usize = 8 << 10;
 /// What each block's address is a multiple of.
 const ALIGNMENT: usize = 16;
 
-pub(crate) struct Allocator {
+pub(crate) struct BootAllocator {
     /// Of what is aligned as blocks are.
     piece: UnsafeCell<[u128; PIECE / ALIGNMENT]>,
     /// How much of it was given out.
@@ -25,9 +25,9 @@ pub(crate) struct Allocator {
 }
 
 // SAFETY: `given` is changed in one step, so that no two blocks overlap; the allocator itself reads none of them.
-unsafe impl Sync for Allocator {}
+unsafe impl Sync for BootAllocator {}
 
-impl Allocator {
+impl BootAllocator {
     #[expect(clippy::large_stack_arrays, reason = "it is made when the program is compiled")]
     pub(crate) const fn new() -> Self {
         Self { piece: UnsafeCell::new([0; PIECE / ALIGNMENT]), given: AtomicUsize::new(0) }
@@ -48,7 +48,7 @@ impl Allocator {
 }
 
 // SAFETY: a block is in the piece, where it overlaps no other that is in use, or musl's; its address says which.
-unsafe impl GlobalAlloc for Allocator {
+unsafe impl GlobalAlloc for BootAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let size = layout.size().next_multiple_of(ALIGNMENT);
         if size < LARGE && layout.align() <= ALIGNMENT {
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_last_block_grows_in_its_place_and_goes_back() {
-        let own = Allocator::new();
+        let own = BootAllocator::new();
         // SAFETY: each block is used as it was asked for, and not after it went back.
         unsafe {
             let first = own.alloc(layout(5));
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn what_is_large_or_comes_late_is_musls() {
-        let own = Allocator::new();
+        let own = BootAllocator::new();
         // SAFETY: as above.
         unsafe {
             let mut inside = 0;
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn what_outgrows_the_piece_keeps_what_is_in_it() {
-        let own = Allocator::new();
+        let own = BootAllocator::new();
         // SAFETY: as above.
         unsafe {
             let mut block = own.alloc(layout(1));
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn zeroes_are_asked_for_where_others_were() {
-        let own = Allocator::new();
+        let own = BootAllocator::new();
         // SAFETY: as above.
         unsafe {
             let block = own.alloc(layout(64));

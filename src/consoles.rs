@@ -14,7 +14,7 @@ const CONSOLES: &str = "/proc/consoles";
 const TYPED_AHEAD: usize = 64;
 
 /// All consoles that can be read from.
-pub(crate) struct Consoles(Vec<File>);
+pub(crate) struct KernelConsoles(Vec<File>);
 
 /// What ended a wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,7 +25,7 @@ pub(crate) enum Woken {
     ByTime,
 }
 
-impl Consoles {
+impl KernelConsoles {
     /// Opens them; those that cannot be opened are left out. What was typed before is not an answer to what
     /// nobody could read yet.
     pub(crate) fn open() -> Self {

@@ -121,9 +121,9 @@ pub(crate) enum ReadOnly {
 
 /// Whether a CD drive says that no medium is in it, or that its tray is open (`CDROM_DRIVE_STATUS`).
 pub(crate) fn is_empty_drive(device: &File) -> bool {
-    struct Status;
+    struct DriveStatus;
     // SAFETY: CDROM_DRIVE_STATUS takes a number, and answers with its own.
-    unsafe impl rustix::ioctl::Ioctl for Status {
+    unsafe impl rustix::ioctl::Ioctl for DriveStatus {
         type Output = c_int;
         const IS_MUTATING: bool = false;
         fn opcode(&self) -> rustix::ioctl::Opcode {
@@ -140,19 +140,20 @@ pub(crate) fn is_empty_drive(device: &File) -> bool {
     const NO_DISC: c_int = 1;
     const TRAY_OPEN: c_int = 2;
     // SAFETY: as above.
-    matches!(unsafe { rustix::ioctl::ioctl(device, Status) }, Ok(NO_DISC | TRAY_OPEN))
+    matches!(unsafe { rustix::ioctl::ioctl(device, DriveStatus) }, Ok(NO_DISC | TRAY_OPEN))
 }
 
 /// Makes btrfs forget a device that it was shown: of two with one identity it mounts only the one it knows.
 pub(crate) fn forget_btrfs(control: &File, device: &[u8]) -> rustix::io::Result<()> {
     /// `struct btrfs_ioctl_vol_args`
     #[repr(C)]
-    struct Arguments {
+    struct BtrfsArguments {
         fd: i64,
         name: [u8; 4088],
     }
-    const BTRFS_IOC_FORGET_DEV: rustix::ioctl::Opcode = rustix::ioctl::opcode::write::<Arguments>(0x94, 5);
-    let mut arguments = Arguments { fd: 0, name: [0; 4088] };
+    const BTRFS_IOC_FORGET_DEV: rustix::ioctl::Opcode =
+        rustix::ioctl::opcode::write::<BtrfsArguments>(0x94, 5);
+    let mut arguments = BtrfsArguments { fd: 0, name: [0; 4088] };
     for (to, from) in arguments.name.iter_mut().zip(device) {
         *to = *from;
     }

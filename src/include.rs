@@ -11,9 +11,9 @@ use crate::kmsg;
 use crate::outcome::Mode;
 use crate::root::Root;
 use anyhow::{Context, Result, ensure};
-use plan::{Facts, Module, Plan, plan};
-use setting::Setting;
-use size::{FORMS, Room, Size};
+use plan::{IncludeFacts, IncludePlan, ListedModule, plan};
+use setting::IncludeSetting;
+use size::{FORMS, IncludeSize, Room};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
@@ -32,17 +32,17 @@ fn complain(text: &str) {
 }
 
 fn include(release: &str, destination: &Path, mode: Mode) -> Result<()> {
-    let setting = match Setting::read()? {
-        Ok(Setting::Most) => return Ok(()),
+    let setting = match IncludeSetting::read()? {
+        Ok(IncludeSetting::Most) => return Ok(()),
         Ok(setting) => setting,
         Err(complaint) => {
             complain(&complaint);
             return Ok(());
         }
     };
-    let place = Place::open(release, destination)?;
+    let place = IncludePlace::open(release, destination)?;
     let facts = place.facts(setting)?;
-    let Plan { complaints, added, shortage } = plan(&facts);
+    let IncludePlan { complaints, added, shortage } = plan(&facts);
     for complaint in &complaints {
         complain(complaint);
     }
@@ -58,13 +58,13 @@ fn include(release: &str, destination: &Path, mode: Mode) -> Result<()> {
 }
 
 /// From where to where.
-struct Place<'a> {
+struct IncludePlace<'a> {
     source: PathBuf,
     destination: &'a Path,
     target: Root,
 }
 
-impl<'a> Place<'a> {
+impl<'a> IncludePlace<'a> {
     fn open(release: &str, destination: &'a Path) -> Result<Self> {
         let mut components = Path::new(release).components();
         let plain = matches!((components.next(), components.next()), (Some(Component::Normal(_)), None));
@@ -76,7 +76,7 @@ impl<'a> Place<'a> {
         Ok(Self { source: Path::new("/").join(MODULES).join(release), destination, target })
     }
 
-    fn facts(&self, setting: Setting) -> Result<Facts> {
+    fn facts(&self, setting: IncludeSetting) -> Result<IncludeFacts> {
         let index = self.source.join("modules.dep");
         let text = fs::read(&index).with_context(|| format!("read {}", index.display()))?;
         let text = String::from_utf8_lossy(&text);
@@ -84,18 +84,23 @@ impl<'a> Place<'a> {
         for line in text.lines() {
             modules.extend(self.module(line)?);
         }
-        let held = Size::of_tree(self.destination)?;
-        Ok(Facts { setting, modules, held, room: Room::measure(self.destination)? })
+        let held = IncludeSize::of_tree(self.destination)?;
+        Ok(IncludeFacts { setting, modules, held, room: Room::measure(self.destination)? })
     }
 
     /// What a line of modules.dep names. What stands outside of the tree cannot be in the initramfs's.
-    fn module(&self, line: &str) -> Result<Option<Module>> {
+    fn module(&self, line: &str) -> Result<Option<ListedModule>> {
         let Some((path, needs)) = line.split_once(':') else { return Ok(None) };
         if !Path::new(path).components().all(|part| matches!(part, Component::Normal(_))) {
             return Ok(None);
         }
         let needs = needs.split(' ').filter(|path| !path.is_empty()).map(str::to_owned).collect();
-        Ok(Some(Module { path: path.to_owned(), needs, bytes: self.bytes(path)?, held: self.holds(path)? }))
+        Ok(Some(ListedModule {
+            path: path.to_owned(),
+            needs,
+            bytes: self.bytes(path)?,
+            held: self.holds(path)?,
+        }))
     }
 
     /// A module may be a link, to wherever on this machine.

@@ -11,7 +11,7 @@ const KMSG: [&str; 2] = ["/dev/kmsg", "/root/dev/kmsg"];
 
 /// The kernel's log levels that are used here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Level {
+pub(crate) enum LogLevel {
     /// Shown on the console even when the boot is `quiet`.
     Error = 3,
     /// What was done, or why nothing was.
@@ -22,7 +22,7 @@ pub(crate) enum Level {
 const LONGEST_RECORD: usize = 900;
 
 /// Writes `lifeboat: JOURNEY: TEXT` to the kernel's log, one record per line of `text`, or more for a long one.
-pub(crate) fn log(level: Level, journey: &str, text: &str) {
+pub(crate) fn log(level: LogLevel, journey: &str, text: &str) {
     for record in records(journey, text) {
         if !write_record(&format!("<{}>{record}\n", level as u8)) {
             complain(&record);

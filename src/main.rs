@@ -31,7 +31,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: allocator::Allocator = allocator::Allocator::new();
+static ALLOCATOR: allocator::BootAllocator = allocator::BootAllocator::new();
 
 /// In seconds. A journey takes well under one; one that is stuck, on a device that does not answer, must not
 /// hold up the boot for good.
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     match run(&journey, mode) {
         Ok(outcome) => outcome.report(journey.name(), mode),
         Err(error) => {
-            kmsg::log(kmsg::Level::Error, journey.name(), &format!("{error:#}"));
+            kmsg::log(kmsg::LogLevel::Error, journey.name(), &format!("{error:#}"));
             ExitCode::FAILURE
         }
     }

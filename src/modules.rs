@@ -14,14 +14,14 @@ mod usable;
 mod vermagic;
 
 use crate::initramfs_tools;
-use crate::kmsg::{self, Level};
+use crate::kmsg::{self, LogLevel};
 use crate::outcome::{Mode, Outcome};
 use crate::root::Root;
 use anyhow::Result;
-use facts::Facts;
+use facts::ExportFacts;
 use lifeboat_common::command_line::CommandLine;
-use plan::{Plan, Way, plan};
-use settings::{Means, Settings};
+use plan::{ExportPlan, Way, plan};
+use settings::{Means, ModulesSettings};
 
 /// Where modules are, in the initramfs and in a root.
 const MODULES: &str = "lib/modules";
@@ -30,16 +30,16 @@ const MODULES: &str = "lib/modules";
 pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
     let mount_point = initramfs_tools::root_mount_point();
     let root = Root::open(&mount_point)?;
-    let settings = Settings::read(line, &root)?;
+    let settings = ModulesSettings::read(line, &root)?;
     let forced = settings.means != Means::Cheapest;
-    let mut facts = Facts::gather(&root, &mount_point, settings)?;
+    let mut facts = ExportFacts::gather(&root, &mount_point, settings)?;
     if let Some(complaint) = facts.settings.complaint.as_ref().filter(|_| mode == Mode::Apply) {
-        kmsg::log(Level::Error, "modules", complaint);
+        kmsg::log(LogLevel::Error, "modules", complaint);
     }
     let export = match plan(&facts)? {
-        Plan::Skip(reason) => return Ok(Outcome::Skipped(reason)),
-        Plan::Export(export) if mode == Mode::DryRun => return Ok(Outcome::Done(export.to_string())),
-        Plan::Export(export) => export,
+        ExportPlan::Skip(reason) => return Ok(Outcome::Skipped(reason)),
+        ExportPlan::Export(export) if mode == Mode::DryRun => return Ok(Outcome::Done(export.to_string())),
+        ExportPlan::Export(export) => export,
     };
     let Err(error) = apply::apply(&export, &root, &mount_point) else {
         return Ok(Outcome::Done(export.to_string()));
@@ -47,11 +47,11 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
     if export.way != Way::Bind || forced {
         return Err(error);
     }
-    kmsg::log(Level::Error, "modules", &format!("{error:#}; copying instead"));
+    kmsg::log(LogLevel::Error, "modules", &format!("{error:#}; copying instead"));
     facts.copy_instead()?;
     match plan(&facts)? {
-        Plan::Skip(reason) => Ok(Outcome::Skipped(reason)),
-        Plan::Export(export) => {
+        ExportPlan::Skip(reason) => Ok(Outcome::Skipped(reason)),
+        ExportPlan::Export(export) => {
             apply::apply(&export, &root, &mount_point)?;
             Ok(Outcome::Done(export.to_string()))
         }

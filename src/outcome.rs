@@ -1,6 +1,6 @@
 //! What a journey came to, and whether it may change anything.
 
-use crate::kmsg::{self, Level};
+use crate::kmsg::{self, LogLevel};
 use std::process::ExitCode;
 
 /// Whether a plan is carried out or only printed.
@@ -33,12 +33,12 @@ impl Outcome {
     /// Logs the result (`--dry-run`: prints it) and turns it into the exit status.
     pub(crate) fn report(self, journey: &str, mode: Mode) -> ExitCode {
         let (level, text, status) = match self {
-            Self::Done(text) => (Level::Info, text, ExitCode::SUCCESS),
-            Self::Loud(text) => (Level::Error, text, ExitCode::SUCCESS),
-            Self::Skipped(reason) => (Level::Info, format!("skipped: {reason}"), ExitCode::SUCCESS),
+            Self::Done(text) => (LogLevel::Info, text, ExitCode::SUCCESS),
+            Self::Loud(text) => (LogLevel::Error, text, ExitCode::SUCCESS),
+            Self::Skipped(reason) => (LogLevel::Info, format!("skipped: {reason}"), ExitCode::SUCCESS),
             Self::Quiet => return ExitCode::SUCCESS,
             Self::Answer(text) => return kmsg::print(&format!("{text}\n")),
-            Self::GaveUp(reason) => (Level::Info, reason, ExitCode::FAILURE),
+            Self::GaveUp(reason) => (LogLevel::Info, reason, ExitCode::FAILURE),
         };
         match mode {
             Mode::DryRun => kmsg::print(&format!("{journey}: {text}\n")),

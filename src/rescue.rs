@@ -18,15 +18,15 @@ pub(crate) mod wait;
 mod watch;
 
 use crate::initramfs_tools::{self, Stuck};
-use crate::kmsg::{self, Level};
+use crate::kmsg::{self, LogLevel};
 use crate::mounts;
 use crate::volume::{self, Volume, glance};
 use anyhow::Result;
 use candidate::{Candidate, Verdict};
-use decision::{Decision, Record, SoFar};
+use decision::{Decision, DecisionRecord, SoFar};
 use lifeboat_common::rescue_volume::{self, LABELS};
 use notice::Tenants;
-use settings::{Selector, Settings};
+use settings::{RescueSettings, Selector};
 
 /// What is on the machine's block devices.
 #[derive(Default, Debug)]
@@ -40,7 +40,11 @@ struct Scan {
 
 impl Scan {
     /// As [`Self::of_new`], where it only matters whether there is a rescue volume: most machines have none.
-    fn of_rescue_volumes(so_far: &mut SoFar, settings: &Settings, own_root: Option<&str>) -> Result<Self> {
+    fn of_rescue_volumes(
+        so_far: &mut SoFar,
+        settings: &RescueSettings,
+        own_root: Option<&str>,
+    ) -> Result<Self> {
         if settings.named.is_empty()
             && settings.require.is_none()
             && let Some(devices) = glance::without(&LABELS)?
@@ -53,7 +57,7 @@ impl Scan {
 
     /// Looks at the devices that were not looked at yet, and takes note of it; `None` when none came or went.
     /// `own_root` is what `root=` says.
-    fn of_new(so_far: &mut SoFar, settings: &Settings, own_root: Option<&str>) -> Result<Option<Self>> {
+    fn of_new(so_far: &mut SoFar, settings: &RescueSettings, own_root: Option<&str>) -> Result<Option<Self>> {
         let devices = volume::devices()?;
         let known = so_far.looked_at.len();
         let new = so_far.new_among(&devices);
@@ -82,7 +86,7 @@ impl Scan {
     fn look_at(
         &mut self,
         devices: &[String],
-        settings: &Settings,
+        settings: &RescueSettings,
         own_root: Option<&str>,
         unread_before: &[String],
     ) -> Vec<String> {
@@ -150,7 +154,7 @@ impl Scan {
     fn choose_and_tell(&self) -> Choice {
         let choice = self.choose();
         for line in self.complaints.iter().chain(&choice.reasons) {
-            kmsg::log(Level::Info, "rescue", line);
+            kmsg::log(LogLevel::Info, "rescue", line);
         }
         choice
     }
@@ -158,7 +162,7 @@ impl Scan {
 
 /// The decision is on record, and the rescue system's users are told, before init is steered; both are taken
 /// back when that does not succeed.
-fn carry_out(record: &Record, stuck: Option<&Stuck>) -> Result<()> {
+fn carry_out(record: &DecisionRecord, stuck: Option<&Stuck>) -> Result<()> {
     record.write()?;
     let Decision::Rescue { volume, original, .. } = &record.decision else { return Ok(()) };
     let steered = notice::write(volume, original, Tenants::default())
@@ -197,7 +201,7 @@ enum Claim {
     Labelled(usize),
 }
 
-fn claim(volume: &Volume, settings: &Settings) -> Option<Claim> {
+fn claim(volume: &Volume, settings: &RescueSettings) -> Option<Claim> {
     // What cannot be mounted as a file system (a member of an array, a locked volume) is no candidate.
     volume.file_system()?;
     if let Some(position) = settings.named.iter().position(|selector| selector.names(volume)) {
@@ -313,7 +317,7 @@ mod tests {
 
     #[test]
     fn only_what_can_be_mounted_is_a_candidate_by_its_label() {
-        let settings = Settings::from(None, None);
+        let settings = RescueSettings::from(None, None);
         for (kind, label, expected) in [
             ("ext4", "UEC-rescue", Some(Claim::Labelled(1))),
             ("ext4", "rescue", None),
@@ -327,7 +331,8 @@ mod tests {
 
     #[test]
     fn what_the_settings_name_is_a_candidate_whatever_its_label() {
-        let settings = Settings { named: vec![Selector::Uuid("U".into())], ..Settings::from(None, None) };
+        let settings =
+            RescueSettings { named: vec![Selector::Uuid("U".into())], ..RescueSettings::from(None, None) };
         assert_eq!(claim(&volume("/dev/vdb", "data", "u"), &settings), Some(Claim::Named(0)));
         assert_eq!(claim(&volume("/dev/vdb", "data", "v"), &settings), None);
     }

@@ -20,7 +20,7 @@ pub(crate) struct Root {
 
 /// A name in a directory and what it is, links not followed.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct DirectoryEntry {
     /// The name in the directory.
     pub(crate) name: PathBuf,
     /// What stands there.
@@ -106,8 +106,8 @@ impl Root {
     }
 
     /// What stands in the root directory itself, sorted by name.
-    pub(crate) fn entries(&self) -> Result<Vec<Entry>> {
-        let listing = || -> rustix::io::Result<Vec<Entry>> {
+    pub(crate) fn entries(&self) -> Result<Vec<DirectoryEntry>> {
+        let listing = || -> rustix::io::Result<Vec<DirectoryEntry>> {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY;
             let directory = in_root::open(&self.fd, Path::new("."), flags, Mode::empty())?;
             let mut entries = Vec::new();
@@ -117,7 +117,7 @@ impl Root {
                 if name.to_bytes() != b"." && name.to_bytes() != b".." {
                     let kind = statat(&self.fd, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?.st_mode;
                     let kind = FileType::from_raw_mode(kind);
-                    entries.push(Entry { name: path_from(name.to_bytes()), kind });
+                    entries.push(DirectoryEntry { name: path_from(name.to_bytes()), kind });
                 }
             }
             entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -173,7 +173,10 @@ mod tests {
         std::fs::create_dir_all(directory.path().join("usr/lib/modules/6.1")).unwrap();
         symlink("/usr/lib", directory.path().join("lib")).unwrap();
         let modules = root.enter("lib/modules").unwrap().unwrap();
-        assert_eq!(modules.entries().unwrap(), [Entry { name: "6.1".into(), kind: FileType::Directory }]);
+        assert_eq!(
+            modules.entries().unwrap(),
+            [DirectoryEntry { name: "6.1".into(), kind: FileType::Directory }]
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 const SYS_BLOCK: &str = "/sys/class/block";
 
 /// A file system that a rescue volume may have.
-pub(crate) struct FileSystem {
+pub(crate) struct KnownFileSystem {
     /// Its name for libblkid and for mount(2).
     pub(crate) name: &'static CStr,
     /// The options with which it can be looked at without a write: no journal is replayed, and a copy of a
@@ -40,35 +40,40 @@ pub(crate) enum Nature {
 }
 
 /// To add one: a line here, and its driver in the build hook.
-pub(crate) const FILE_SYSTEMS: &[FileSystem] = &[
-    FileSystem {
+pub(crate) const FILE_SYSTEMS: &[KnownFileSystem] = &[
+    KnownFileSystem {
         name: c"ext4",
         untouched: c"noload,errors=continue",
         beside_a_copy: c"",
         nature: Nature::Writable,
     },
-    FileSystem {
+    KnownFileSystem {
         name: c"ext3",
         untouched: c"noload,errors=continue",
         beside_a_copy: c"",
         nature: Nature::Writable,
     },
-    FileSystem { name: c"ext2", untouched: c"errors=continue", beside_a_copy: c"", nature: Nature::Writable },
-    FileSystem {
+    KnownFileSystem {
+        name: c"ext2",
+        untouched: c"errors=continue",
+        beside_a_copy: c"",
+        nature: Nature::Writable,
+    },
+    KnownFileSystem {
         name: c"xfs",
         untouched: c"norecovery,nouuid",
         beside_a_copy: c"nouuid",
         nature: Nature::Writable,
     },
-    FileSystem {
+    KnownFileSystem {
         name: c"btrfs",
         untouched: c"rescue=nologreplay",
         beside_a_copy: c"",
         nature: Nature::Writable,
     },
-    FileSystem { name: c"vfat", untouched: c"", beside_a_copy: c"", nature: Nature::Writable },
-    FileSystem { name: c"iso9660", untouched: c"", beside_a_copy: c"", nature: Nature::ReadOnly },
-    FileSystem { name: c"squashfs", untouched: c"", beside_a_copy: c"", nature: Nature::ReadOnly },
+    KnownFileSystem { name: c"vfat", untouched: c"", beside_a_copy: c"", nature: Nature::Writable },
+    KnownFileSystem { name: c"iso9660", untouched: c"", beside_a_copy: c"", nature: Nature::ReadOnly },
+    KnownFileSystem { name: c"squashfs", untouched: c"", beside_a_copy: c"", nature: Nature::ReadOnly },
 ];
 
 /// Not candidates, but probed for: their content can look like a file system of its own, because the
@@ -116,12 +121,12 @@ pub(crate) struct Volume {
     /// The kernel's name of the disk that it is, or is on.
     pub(crate) disk: String,
     /// The partition's own id and name, where they were asked for.
-    pub(crate) partition: Partition,
+    pub(crate) partition: PartitionNames,
 }
 
 /// What a partition table says of a partition.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub(crate) struct Partition {
+pub(crate) struct PartitionNames {
     /// `PARTUUID`
     pub(crate) uuid: Option<String>,
     /// `PARTLABEL`
@@ -130,7 +135,7 @@ pub(crate) struct Partition {
 
 impl Volume {
     /// How to mount it; `None` for what is no file system that is known here.
-    pub(crate) fn file_system(&self) -> Option<&'static FileSystem> {
+    pub(crate) fn file_system(&self) -> Option<&'static KnownFileSystem> {
         FILE_SYSTEMS.iter().find(|known| known.name.to_bytes() == self.kind.as_bytes())
     }
 
@@ -241,7 +246,7 @@ pub(crate) fn probe(device: &Path) -> Result<Option<Volume>> {
         uuid: superblock.uuid,
         device_uuid: superblock.device_uuid,
         disk: disk_name(&name_of(device)),
-        partition: Partition::default(),
+        partition: PartitionNames::default(),
     }))
 }
 
@@ -279,10 +284,10 @@ pub(crate) fn forget_btrfs(device: &Path) -> Result<()> {
 }
 
 /// Reads what the partition table says of a partition; empty for a whole disk.
-pub(crate) fn partition(device: &Path) -> Result<Partition> {
+pub(crate) fn partition(device: &Path) -> Result<PartitionNames> {
     let read = || ffi::partition(&open(device)?);
     let (uuid, label) = read().with_context(|| format!("read the partition of {}", device.display()))?;
-    Ok(Partition { uuid, label })
+    Ok(PartitionNames { uuid, label })
 }
 
 /// The serial number of the disk that a device is, or is on. Copies of one volume differ in nothing else.

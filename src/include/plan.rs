@@ -1,7 +1,7 @@
 //! Which modules are added, and whether there is room for them.
 
-use super::setting::Setting;
-use super::size::{Room, Shared, Size};
+use super::setting::IncludeSetting;
+use super::size::{IncludeSize, Room, SharedSpace};
 use crate::kmsg::escape;
 use std::fmt;
 
@@ -9,20 +9,20 @@ use std::fmt;
 const RESERVE: u64 = 8 << 20;
 
 /// What is found before anything is changed.
-pub(crate) struct Facts {
+pub(crate) struct IncludeFacts {
     /// What the owner asked for.
-    pub(crate) setting: Setting,
+    pub(crate) setting: IncludeSetting,
     /// The kernel's.
-    pub(crate) modules: Vec<Module>,
+    pub(crate) modules: Vec<ListedModule>,
     /// What the initramfs holds so far.
-    pub(crate) held: Size,
+    pub(crate) held: IncludeSize,
     /// What is free.
     pub(crate) room: Room,
 }
 
 /// A line of modules.dep.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Module {
+pub(crate) struct ListedModule {
     /// Below the kernel's directory.
     pub(crate) path: String,
     /// All that it needs, directly or not; paths too.
@@ -34,7 +34,7 @@ pub(crate) struct Module {
 }
 
 /// What to do and what to say.
-pub(crate) struct Plan<'a> {
+pub(crate) struct IncludePlan<'a> {
     /// A line each.
     pub(crate) complaints: Vec<String>,
     /// To be copied.
@@ -45,8 +45,8 @@ pub(crate) struct Plan<'a> {
 
 /// Modules that the initramfs does not have.
 pub(crate) struct Added<'a> {
-    modules: Vec<&'a Module>,
-    size: Size,
+    modules: Vec<&'a ListedModule>,
+    size: IncludeSize,
 }
 
 impl Added<'_> {
@@ -65,13 +65,13 @@ impl fmt::Display for Added<'_> {
 }
 
 /// Chooses; a module comes with all that it needs, or not at all.
-pub(crate) fn plan(facts: &Facts) -> Plan<'_> {
+pub(crate) fn plan(facts: &IncludeFacts) -> IncludePlan<'_> {
     let mut complaints = Vec::new();
-    let mut wanted: Vec<&Module> = Vec::new();
+    let mut wanted: Vec<&ListedModule> = Vec::new();
     match &facts.setting {
-        Setting::Most => {}
-        Setting::All => wanted.extend(&facts.modules),
-        Setting::List(words) => {
+        IncludeSetting::Most => {}
+        IncludeSetting::All => wanted.extend(&facts.modules),
+        IncludeSetting::List(words) => {
             for word in words {
                 let before = wanted.len();
                 wanted.extend(facts.modules.iter().filter(|module| module.is_named(word)));
@@ -103,17 +103,17 @@ pub(crate) fn plan(facts: &Facts) -> Plan<'_> {
         ));
     }
     let chosen = facts.modules.iter().zip(chosen).filter(|(module, chosen)| *chosen && !module.held);
-    let modules: Vec<&Module> = chosen.map(|(module, _)| module).collect();
-    let mut size = Size::default();
+    let modules: Vec<&ListedModule> = chosen.map(|(module, _)| module).collect();
+    let mut size = IncludeSize::default();
     for module in &modules {
         size.add(&module.path, module.bytes.unwrap_or_default());
     }
-    Plan { complaints, shortage: facts.shortage(size), added: Added { modules, size } }
+    IncludePlan { complaints, shortage: facts.shortage(size), added: Added { modules, size } }
 }
 
-impl Facts {
+impl IncludeFacts {
     /// Where a module and what it needs stand in the list; `None` when some of it is not there.
-    fn with_needs(&self, module: &Module) -> Option<Vec<usize>> {
+    fn with_needs(&self, module: &ListedModule) -> Option<Vec<usize>> {
         let there = |path: &String| {
             self.modules.iter().position(|module| module.path == *path && module.bytes.is_some())
         };
@@ -125,7 +125,7 @@ impl Facts {
     }
 
     /// Adding nothing always fits: the initramfs would be built without lifeboat too.
-    fn shortage(&self, added: Size) -> Option<String> {
+    fn shortage(&self, added: IncludeSize) -> Option<String> {
         if added.bytes == 0 {
             return None;
         }
@@ -134,8 +134,8 @@ impl Facts {
         // The copies, and beside them all files once more as one archive.
         let build = self.held.unpacked + 2 * added.unpacked + RESERVE;
         let build = match self.room.shared {
-            Shared::Yes => build + boot,
-            Shared::No => build,
+            SharedSpace::Yes => build + boot,
+            SharedSpace::No => build,
         };
         let places = [
             ("/boot", boot, self.room.boot.unwrap_or(u64::MAX)),
@@ -151,7 +151,7 @@ impl Facts {
     }
 }
 
-impl Module {
+impl ListedModule {
     /// Whether a word of `list:` means it: a directory below kernel/, or its name, in which `-` equals `_`.
     fn is_named(&self, word: &str) -> bool {
         if word.ends_with('/') {

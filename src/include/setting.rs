@@ -9,7 +9,7 @@ const KEY: &str = "LIFEBOAT_INCLUDE";
 
 /// Which modules the initramfs is to hold beside those it has.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) enum Setting {
+pub(crate) enum IncludeSetting {
     /// None: what the generator puts in, most of what boots a machine, is enough.
     Most,
     /// All that the kernel has.
@@ -18,7 +18,7 @@ pub(crate) enum Setting {
     List(Vec<String>),
 }
 
-impl Setting {
+impl IncludeSetting {
     /// Reads the file; the inner error is a value that is not understood.
     pub(crate) fn read() -> Result<Result<Self, String>> {
         let Some(bytes) = files::read(FILE)? else { return Ok(Ok(Self::Most)) };
@@ -54,18 +54,18 @@ mod tests {
 
     #[test]
     fn the_three_values_are_understood() {
-        assert_eq!(Setting::parse(""), Ok(Setting::Most));
-        assert_eq!(Setting::parse("most"), Ok(Setting::Most));
-        assert_eq!(Setting::parse("all"), Ok(Setting::All));
+        assert_eq!(IncludeSetting::parse(""), Ok(IncludeSetting::Most));
+        assert_eq!(IncludeSetting::parse("most"), Ok(IncludeSetting::Most));
+        assert_eq!(IncludeSetting::parse("all"), Ok(IncludeSetting::All));
         let words = ["nfs", "drivers/net/"].map(str::to_owned).to_vec();
-        assert_eq!(Setting::parse("list:nfs,, drivers/net/"), Ok(Setting::List(words)));
-        assert_eq!(Setting::parse("list:"), Ok(Setting::List(vec![])));
+        assert_eq!(IncludeSetting::parse("list:nfs,, drivers/net/"), Ok(IncludeSetting::List(words)));
+        assert_eq!(IncludeSetting::parse("list:"), Ok(IncludeSetting::List(vec![])));
     }
 
     #[test]
     fn anything_else_is_told_on_one_line() {
         for value in ["ALL", "nfs", "all\x1b[2J", "all # of them"] {
-            let complaint = Setting::parse(value).unwrap_err();
+            let complaint = IncludeSetting::parse(value).unwrap_err();
             assert!(complaint.contains("is not understood") && !complaint.contains('\x1b'), "{complaint}");
         }
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 const BOOT: &str = "/boot";
 
 /// How a file is packed by its suffix, and what that makes of its bytes, in percent.
-pub(crate) struct Form {
+pub(crate) struct PackedForm {
     /// What its name ends with.
     pub(crate) suffix: &'static str,
     /// In the compressed initramfs.
@@ -19,16 +19,16 @@ pub(crate) struct Form {
 }
 
 /// The last one fits every name. A kernel's plain modules become a quarter with zstd; other compressors do less.
-pub(crate) const FORMS: [Form; 4] = [
-    Form { suffix: ".xz", packed: 100, unpacked: 500 },
-    Form { suffix: ".zst", packed: 100, unpacked: 500 },
-    Form { suffix: ".gz", packed: 100, unpacked: 100 },
-    Form { suffix: "", packed: 50, unpacked: 100 },
+pub(crate) const FORMS: [PackedForm; 4] = [
+    PackedForm { suffix: ".xz", packed: 100, unpacked: 500 },
+    PackedForm { suffix: ".zst", packed: 100, unpacked: 500 },
+    PackedForm { suffix: ".gz", packed: 100, unpacked: 100 },
+    PackedForm { suffix: "", packed: 50, unpacked: 100 },
 ];
 
 /// Sums over files, in bytes.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(crate) struct Size {
+pub(crate) struct IncludeSize {
     /// As they are.
     pub(crate) bytes: u64,
     /// In the compressed initramfs.
@@ -37,7 +37,7 @@ pub(crate) struct Size {
     pub(crate) unpacked: u64,
 }
 
-impl Size {
+impl IncludeSize {
     /// Adds a file.
     pub(crate) fn add(&mut self, name: &str, bytes: u64) {
         if let Some(form) = FORMS.iter().find(|form| name.ends_with(form.suffix)) {
@@ -78,12 +78,12 @@ pub(crate) struct Room {
     /// Where the initramfs is put together.
     pub(crate) build: u64,
     /// Whether that is one and the same.
-    pub(crate) shared: Shared,
+    pub(crate) shared: SharedSpace,
 }
 
 /// Whether two places have one file system.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Shared {
+pub(crate) enum SharedSpace {
     /// What one takes is missing in the other.
     Yes,
     /// Each for itself.
@@ -96,10 +96,10 @@ impl Room {
         let device = |path: &Path| fs::metadata(path).map(|found| found.dev());
         let describe = || format!("look at {BOOT}");
         let (boot, shared) = match device(Path::new(BOOT)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => (None, Shared::No),
+            Err(error) if error.kind() == ErrorKind::NotFound => (None, SharedSpace::No),
             boot => {
                 let same = boot.with_context(describe)? == device(build).with_context(describe)?;
-                (Some(free(Path::new(BOOT))?), if same { Shared::Yes } else { Shared::No })
+                (Some(free(Path::new(BOOT))?), if same { SharedSpace::Yes } else { SharedSpace::No })
             }
         };
         Ok(Self { boot, build: free(build)?, shared })
@@ -117,13 +117,13 @@ mod tests {
 
     #[test]
     fn what_is_compressed_stays_as_large_and_the_rest_becomes_half() {
-        let mut size = Size::default();
+        let mut size = IncludeSize::default();
         size.add("a.ko", 1000);
-        assert_eq!(size, Size { bytes: 1000, packed: 500, unpacked: 1000 });
+        assert_eq!(size, IncludeSize { bytes: 1000, packed: 500, unpacked: 1000 });
         size.add("b.ko.xz", 100);
-        assert_eq!(size, Size { bytes: 1100, packed: 600, unpacked: 1500 });
+        assert_eq!(size, IncludeSize { bytes: 1100, packed: 600, unpacked: 1500 });
         size.add("c.ko.gz", 10);
-        assert_eq!(size, Size { bytes: 1110, packed: 610, unpacked: 1510 });
+        assert_eq!(size, IncludeSize { bytes: 1110, packed: 610, unpacked: 1510 });
     }
 
     #[test]
@@ -133,6 +133,6 @@ mod tests {
         fs::write(directory.path().join("usr/a.ko"), "1234").unwrap();
         std::os::unix::fs::symlink("usr", directory.path().join("lib")).unwrap();
         std::os::unix::fs::symlink("usr/a.ko", directory.path().join("b.ko")).unwrap();
-        assert_eq!(Size::of_tree(directory.path()).unwrap().bytes, 4);
+        assert_eq!(IncludeSize::of_tree(directory.path()).unwrap().bytes, 4);
     }
 }

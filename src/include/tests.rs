@@ -4,13 +4,13 @@ use super::*;
 
 const MIB: u64 = 1 << 20;
 
-fn module(path: &str, needs: &[&str]) -> Module {
+fn module(path: &str, needs: &[&str]) -> ListedModule {
     let needs = needs.iter().map(|path| (*path).to_owned()).collect();
-    Module { path: path.into(), needs, bytes: Some(4 * MIB), held: false }
+    ListedModule { path: path.into(), needs, bytes: Some(4 * MIB), held: false }
 }
 
 /// xfs needs crc; nf-log stands alone; the initramfs has crc.
-fn facts(setting: Setting) -> Facts {
+fn facts(setting: IncludeSetting) -> IncludeFacts {
     let mut modules = vec![
         module("kernel/drivers/net/nf-log.ko", &[]),
         module("kernel/fs/nfs/nfs.ko", &["kernel/fs/nfs/sunrpc.ko", "kernel/lib/crc.ko"]),
@@ -19,16 +19,16 @@ fn facts(setting: Setting) -> Facts {
         module("kernel/lib/crc.ko", &[]),
     ];
     modules[4].held = true;
-    let held = Size { bytes: 40 * MIB, packed: 20 * MIB, unpacked: 40 * MIB };
-    let room = Room { boot: Some(400 * MIB), build: 400 * MIB, shared: Shared::No };
-    Facts { setting, modules, held, room }
+    let held = IncludeSize { bytes: 40 * MIB, packed: 20 * MIB, unpacked: 40 * MIB };
+    let room = Room { boot: Some(400 * MIB), build: 400 * MIB, shared: SharedSpace::No };
+    IncludeFacts { setting, modules, held, room }
 }
 
-fn list(words: &[&str]) -> Setting {
-    Setting::List(words.iter().map(|word| (*word).to_owned()).collect())
+fn list(words: &[&str]) -> IncludeSetting {
+    IncludeSetting::List(words.iter().map(|word| (*word).to_owned()).collect())
 }
 
-fn added(facts: &Facts) -> Vec<&str> {
+fn added(facts: &IncludeFacts) -> Vec<&str> {
     let plan = plan(facts);
     assert_eq!((plan.complaints, plan.shortage), (vec![], None));
     plan.added.modules.into_iter().map(|module| module.path.as_str()).collect()
@@ -36,12 +36,12 @@ fn added(facts: &Facts) -> Vec<&str> {
 
 #[test]
 fn most_adds_nothing() {
-    assert!(added(&facts(Setting::Most)).is_empty());
+    assert!(added(&facts(IncludeSetting::Most)).is_empty());
 }
 
 #[test]
 fn all_adds_what_is_not_there_and_says_how_much() {
-    let facts = facts(Setting::All);
+    let facts = facts(IncludeSetting::All);
     assert_eq!(added(&facts).len(), 4);
     assert_eq!(plan(&facts).added.to_string(), "adds 4 modules, 16 MiB");
 }
@@ -113,8 +113,8 @@ fn a_need_that_the_index_does_not_list_is_missing() {
 #[test]
 fn without_room_in_boot_they_are_left_out() {
     // 20 MiB of what is held, half of 16, and the reserve.
-    let fitting = Room { boot: Some(36 * MIB), build: 400 * MIB, shared: Shared::No };
-    let mut facts = Facts { room: fitting, ..facts(Setting::All) };
+    let fitting = Room { boot: Some(36 * MIB), build: 400 * MIB, shared: SharedSpace::No };
+    let mut facts = IncludeFacts { room: fitting, ..facts(IncludeSetting::All) };
     assert_eq!(plan(&facts).shortage, None);
     facts.room.boot = Some(36 * MIB - 1);
     let shortage = plan(&facts).shortage.unwrap();
@@ -125,7 +125,7 @@ fn without_room_in_boot_they_are_left_out() {
 
 #[test]
 fn compressed_modules_are_counted_whole_in_boot() {
-    let mut facts = facts(Setting::All);
+    let mut facts = facts(IncludeSetting::All);
     facts.room.boot = Some(36 * MIB);
     facts.modules[0].path = "kernel/drivers/net/nf-log.ko.xz".into();
     assert!(plan(&facts).shortage.is_some());
@@ -134,8 +134,8 @@ fn compressed_modules_are_counted_whole_in_boot() {
 #[test]
 fn without_room_to_build_they_are_left_out() {
     // 40 MiB of what is held, 16 twice, and the reserve.
-    let fitting = Room { boot: Some(400 * MIB), build: 80 * MIB, shared: Shared::No };
-    let mut facts = Facts { room: fitting, ..facts(Setting::All) };
+    let fitting = Room { boot: Some(400 * MIB), build: 80 * MIB, shared: SharedSpace::No };
+    let mut facts = IncludeFacts { room: fitting, ..facts(IncludeSetting::All) };
     assert_eq!(plan(&facts).shortage, None);
     facts.room.build -= 1;
     let shortage = plan(&facts).shortage.unwrap();
@@ -143,12 +143,12 @@ fn without_room_to_build_they_are_left_out() {
     // On one file system both must fit.
     facts.room.build = 110 * MIB;
     assert_eq!(plan(&facts).shortage, None);
-    facts.room.shared = Shared::Yes;
+    facts.room.shared = SharedSpace::Yes;
     assert!(plan(&facts).shortage.is_some());
 }
 
 #[test]
 fn adding_nothing_needs_no_room() {
-    let none = Room { boot: Some(0), build: 0, shared: Shared::Yes };
-    assert_eq!(plan(&Facts { room: none, ..facts(list(&["crc"])) }).shortage, None);
+    let none = Room { boot: Some(0), build: 0, shared: SharedSpace::Yes };
+    assert_eq!(plan(&IncludeFacts { room: none, ..facts(list(&["crc"])) }).shortage, None);
 }

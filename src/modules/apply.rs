@@ -3,11 +3,11 @@
 use super::MODULES;
 use super::aside::{self, Aside};
 use super::facts::{Labels, own_tree};
-use super::plan::{Beside, Export, How, Layout, Way};
+use super::plan::{Beside, BesideHow, Layout, ModulesExport, Way};
 use super::tree::Moved;
 use crate::files;
 use crate::initramfs_tools;
-use crate::kmsg::{self, Level};
+use crate::kmsg::{self, LogLevel};
 use crate::mounts::{self, Mount, Staged};
 use crate::root::Root;
 use crate::state::{self, State};
@@ -32,7 +32,7 @@ const RELABEL: &str = "/run/systemd/relabel-extra.d";
 const SAFE: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 
 /// Where it is seen, as the initramfs sees the root.
-struct Place {
+struct ExportPlace {
     /// What is mounted on, opened before.
     target: OwnedFd,
     /// Its path, with every link resolved.
@@ -42,8 +42,8 @@ struct Place {
     tree: PathBuf,
 }
 
-impl Place {
-    fn find(export: &Export, root: &Root) -> Result<Self> {
+impl ExportPlace {
+    fn find(export: &ModulesExport, root: &Root) -> Result<Self> {
         let on = match export.layout {
             Layout::Mount => Path::new(MODULES).join(&export.release),
             Layout::Cover => MODULES.into(),
@@ -62,13 +62,13 @@ impl Place {
 }
 
 /// The initramfs's tree, given back when dropped.
-enum Taken {
+enum TakenTree {
     Aside(Aside),
     Moved(Moved),
 }
 
-pub(super) fn apply(export: &Export, root: &Root, mount_point: &Path) -> Result<()> {
-    let place = Place::find(export, root)?;
+pub(super) fn apply(export: &ModulesExport, root: &Root, mount_point: &Path) -> Result<()> {
+    let place = ExportPlace::find(export, root)?;
     let before = mounts::read()?;
     // First, for its driver is in the tree that is taken away next.
     let overlay = match export.layout {
@@ -101,20 +101,20 @@ pub(super) fn apply(export: &Export, root: &Root, mount_point: &Path) -> Result<
 
     // What follows is for this initramfs's last moments, and the modules are there already.
     let kept = match taken {
-        Taken::Aside(aside) => aside.keep(&place.tree),
-        Taken::Moved(moved) => {
+        TakenTree::Aside(aside) => aside.keep(&place.tree),
+        TakenTree::Moved(moved) => {
             moved.keep();
             aside::link(&own_tree(&export.release), &place.tree)
         }
     };
     if let Err(error) = kept {
-        kmsg::log(Level::Error, "modules", &format!("{error:#}"));
+        kmsg::log(LogLevel::Error, "modules", &format!("{error:#}"));
     }
     Ok(())
 }
 
 /// Puts the tree, and what is beside it, into the staged mount.
-fn fill(export: &Export, root: &Root, mut staged: Staged) -> Result<(Staged, Taken)> {
+fn fill(export: &ModulesExport, root: &Root, mut staged: Staged) -> Result<(Staged, TakenTree)> {
     let tree = match export.layout {
         Layout::Mount => staged.point().to_owned(),
         Layout::Cover | Layout::Overlay => {
@@ -130,18 +130,18 @@ fn fill(export: &Export, root: &Root, mut staged: Staged) -> Result<(Staged, Tak
             staged.is_mounted();
             mount_remount(&tree, SAFE | MountFlags::BIND, "")
                 .context("keep devices and setuid programs out of the modules")?;
-            Taken::Aside(aside)
+            TakenTree::Aside(aside)
         }
-        Way::Copy(_) => Taken::Moved(Moved::files(&own_tree(&export.release), &tree)?),
+        Way::Copy(_) => TakenTree::Moved(Moved::files(&own_tree(&export.release), &tree)?),
     };
     if !export.beside.is_empty() {
         let from = root.enter(MODULES)?.with_context(|| format!("{} has gone", root.show(MODULES)))?;
         for beside in &export.beside {
             show(beside, &from, staged.point())?;
-            if beside.name != beside.shown_as && beside.how == How::BindDirectory {
+            if beside.name != beside.shown_as && beside.how == BesideHow::BindDirectory {
                 // A damaged directory is no reason to have no modules.
                 show_links(&from, &beside.name, &tree).unwrap_or_else(|error| {
-                    kmsg::log(Level::Error, "modules", &format!("{error:#}"));
+                    kmsg::log(LogLevel::Error, "modules", &format!("{error:#}"));
                 });
             }
         }
@@ -154,9 +154,9 @@ fn show(beside: &Beside, from: &Root, staged: &Path) -> Result<()> {
     let place = staged.join(&beside.shown_as);
     let describe = || format!("show {} beside the modules", from.show(&beside.name));
     match beside.how {
-        How::Link => return symlink(from.link_target(&beside.name)?, &place).with_context(describe),
-        How::BindDirectory => fs::create_dir(&place).with_context(describe)?,
-        How::BindFile => fs::write(&place, "").with_context(describe)?,
+        BesideHow::Link => return symlink(from.link_target(&beside.name)?, &place).with_context(describe),
+        BesideHow::BindDirectory => fs::create_dir(&place).with_context(describe)?,
+        BesideHow::BindFile => fs::write(&place, "").with_context(describe)?,
     }
     let flags =
         OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
@@ -204,7 +204,7 @@ fn move_on_fd(mount: &OwnedFd, to: &Path, what: &'static str) -> Result<()> {
 }
 
 /// Makes it visible, and takes it back if the initramfs could not be left then.
-fn publish(staged: Staged, place: &Place, before: &[Mount], mount_point: &Path) -> Result<()> {
+fn publish(staged: Staged, place: &ExportPlace, before: &[Mount], mount_point: &Path) -> Result<()> {
     move_mount(CWD, staged.point(), &place.target, "", MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH)
         .with_context(|| format!("mount the modules on {}", place.point.display()))?;
     staged.moved();
@@ -220,7 +220,7 @@ fn publish(staged: Staged, place: &Place, before: &[Mount], mount_point: &Path) 
 }
 
 /// For the admin and the agent, before anything of it can be seen.
-fn record(export: &Export, place: &Place, mount_point: &Path) -> Result<()> {
+fn record(export: &ModulesExport, place: &ExportPlace, mount_point: &Path) -> Result<()> {
     let booted = |path: &Path| {
         Path::new("/").join(path.strip_prefix(mount_point).unwrap_or(path)).display().to_string()
     };

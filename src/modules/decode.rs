@@ -15,7 +15,7 @@ use std::borrow::Cow;
 pub(super) const LARGEST_MODULE: usize = 16 << 20;
 
 /// Makes a module of its packed form; `None` when that is damaged or has more than the output takes.
-type Decoder = fn(&[u8], Output) -> Option<Vec<u8>>;
+type Decoder = fn(&[u8], Decoded) -> Option<Vec<u8>>;
 
 /// Formats by the bytes they begin with.
 const FORMATS: [(&[u8], &str, Decoder); 3] = [
@@ -28,7 +28,7 @@ const FORMATS: [(&[u8], &str, Decoder); 3] = [
 pub(super) fn decode(content: &[u8]) -> Result<Cow<'_, [u8]>> {
     for (magic, format, decoder) in FORMATS {
         if content.starts_with(magic) {
-            let Some(module) = decoder(content, Output::new(LARGEST_MODULE)) else {
+            let Some(module) = decoder(content, Decoded::new(LARGEST_MODULE)) else {
                 bail!("it is damaged, or {format} of a kind that is not known");
             };
             return Ok(Cow::Owned(module));
@@ -38,14 +38,14 @@ pub(super) fn decode(content: &[u8]) -> Result<Cow<'_, [u8]>> {
 }
 
 /// What was decoded so far: the window that later bytes are copied from, and its limit.
-struct Output {
+struct Decoded {
     bytes: Vec<u8>,
     /// Nothing before this is copied from.
     start: usize,
     most: usize,
 }
 
-impl Output {
+impl Decoded {
     fn new(most: usize) -> Self {
         Self { bytes: Vec::new(), start: 0, most }
     }

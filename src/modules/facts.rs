@@ -1,12 +1,12 @@
 //! What is found before anything is changed.
 
 use super::MODULES;
-use super::settings::{Means, Settings, When};
-use super::tree::{self, Size};
+use super::settings::{Means, ModulesSettings, When};
+use super::tree::{self, TreeSize};
 use super::usable::{self, Usable};
 use crate::initramfs_tools::switcher::Switcher;
 use crate::mounts;
-use crate::root::{Entry, Root};
+use crate::root::{DirectoryEntry, Root};
 use crate::state;
 use crate::volume::{self, Nature};
 use anyhow::{Context, Result};
@@ -18,26 +18,26 @@ const AGENT: &str = "usr/bin/lifeboat-agent";
 const FILE_SYSTEMS: &str = "/proc/filesystems";
 
 /// What the plan is made from.
-pub(super) struct Facts {
-    pub(super) settings: Settings,
+pub(super) struct ExportFacts {
+    pub(super) settings: ModulesSettings,
     pub(super) release: String,
     /// Whether the initramfs has a tree for the release.
     pub(super) ours: bool,
     /// What it holds, when it is to be copied.
-    pub(super) size: Option<Size>,
+    pub(super) size: Option<TreeSize>,
     pub(super) theirs: Theirs,
     /// The root's tree for the release.
     pub(super) usable: Usable,
     pub(super) switcher: Switcher,
     pub(super) labels: Labels,
-    pub(super) memory: Memory,
+    pub(super) memory: MachineMemory,
 }
 
 /// What the root has for modules to be seen in.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Theirs {
     /// lib/modules, with this in it.
-    Directory(Vec<Entry>),
+    Directory(Vec<DirectoryEntry>),
     /// lib alone.
     LibAlone(Writes),
     /// Not even that, or something in its place that is no directory.
@@ -63,14 +63,14 @@ pub(super) enum Labels {
 
 /// From /proc/meminfo, in bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Memory {
+pub(super) struct MachineMemory {
     /// What can be had without swapping.
     pub(super) available: u64,
     pub(super) total: u64,
 }
 
-impl Facts {
-    pub(super) fn gather(root: &Root, mount_point: &Path, settings: Settings) -> Result<Self> {
+impl ExportFacts {
+    pub(super) fn gather(root: &Root, mount_point: &Path, settings: ModulesSettings) -> Result<Self> {
         let release = rustix::system::uname().release().to_string_lossy().into_owned();
         let ours = own_tree(&release).join("modules.dep");
         let mut facts = Self {
@@ -83,7 +83,7 @@ impl Facts {
             },
             switcher: Switcher::find(),
             labels: Labels::find(root, file_systems)?,
-            memory: Memory::read()?,
+            memory: MachineMemory::read()?,
             settings,
             release,
         };
@@ -163,7 +163,7 @@ fn file_systems() -> Result<String> {
     std::fs::read_to_string(FILE_SYSTEMS).with_context(|| format!("read {FILE_SYSTEMS}"))
 }
 
-impl Memory {
+impl MachineMemory {
     fn read() -> Result<Self> {
         let text = std::fs::read_to_string("/proc/meminfo").context("read /proc/meminfo")?;
         Self::parse(&text).context("read /proc/meminfo: MemAvailable or MemTotal is missing")
@@ -184,9 +184,10 @@ mod tests {
 
     #[test]
     fn memory_is_read_in_bytes() {
-        let memory = Memory::parse("MemTotal:  1024 kB\nMemFree: 1 kB\nMemAvailable:    512 kB\n").unwrap();
+        let memory =
+            MachineMemory::parse("MemTotal:  1024 kB\nMemFree: 1 kB\nMemAvailable:    512 kB\n").unwrap();
         assert_eq!((memory.total, memory.available), (1 << 20, 512 << 10));
-        assert!(Memory::parse("MemTotal: 1024 kB\n").is_none());
+        assert!(MachineMemory::parse("MemTotal: 1024 kB\n").is_none());
     }
 
     #[test]

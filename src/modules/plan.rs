@@ -1,11 +1,11 @@
 //! What to do, from what was found.
 
-use super::facts::{Facts, Theirs, Writes};
+use super::facts::{ExportFacts, Theirs, Writes};
 use super::settings::{Means, When};
-use super::tree::Size;
+use super::tree::TreeSize;
 use super::usable::Usable;
 use super::{MODULES, facts};
-use crate::root::Entry;
+use crate::root::DirectoryEntry;
 use anyhow::{Context, Result, bail};
 use rustix::fs::FileType;
 use std::fmt;
@@ -15,13 +15,13 @@ use std::path::{Path, PathBuf};
 const SPARE_MEMORY: u64 = 16 << 20;
 
 #[derive(PartialEq, Eq, Debug)]
-pub(super) enum Plan {
+pub(super) enum ExportPlan {
     Skip(String),
-    Export(Export),
+    Export(ModulesExport),
 }
 
 #[derive(PartialEq, Eq, Debug)]
-pub(super) struct Export {
+pub(super) struct ModulesExport {
     pub(super) release: String,
     pub(super) layout: Layout,
     pub(super) way: Way,
@@ -51,7 +51,7 @@ pub(super) enum Way {
     /// The initramfs's own files are mounted.
     Bind,
     /// They are moved to a tmpfs, one after the other.
-    Copy(Size),
+    Copy(TreeSize),
 }
 
 /// Something of the root's that stays visible beside the exported tree.
@@ -59,11 +59,11 @@ pub(super) enum Way {
 pub(super) struct Beside {
     pub(super) name: PathBuf,
     pub(super) shown_as: PathBuf,
-    pub(super) how: How,
+    pub(super) how: BesideHow,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum How {
+pub(super) enum BesideHow {
     BindDirectory,
     BindFile,
     Link,
@@ -79,7 +79,7 @@ impl Layout {
     }
 }
 
-impl fmt::Display for Export {
+impl fmt::Display for ModulesExport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (release, layout) = (&self.release, self.layout.name());
         match self.way {
@@ -102,17 +102,17 @@ impl fmt::Display for Export {
     }
 }
 
-pub(super) fn plan(facts: &Facts) -> Result<Plan> {
+pub(super) fn plan(facts: &ExportFacts) -> Result<ExportPlan> {
     let release = &facts.release;
     match (facts.settings.when, &facts.settings.place) {
-        (When::Off, Some(place)) => return Ok(Plan::Skip(format!("`off` is {place}"))),
+        (When::Off, Some(place)) => return Ok(ExportPlan::Skip(format!("`off` is {place}"))),
         (When::Auto, _) if facts.usable == Usable::Yes => {
-            return Ok(Plan::Skip(format!("the root already has modules for {release}")));
+            return Ok(ExportPlan::Skip(format!("the root already has modules for {release}")));
         }
         _ => {}
     }
     if !facts.ours {
-        return Ok(Plan::Skip(format!("the initramfs holds no modules for {release}")));
+        return Ok(ExportPlan::Skip(format!("the initramfs holds no modules for {release}")));
     }
     let (layout, theirs) = match &facts.theirs {
         Theirs::Directory(_) if facts.usable == Usable::Empty => (Layout::Mount, [].as_slice()),
@@ -131,7 +131,7 @@ pub(super) fn plan(facts: &Facts) -> Result<Plan> {
         Usable::No(reason) => Some(reason.clone()),
         _ => None,
     };
-    Ok(Plan::Export(Export {
+    Ok(ExportPlan::Export(ModulesExport {
         release: release.clone(),
         layout,
         way,
@@ -142,7 +142,7 @@ pub(super) fn plan(facts: &Facts) -> Result<Plan> {
     }))
 }
 
-fn way(facts: &Facts) -> Result<Way> {
+fn way(facts: &ExportFacts) -> Result<Way> {
     if facts.means() != Means::Copy {
         return Ok(Way::Bind);
     }
@@ -158,15 +158,15 @@ fn way(facts: &Facts) -> Result<Way> {
     Ok(Way::Copy(size))
 }
 
-fn beside(theirs: &[Entry], release: &str, suffix: &str) -> Vec<Beside> {
+fn beside(theirs: &[DirectoryEntry], release: &str, suffix: &str) -> Vec<Beside> {
     // The specification moves a tree that is in the way aside rather than lose it.
     let moved = PathBuf::from(format!("{release}.{suffix}"));
     let is_moved = theirs.iter().any(|entry| entry.name == Path::new(release));
-    let show = |entry: &Entry| {
+    let show = |entry: &DirectoryEntry| {
         let how = match entry.kind {
-            FileType::Directory => How::BindDirectory,
-            FileType::RegularFile => How::BindFile,
-            FileType::Symlink => How::Link,
+            FileType::Directory => BesideHow::BindDirectory,
+            FileType::RegularFile => BesideHow::BindFile,
+            FileType::Symlink => BesideHow::Link,
             _ => return None,
         };
         let name = entry.name.clone();
@@ -178,41 +178,42 @@ fn beside(theirs: &[Entry], release: &str, suffix: &str) -> Vec<Beside> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::{Labels, Memory};
-    use super::super::settings::Settings;
+    use super::super::facts::{Labels, MachineMemory};
+    use super::super::settings::ModulesSettings;
     use super::*;
     use crate::initramfs_tools::switcher::Switcher;
     use crate::root::Root;
     use lifeboat_common::command_line::CommandLine;
 
-    fn entry(name: &str, kind: FileType) -> Entry {
-        Entry { name: name.into(), kind }
+    fn entry(name: &str, kind: FileType) -> DirectoryEntry {
+        DirectoryEntry { name: name.into(), kind }
     }
 
-    fn settings(line: &str) -> Settings {
+    fn settings(line: &str) -> ModulesSettings {
         let directory = tempfile::tempdir().unwrap();
         let root = Root::open(directory.path()).unwrap();
-        Settings::read(&CommandLine::parse(format!("lifeboat.modules={line}").as_str()), &root).unwrap()
+        ModulesSettings::read(&CommandLine::parse(format!("lifeboat.modules={line}").as_str()), &root)
+            .unwrap()
     }
 
-    fn facts() -> Facts {
-        Facts {
+    fn facts() -> ExportFacts {
+        ExportFacts {
             settings: settings("auto"),
             release: "6.1.0-53".into(),
             ours: true,
-            size: Some(Size { files: 190, bytes: 36 << 20, largest: 2 << 20 }),
+            size: Some(TreeSize { files: 190, bytes: 36 << 20, largest: 2 << 20 }),
             theirs: Theirs::Directory(vec![entry("6.1.0-50", FileType::Directory)]),
             usable: Usable::Absent,
             switcher: Switcher::Spares,
             labels: Labels::NotNeeded,
-            memory: Memory { available: 400 << 20, total: 512 << 20 },
+            memory: MachineMemory { available: 400 << 20, total: 512 << 20 },
         }
     }
 
-    fn export(facts: &Facts) -> Export {
+    fn export(facts: &ExportFacts) -> ModulesExport {
         match plan(facts).unwrap() {
-            Plan::Export(export) => export,
-            Plan::Skip(reason) => panic!("skipped: {reason}"),
+            ExportPlan::Export(export) => export,
+            ExportPlan::Skip(reason) => panic!("skipped: {reason}"),
         }
     }
 
@@ -226,13 +227,13 @@ mod tests {
     #[test]
     fn an_empty_directory_is_mounted_on_and_nothing_is_covered() {
         let theirs = Theirs::Directory(vec![entry("6.1.0-53", FileType::Directory)]);
-        let export = export(&Facts { usable: Usable::Empty, theirs, ..facts() });
+        let export = export(&ExportFacts { usable: Usable::Empty, theirs, ..facts() });
         assert_eq!((export.layout, export.beside.len()), (Layout::Mount, 0));
     }
 
     #[test]
     fn a_lib_that_has_no_modules_is_overlaid_where_nobody_writes_to_it() {
-        let theirs = |writes| Facts { theirs: Theirs::LibAlone(writes), ..facts() };
+        let theirs = |writes| ExportFacts { theirs: Theirs::LibAlone(writes), ..facts() };
         assert_eq!(export(&theirs(Writes::None)).layout, Layout::Overlay);
         let error = plan(&theirs(Writes::Refused)).unwrap_err();
         assert!(error.to_string().contains("mkdir -p /lib/modules"), "{error}");
@@ -241,13 +242,13 @@ mod tests {
     #[test]
     fn each_reason_to_copy_is_heeded() {
         for (reason, facts) in [
-            ("switcher", Facts { switcher: Switcher::Unknown, ..facts() }),
-            ("labels", Facts { labels: Labels::Needed, ..facts() }),
+            ("switcher", ExportFacts { switcher: Switcher::Unknown, ..facts() }),
+            ("labels", ExportFacts { labels: Labels::Needed, ..facts() }),
             (
                 "labels, and bind is asked for",
-                Facts { labels: Labels::Needed, settings: settings("bind"), ..facts() },
+                ExportFacts { labels: Labels::Needed, settings: settings("bind"), ..facts() },
             ),
-            ("asked for", Facts { settings: settings("copy"), ..facts() }),
+            ("asked for", ExportFacts { settings: settings("copy"), ..facts() }),
         ] {
             let export = export(&facts);
             assert!(matches!(export.way, Way::Copy(_)), "{reason}");
@@ -255,30 +256,33 @@ mod tests {
             let text = export.to_string();
             assert!(text.starts_with("exported 190 files (36 MiB) for 6.1.0-53 (copy, cover)"), "{text}");
         }
-        let forced = Facts { switcher: Switcher::Unknown, settings: settings("bind"), ..facts() };
+        let forced = ExportFacts { switcher: Switcher::Unknown, settings: settings("bind"), ..facts() };
         assert_eq!(export(&forced).way, Way::Bind);
     }
 
     #[test]
     fn a_root_that_has_them_is_left_alone_unless_forced() {
-        let has = || Facts { usable: Usable::Yes, ..facts() };
-        assert_eq!(plan(&has()).unwrap(), Plan::Skip("the root already has modules for 6.1.0-53".into()));
+        let has = || ExportFacts { usable: Usable::Yes, ..facts() };
+        assert_eq!(
+            plan(&has()).unwrap(),
+            ExportPlan::Skip("the root already has modules for 6.1.0-53".into())
+        );
         let theirs = Theirs::Directory(vec![entry("6.1.0-53", FileType::Directory)]);
-        let forced = export(&Facts { settings: settings("force"), theirs, ..has() });
+        let forced = export(&ExportFacts { settings: settings("force"), theirs, ..has() });
         let text = forced.to_string();
         assert!(text.ends_with("beside 6.1.0-53 (shown as 6.1.0-53.lifeboat-moved)"), "{text}");
     }
 
     #[test]
     fn off_is_skipped_with_its_place() {
-        let plan = plan(&Facts { settings: settings("off"), ..facts() }).unwrap();
-        assert_eq!(plan, Plan::Skip("`off` is lifeboat.modules= on the kernel command line".into()));
+        let plan = plan(&ExportFacts { settings: settings("off"), ..facts() }).unwrap();
+        assert_eq!(plan, ExportPlan::Skip("`off` is lifeboat.modules= on the kernel command line".into()));
     }
 
     #[test]
     fn an_initramfs_without_modules_exports_nothing() {
-        let plan = plan(&Facts { ours: false, ..facts() }).unwrap();
-        assert_eq!(plan, Plan::Skip("the initramfs holds no modules for 6.1.0-53".into()));
+        let plan = plan(&ExportFacts { ours: false, ..facts() }).unwrap();
+        assert_eq!(plan, ExportPlan::Skip("the initramfs holds no modules for 6.1.0-53".into()));
     }
 
     #[test]
@@ -289,25 +293,25 @@ mod tests {
             entry("extra", FileType::Symlink),
         ]);
         let usable = Usable::No("it has no modules.dep".into());
-        let export = export(&Facts { theirs, usable, ..facts() });
+        let export = export(&ExportFacts { theirs, usable, ..facts() });
         let text = export.to_string();
         let end = "beside 6.1.0-53 (shown as 6.1.0-53.lifeboat-moved), beside extra; \
                    the root's own are not usable: it has no modules.dep";
         assert!(text.ends_with(end), "{text}");
-        assert_eq!(export.beside[1].how, How::Link);
+        assert_eq!(export.beside[1].how, BesideHow::Link);
     }
 
     #[test]
     fn a_root_without_a_place_for_them_is_told_how_to_get_one() {
-        let error = plan(&Facts { theirs: Theirs::Nothing, ..facts() }).unwrap_err();
+        let error = plan(&ExportFacts { theirs: Theirs::Nothing, ..facts() }).unwrap_err();
         assert!(error.to_string().contains("mkdir -p /lib/modules"), "{error}");
     }
 
     #[test]
     fn a_copy_that_does_not_fit_into_memory_is_not_begun() {
-        let memory = Memory { available: 17 << 20, total: 512 << 20 };
-        let error = plan(&Facts { memory, settings: settings("copy"), ..facts() }).unwrap_err();
+        let memory = MachineMemory { available: 17 << 20, total: 512 << 20 };
+        let error = plan(&ExportFacts { memory, settings: settings("copy"), ..facts() }).unwrap_err();
         assert!(error.to_string().contains("needs 18 MiB of memory, and 17 MiB are free"), "{error}");
-        assert!(plan(&Facts { memory, ..facts() }).is_ok());
+        assert!(plan(&ExportFacts { memory, ..facts() }).is_ok());
     }
 }

@@ -11,11 +11,11 @@ use std::fmt;
 
 /// The first place that says anything is the one that counts, whole.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Settings {
+pub(super) struct ModulesSettings {
     pub(super) when: When,
     pub(super) means: Means,
     /// Where it was said; `None` when nobody said anything.
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<ModulesSettingPlace>,
     /// A word that was not understood.
     pub(super) complaint: Option<String>,
 }
@@ -41,7 +41,7 @@ pub(super) enum Means {
 
 /// In their order of rank.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Place {
+pub(super) enum ModulesSettingPlace {
     CommandLine,
     /// The root's /etc/default/lifeboat.
     Root,
@@ -55,7 +55,7 @@ const KEY: &str = "LIFEBOAT_MODULES";
 const EC2_KEY: &str = "EC2_EXPORT_MODULES_FROM_INITRAMFS";
 const EC2_FILE: &str = "etc/default/ec2-init";
 
-impl Settings {
+impl ModulesSettings {
     /// Asks each place in turn.
     pub(super) fn read(line: &CommandLine, root: &Root) -> Result<Self> {
         let root_says = |file: &str, key: &str| -> Result<Option<String>> {
@@ -63,12 +63,12 @@ impl Settings {
             Ok(text.and_then(|text| state::lookup(&String::from_utf8_lossy(&text), key)))
         };
         let said = match line.value("lifeboat.modules") {
-            Some(value) => Some((Place::CommandLine, value.to_owned())),
+            Some(value) => Some((ModulesSettingPlace::CommandLine, value.to_owned())),
             None => match root_says(baked::PATH.trim_start_matches('/'), KEY)? {
-                Some(value) => Some((Place::Root, value)),
+                Some(value) => Some((ModulesSettingPlace::Root, value)),
                 None => match root_says(EC2_FILE, EC2_KEY)? {
-                    Some(value) => Some((Place::Ec2, value)),
-                    None => baked::value(KEY)?.map(|value| (Place::Baked, value)),
+                    Some(value) => Some((ModulesSettingPlace::Ec2, value)),
+                    None => baked::value(KEY)?.map(|value| (ModulesSettingPlace::Baked, value)),
                 },
             },
         };
@@ -79,13 +79,13 @@ impl Settings {
         Self { when: When::Auto, means: Means::Cheapest, place: None, complaint: None }
     }
 
-    fn parse(value: &str, place: Place) -> Self {
+    fn parse(value: &str, place: ModulesSettingPlace) -> Self {
         let mut settings = Self { place: Some(place), ..Self::unsaid() };
         for word in value.split(',').filter(|word| !word.is_empty()) {
             match (place, word) {
-                (Place::Ec2, "1") => settings.when = When::Force,
-                (Place::Ec2, "0") => settings.when = When::Off,
-                (Place::Ec2, _) => return Self::bad(word, place, "0 or 1"),
+                (ModulesSettingPlace::Ec2, "1") => settings.when = When::Force,
+                (ModulesSettingPlace::Ec2, "0") => settings.when = When::Off,
+                (ModulesSettingPlace::Ec2, _) => return Self::bad(word, place, "0 or 1"),
                 (_, "auto") => settings.when = When::Auto,
                 (_, "off") => settings.when = When::Off,
                 (_, "force") => settings.when = When::Force,
@@ -97,7 +97,7 @@ impl Settings {
         settings
     }
 
-    fn bad(word: &str, place: Place, known: &str) -> Self {
+    fn bad(word: &str, place: ModulesSettingPlace, known: &str) -> Self {
         let word = escape(word.as_bytes());
         let complaint =
             format!("`{word}` in {place} is not understood, and taken as `auto` (known: {known})");
@@ -106,11 +106,11 @@ impl Settings {
 
     /// The specification's suffix for a tree that is in the way belongs to the specification's switch.
     pub(super) fn moved_suffix(&self) -> &'static str {
-        if self.place == Some(Place::Ec2) { "ec2-init-moved" } else { "lifeboat-moved" }
+        if self.place == Some(ModulesSettingPlace::Ec2) { "ec2-init-moved" } else { "lifeboat-moved" }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ModulesSettingPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::CommandLine => "lifeboat.modules= on the kernel command line",
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     /// The root's two files and the command line; the machine that tests has nothing baked in.
-    fn read(command_line: &str, lifeboat: Option<&str>, ec2: Option<&str>) -> Settings {
+    fn read(command_line: &str, lifeboat: Option<&str>, ec2: Option<&str>) -> ModulesSettings {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(directory.path().join("etc/default")).unwrap();
         for (name, text) in [("lifeboat", lifeboat), ("ec2-init", ec2)] {
@@ -135,23 +135,23 @@ mod tests {
             }
         }
         let root = Root::open(directory.path()).unwrap();
-        Settings::read(&CommandLine::parse(command_line), &root).unwrap()
+        ModulesSettings::read(&CommandLine::parse(command_line), &root).unwrap()
     }
 
     #[test]
     fn where_nothing_is_said_it_is_auto_and_the_cheapest_way() {
-        assert_eq!(read("ro quiet", None, None), Settings::unsaid());
-        assert_eq!(read("", Some("LIFEBOAT_RESCUE=off\n"), Some("COMPLETE=1\n")), Settings::unsaid());
+        assert_eq!(read("ro quiet", None, None), ModulesSettings::unsaid());
+        assert_eq!(read("", Some("LIFEBOAT_RESCUE=off\n"), Some("COMPLETE=1\n")), ModulesSettings::unsaid());
     }
 
     #[test]
     fn the_first_place_in_rank_counts() {
         let (own, ec2) = (Some("LIFEBOAT_MODULES=force\n"), Some("EC2_EXPORT_MODULES_FROM_INITRAMFS=0\n"));
-        assert_eq!(read("lifeboat.modules=off", own, ec2).place, Some(Place::CommandLine));
+        assert_eq!(read("lifeboat.modules=off", own, ec2).place, Some(ModulesSettingPlace::CommandLine));
         let settings = read("", own, ec2);
-        assert_eq!((settings.when, settings.place), (When::Force, Some(Place::Root)));
+        assert_eq!((settings.when, settings.place), (When::Force, Some(ModulesSettingPlace::Root)));
         let settings = read("", None, ec2);
-        assert_eq!((settings.when, settings.place), (When::Off, Some(Place::Ec2)));
+        assert_eq!((settings.when, settings.place), (When::Off, Some(ModulesSettingPlace::Ec2)));
     }
 
     #[test]

@@ -21,7 +21,7 @@ const DIRECTORY: OFlags =
 
 /// How much a tree holds.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(crate) struct Size {
+pub(crate) struct TreeSize {
     /// Files of any kind but directories.
     pub(crate) files: u64,
     /// Bytes they take on a tmpfs, whole pages each.
@@ -31,17 +31,17 @@ pub(crate) struct Size {
 }
 
 /// Measures a tree of the initramfs's; `None` when it is not there or holds no module index.
-pub(crate) fn measure(path: &Path) -> Result<Option<Size>> {
+pub(crate) fn measure(path: &Path) -> Result<Option<TreeSize>> {
     let index = path.join("modules.dep");
     if !index.try_exists().with_context(|| format!("look at {}", index.display()))? {
         return Ok(None);
     }
-    let mut size = Size::default();
+    let mut size = TreeSize::default();
     size.add(path)?;
     Ok(Some(size))
 }
 
-impl Size {
+impl TreeSize {
     /// What is below a directory.
     fn add(&mut self, directory: &Path) -> Result<()> {
         let describe = || format!("list {}", directory.display());

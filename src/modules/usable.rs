@@ -37,15 +37,15 @@ pub(crate) fn check(root: &Root, initramfs: &Root, release: &str) -> Usable {
         if directory.entries()?.is_empty() {
             return Ok(Usable::Empty);
         }
-        let modules = Tree { root, path: &path }.sample()?;
-        of_one_build(&modules, &Tree { root: initramfs, path: &path })?;
+        let modules = ModuleTree { root, path: &path }.sample()?;
+        of_one_build(&modules, &ModuleTree { root: initramfs, path: &path })?;
         Ok(Usable::Yes)
     })();
     verdict.unwrap_or_else(|reason: anyhow::Error| Usable::No(format!("{reason:#}")))
 }
 
 /// An error is the reason why the modules are not of the build that the initramfs's are of.
-fn of_one_build(modules: &[Module<'_>], initramfs: &Tree<'_>) -> Result<()> {
+fn of_one_build(modules: &[ModuleInTree<'_>], initramfs: &ModuleTree<'_>) -> Result<()> {
     let mut pairs = Vec::new();
     for module in modules {
         if let Some(namesake) = initramfs.namesake(&module.name)? {
@@ -84,7 +84,7 @@ fn built_for(content: &[u8]) -> Result<String> {
 }
 
 /// A tree of modules.
-struct Tree<'a> {
+struct ModuleTree<'a> {
     /// What links and absolute names in the tree are meant to start from.
     root: &'a Root,
     path: &'a Path,
@@ -92,16 +92,16 @@ struct Tree<'a> {
 
 /// A module as it stands in a tree.
 #[derive(Clone)]
-struct Module<'a> {
+struct ModuleInTree<'a> {
     root: &'a Root,
     name: String,
     path: PathBuf,
     size: u64,
 }
 
-impl<'a> Tree<'a> {
+impl<'a> ModuleTree<'a> {
     /// Modules spread evenly over modules.dep, the first and the last among them; an error says what is missing.
-    fn sample(&self) -> Result<Vec<Module<'a>>> {
+    fn sample(&self) -> Result<Vec<ModuleInTree<'a>>> {
         let index = self.root.read(self.path.join("modules.dep"))?.context("it has no modules.dep")?;
         let index = String::from_utf8_lossy(&index);
         let names: Vec<&str> =
@@ -124,7 +124,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The module of the same name, packed in the same way, in another or not at all.
-    fn namesake(&self, name: &str) -> Result<Option<Module<'a>>> {
+    fn namesake(&self, name: &str) -> Result<Option<ModuleInTree<'a>>> {
         let bare = SUFFIXES.iter().rev().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
         for suffix in SUFFIXES {
             if let Some(module) = self.module(&format!("{bare}{suffix}"))? {
@@ -134,14 +134,14 @@ impl<'a> Tree<'a> {
         Ok(None)
     }
 
-    fn module(&self, name: &str) -> Result<Option<Module<'a>>> {
+    fn module(&self, name: &str) -> Result<Option<ModuleInTree<'a>>> {
         let path = self.path.join(name);
         let size = self.root.size(&path)?;
-        Ok(size.map(|size| Module { root: self.root, name: name.to_owned(), path, size }))
+        Ok(size.map(|size| ModuleInTree { root: self.root, name: name.to_owned(), path, size }))
     }
 }
 
-impl Module<'_> {
+impl ModuleInTree<'_> {
     fn read(&self) -> Result<Vec<u8>> {
         self.root.read(&self.path)?.with_context(|| format!("{} has gone", self.name))
     }

@@ -1,10 +1,10 @@
 //! While init waits for a missing root, once a second: boots from a rescue volume that appeared.
 
-use super::decision::{Decision, How, Original, Record, SoFar};
-use super::settings::{Place, Settings};
+use super::decision::{Decision, DecisionRecord, HowBooted, OriginalRoot, SoFar};
+use super::settings::{RescueSettingPlace, RescueSettings};
 use super::{Choice, Scan, carry_out};
 use crate::initramfs_tools::{self, Ignored, Stuck};
-use crate::kmsg::{self, Level};
+use crate::kmsg::{self, LogLevel};
 use crate::outcome::{Mode, Outcome};
 use crate::volume::Volume;
 use anyhow::Result;
@@ -14,7 +14,7 @@ use std::fmt;
 /// Steers init to a volume that was not there at the first look. `missing`: what init waits for, which may
 /// also be the device of /usr or of a hibernated system.
 pub(crate) fn run(line: &CommandLine, missing: &str, mode: Mode) -> Result<Outcome> {
-    let settings = Settings::read(line)?;
+    let settings = RescueSettings::read(line)?;
     let so_far = SoFar::read()?;
     let passed_over = if so_far.shunned().next().is_none() { Ignored::None } else { Ignored::Some };
     let own_root = initramfs_tools::own_root();
@@ -45,7 +45,7 @@ pub(crate) fn run(line: &CommandLine, missing: &str, mode: Mode) -> Result<Outco
 fn tell(scan: &Scan, choice: &Choice) {
     let reasons = choice.reasons.iter().filter(|_| choice.chosen.is_some());
     for line in scan.complaints.iter().chain(reasons) {
-        kmsg::log(Level::Info, "rescue", line);
+        kmsg::log(LogLevel::Info, "rescue", line);
     }
 }
 
@@ -56,7 +56,7 @@ struct BlockState<'a> {
     /// What `root=` says.
     own_root: Option<String>,
     /// Where the journey is switched off.
-    off: Option<Place>,
+    off: Option<RescueSettingPlace>,
     /// Whether init passes over ignored volumes already: it does since there was one, or one failed.
     passed_over: Ignored,
     /// What happened so far in this boot.
@@ -82,7 +82,7 @@ enum BlockAction {
     /// Looks at the devices that came.
     Look,
     /// init finds a rescue volume in place of what it waits for.
-    Boot { root: String, volume: Volume, original: Original, ignored: Ignored },
+    Boot { root: String, volume: Volume, original: OriginalRoot, ignored: Ignored },
     /// Takes note that there is no rescue volume.
     Note(String),
     /// Takes note of it, and says why none of those that came is booted from.
@@ -123,7 +123,7 @@ impl BlockState<'_> {
         let reason = choice.reason_for_none();
         match choice.chosen {
             Some(volume) => {
-                let original = Original::find(Some(self.missing), &scan.volumes, &volume);
+                let original = OriginalRoot::find(Some(self.missing), &scan.volumes, &volume);
                 BlockAction::Boot { root: self.missing.to_owned(), volume, original, ignored }
             }
             None if choice.reasons.is_empty() => BlockAction::Note(reason),
@@ -137,7 +137,7 @@ fn apply(action: BlockAction, state: BlockState) -> Result<()> {
     let (decision, ignored) = match action {
         BlockAction::Leave | BlockAction::Look => return Ok(()),
         BlockAction::Boot { volume, original, ignored, .. } => {
-            (Decision::Rescue { volume, how: How::Saved(stuck.to_string()), original }, ignored)
+            (Decision::Rescue { volume, how: HowBooted::Saved(stuck.to_string()), original }, ignored)
         }
         BlockAction::Note(reason) => (Decision::OwnRoot { reason }, Ignored::None),
         BlockAction::Refuse { reason, ignored } => (Decision::OwnRoot { reason }, ignored),
@@ -145,7 +145,7 @@ fn apply(action: BlockAction, state: BlockState) -> Result<()> {
     if ignored == Ignored::Some {
         initramfs_tools::pass_over_ignored()?;
     }
-    carry_out(&Record { decision, so_far: state.so_far }, Some(&stuck))
+    carry_out(&DecisionRecord { decision, so_far: state.so_far }, Some(&stuck))
 }
 
 #[cfg(test)]
@@ -173,7 +173,7 @@ mod tests {
             ("the root is missing", state()),
             ("something else is", BlockState { own_root: Some("UUID=own".into()), ..state() }),
             ("there is no root=", BlockState { own_root: None, ..state() }),
-            ("switched off", BlockState { off: Some(Place::Baked), ..state() }),
+            ("switched off", BlockState { off: Some(RescueSettingPlace::Baked), ..state() }),
             ("init was steered", BlockState { so_far: steered, ..state() }),
             ("a volume is ignored", BlockState { so_far: ignoring(), ..state() }),
             ("and was before", BlockState { so_far: ignoring(), passed_over: Ignored::Some, ..state() }),
@@ -226,7 +226,7 @@ mod tests {
         let booted = BlockAction::Boot {
             root: MISSING.into(),
             volume: volume("/dev/vdb", "RESCUE"),
-            original: Original::Named(MISSING.into()),
+            original: OriginalRoot::Named(MISSING.into()),
             ignored: Ignored::None,
         };
         assert_eq!(action, booted);

@@ -2,12 +2,12 @@
 //! appeared since the first look, or when the root holds no init.
 
 use super::candidate::INITS;
-use super::decision::{Decision, How, Original, Record, SoFar, Waited};
-use super::settings::Settings;
+use super::decision::{Decision, DecisionRecord, HowBooted, OriginalRoot, SoFar, Waited};
+use super::settings::RescueSettings;
 use super::watch::{self, Tick, Watch};
 use super::{Choice, Scan, identity, mounted, notice};
 use crate::initramfs_tools::{self, PanicShell};
-use crate::kmsg::{self, Level};
+use crate::kmsg::{self, LogLevel};
 use crate::mounts::{self, Mount, Staged};
 use crate::outcome::{Mode, Outcome};
 use crate::root::Root;
@@ -19,17 +19,17 @@ use std::path::Path;
 
 /// Pivots, or says why there is nothing to do.
 pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
-    let settings = Settings::read(line)?;
+    let settings = RescueSettings::read(line)?;
     if let Some(place) = settings.off {
         return Ok(Outcome::Skipped(format!("`off` is {place}")));
     }
     let root = initramfs_tools::root_mount_point();
-    let mut facts = Facts::gather(&root, &settings)?;
+    let mut facts = PivotFacts::gather(&root, &settings)?;
     if mode == Mode::Apply {
         // Where none is chosen, and none waited for, the outcome says why.
         let told = facts.choice.chosen.is_some() || facts.needs_a_volume();
         for line in facts.complaints.iter().chain(facts.choice.reasons.iter().filter(|_| told)) {
-            kmsg::log(Level::Info, "rescue", line);
+            kmsg::log(LogLevel::Info, "rescue", line);
         }
         if facts.needs_a_volume() {
             facts.wait(&settings)?;
@@ -37,21 +37,23 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
     }
     let plan = plan(&facts);
     if mode == Mode::Apply {
-        if let Plan::Stay(_) = plan {
+        if let PivotPlan::Stay(_) = plan {
             facts.give_links_away();
         }
         apply(&plan, facts, &root)?;
     }
     Ok(match plan {
-        Plan::Stay(reason) => Outcome::Skipped(reason),
-        Plan::TakeBack { steered_to } => {
+        PivotPlan::Stay(reason) => Outcome::Skipped(reason),
+        PivotPlan::TakeBack { steered_to } => {
             Outcome::Loud(format!("the root is not {steered_to}, to which init was steered"))
         }
-        Plan::Pivot { volume, original } => Outcome::Loud(format!("{volume} takes the place of {original}")),
+        PivotPlan::Pivot { volume, original } => {
+            Outcome::Loud(format!("{volume} takes the place of {original}"))
+        }
     })
 }
 
-struct Facts {
+struct PivotFacts {
     so_far: SoFar,
     /// What is mounted as the root.
     mounted: Option<Mount>,
@@ -71,8 +73,8 @@ enum Init {
     Absent,
 }
 
-impl Facts {
-    fn gather(root: &Path, settings: &Settings) -> Result<Self> {
+impl PivotFacts {
+    fn gather(root: &Path, settings: &RescueSettings) -> Result<Self> {
         mounts::clear_stale();
         let mut so_far = SoFar::read()?;
         let mounted = mounts::at(root)?;
@@ -101,7 +103,7 @@ impl Facts {
     }
 }
 
-impl Facts {
+impl PivotFacts {
     /// The own root is booted: what names its disk leads to no ignored volume, also of those that were not there at
     /// the first look. What fails here is told, and the boot goes on.
     fn give_links_away(&self) {
@@ -112,7 +114,7 @@ impl Facts {
         if self.so_far.rescue.is_none()
             && let Err(error) = identity::give_way(&self.so_far.shunned_disks(own_disk.as_deref()))
         {
-            kmsg::log(Level::Error, "rescue", &format!("{error:#}"));
+            kmsg::log(LogLevel::Error, "rescue", &format!("{error:#}"));
         }
     }
 
@@ -121,7 +123,7 @@ impl Facts {
     }
 
     /// Waits for a volume to be attached.
-    fn wait(&mut self, settings: &Settings) -> Result<()> {
+    fn wait(&mut self, settings: &RescueSettings) -> Result<()> {
         let source = self.mounted.as_ref().map(|mount| mount.source.clone());
         let message = match &source {
             Some(source) => format!("{} holds no init", source.display()),
@@ -132,9 +134,9 @@ impl Facts {
         let until = watch::now().saturating_add(settings.wait);
         self.so_far.waited = Waited::Until(until);
         let decision = Decision::OwnRoot { reason: message.clone() };
-        Record { decision, so_far: self.so_far.clone() }.write()?;
+        DecisionRecord { decision, so_far: self.so_far.clone() }.write()?;
         if settings.wait > 0 {
-            kmsg::log(Level::Error, "rescue", &watch::announcement(&message, None, settings, shell));
+            kmsg::log(LogLevel::Error, "rescue", &watch::announcement(&message, None, settings, shell));
         }
         let mut watch = Watch::begin(until, consoles);
         while watch.next()? == Tick::Look {
@@ -163,7 +165,7 @@ fn look_for_init(root: &Path) -> Result<Init> {
 }
 
 #[derive(PartialEq, Eq, Debug)]
-enum Plan {
+enum PivotPlan {
     Stay(String),
     /// init went elsewhere: what the rescue system was told must not be believed.
     TakeBack {
@@ -171,57 +173,57 @@ enum Plan {
     },
     Pivot {
         volume: Volume,
-        original: Original,
+        original: OriginalRoot,
     },
 }
 
-fn plan(facts: &Facts) -> Plan {
+fn plan(facts: &PivotFacts) -> PivotPlan {
     let source = facts.mounted.as_ref().map(|mount| mount.source.display().to_string());
     if let Some(steered_to) = &facts.so_far.rescue {
         // Another script may have made the volume the lower layer of something; then it is not to be seen.
         let hidden = facts.mounted.as_ref().is_some_and(|mount| !mount.source.starts_with("/dev"));
         return if hidden || source.as_ref() == Some(steered_to) {
-            Plan::Stay(format!("the root is {steered_to}, as decided before it was mounted"))
+            PivotPlan::Stay(format!("the root is {steered_to}, as decided before it was mounted"))
         } else {
-            Plan::TakeBack { steered_to: steered_to.clone() }
+            PivotPlan::TakeBack { steered_to: steered_to.clone() }
         };
     }
     match (&facts.choice.chosen, source) {
         (None, Some(source)) if facts.init == Init::Absent => {
-            Plan::Stay(format!("{source} holds no init, and no rescue volume is attached; init goes on"))
+            PivotPlan::Stay(format!("{source} holds no init, and no rescue volume is attached; init goes on"))
         }
         (None, _) if facts.choice.reasons.is_empty() => {
-            Plan::Stay("no rescue volume appeared since the first look".into())
+            PivotPlan::Stay("no rescue volume appeared since the first look".into())
         }
-        (None, _) => Plan::Stay(facts.choice.reason_for_none()),
+        (None, _) => PivotPlan::Stay(facts.choice.reason_for_none()),
         (Some(volume), source) => {
             let named = source.or_else(|| facts.named.clone());
-            let unread = named.map_or(Original::Unknown, Original::Named);
-            let original = facts.own_root.clone().map_or(unread, Original::Volume);
-            Plan::Pivot { volume: volume.clone(), original }
+            let unread = named.map_or(OriginalRoot::Unknown, OriginalRoot::Named);
+            let original = facts.own_root.clone().map_or(unread, OriginalRoot::Volume);
+            PivotPlan::Pivot { volume: volume.clone(), original }
         }
     }
 }
 
-fn apply(plan: &Plan, facts: Facts, root: &Path) -> Result<()> {
+fn apply(plan: &PivotPlan, facts: PivotFacts, root: &Path) -> Result<()> {
     match plan {
-        Plan::Stay(_) => Ok(()),
-        Plan::TakeBack { .. } => {
+        PivotPlan::Stay(_) => Ok(()),
+        PivotPlan::TakeBack { .. } => {
             let reason = "init mounted another root than it was told to".into();
             let so_far = SoFar { rescue: None, ..facts.so_far };
-            Record { decision: Decision::OwnRoot { reason }, so_far }.write()?;
+            DecisionRecord { decision: Decision::OwnRoot { reason }, so_far }.write()?;
             initramfs_tools::use_init(&initramfs_tools::kept_init()?)?;
             notice::forget()
         }
-        Plan::Pivot { volume, original } => {
+        PivotPlan::Pivot { volume, original } => {
             pivot(volume, root, facts.mounted.as_ref())?;
             let how = match facts.init {
-                Init::Present => How::Pivoted,
-                Init::Absent if facts.mounted.is_none() => How::Saved("no root was mounted".into()),
-                Init::Absent => How::Saved("the root holds no init".into()),
+                Init::Present => HowBooted::Pivoted,
+                Init::Absent if facts.mounted.is_none() => HowBooted::Saved("no root was mounted".into()),
+                Init::Absent => HowBooted::Saved("the root holds no init".into()),
             };
             let decision = Decision::Rescue { volume: volume.clone(), how, original: original.clone() };
-            Record { decision, so_far: facts.so_far }.write()?;
+            DecisionRecord { decision, so_far: facts.so_far }.write()?;
             initramfs_tools::use_init("/sbin/init")?;
             let volumes = volume::all_with_partitions(&volume::devices()?);
             mounted::cover(root, volume, original, &volumes)
@@ -254,7 +256,7 @@ fn pivot(volume: &Volume, root: &Path, mounted: Option<&Mount>) -> Result<()> {
     new.moved();
     if let Err(error) = unmount_tree(old.point()) {
         // The rescue system can still unmount it, at the place that this names.
-        kmsg::log(Level::Error, "rescue", &format!("{error:#}"));
+        kmsg::log(LogLevel::Error, "rescue", &format!("{error:#}"));
     }
     Ok(())
 }
@@ -283,26 +285,29 @@ mod tests {
 
     #[test]
     fn where_nothing_is_mounted_the_volume_is() {
-        let plan = plan(&Facts { init: Init::Absent, ..facts(None, None, Some("/dev/vdb")) });
-        assert_eq!(plan, Plan::Pivot { volume: volume("/dev/vdb", "RESCUE"), original: Original::Unknown });
+        let plan = plan(&PivotFacts { init: Init::Absent, ..facts(None, None, Some("/dev/vdb")) });
+        assert_eq!(
+            plan,
+            PivotPlan::Pivot { volume: volume("/dev/vdb", "RESCUE"), original: OriginalRoot::Unknown }
+        );
     }
 
     #[test]
     fn a_root_that_is_not_mounted_is_named_as_the_command_line_does() {
         let named = Some("UUID=gone".to_owned());
-        let plan = plan(&Facts { init: Init::Absent, named, ..facts(None, None, Some("/dev/vdb")) });
-        let original = Original::Named("UUID=gone".into());
-        assert_eq!(plan, Plan::Pivot { volume: volume("/dev/vdb", "RESCUE"), original });
+        let plan = plan(&PivotFacts { init: Init::Absent, named, ..facts(None, None, Some("/dev/vdb")) });
+        let original = OriginalRoot::Named("UUID=gone".into());
+        assert_eq!(plan, PivotPlan::Pivot { volume: volume("/dev/vdb", "RESCUE"), original });
     }
 
     #[test]
     fn a_volume_below_an_overlay_is_where_init_was_steered() {
         let plan = plan(&facts(Some("/dev/vdb"), Some("overlayroot"), None));
-        assert!(matches!(plan, Plan::Stay(_)), "{plan:?}");
+        assert!(matches!(plan, PivotPlan::Stay(_)), "{plan:?}");
     }
 
-    fn facts(steered_to: Option<&str>, mounted: Option<&str>, chosen: Option<&str>) -> Facts {
-        Facts {
+    fn facts(steered_to: Option<&str>, mounted: Option<&str>, chosen: Option<&str>) -> PivotFacts {
+        PivotFacts {
             so_far: SoFar { rescue: steered_to.map(str::to_owned), ..SoFar::default() },
             init: Init::Present,
             mounted: mounted.map(|source| Mount {
@@ -321,34 +326,34 @@ mod tests {
     #[test]
     fn a_root_to_which_init_was_steered_is_left_alone() {
         let plan = plan(&facts(Some("/dev/vdb"), Some("/dev/vdb"), None));
-        assert_eq!(plan, Plan::Stay("the root is /dev/vdb, as decided before it was mounted".into()));
+        assert_eq!(plan, PivotPlan::Stay("the root is /dev/vdb, as decided before it was mounted".into()));
     }
 
     #[test]
     fn what_was_told_is_taken_back_when_init_went_elsewhere() {
         let plan = plan(&facts(Some("/dev/vdb"), Some("/dev/vda"), None));
-        assert_eq!(plan, Plan::TakeBack { steered_to: "/dev/vdb".into() });
+        assert_eq!(plan, PivotPlan::TakeBack { steered_to: "/dev/vdb".into() });
     }
 
     #[test]
     fn a_volume_that_appeared_takes_the_roots_place() {
         let plan = plan(&facts(None, Some("/dev/vda"), Some("/dev/vdb")));
         let (volume, original) = (volume("/dev/vdb", "RESCUE"), volume("/dev/vda", "own"));
-        assert_eq!(plan, Plan::Pivot { volume, original: Original::Volume(original) });
+        assert_eq!(plan, PivotPlan::Pivot { volume, original: OriginalRoot::Volume(original) });
     }
 
     #[test]
     fn a_root_without_an_init_is_said_to_have_none() {
-        let facts = Facts { init: Init::Absent, ..facts(None, Some("/dev/vda"), None) };
+        let facts = PivotFacts { init: Init::Absent, ..facts(None, Some("/dev/vda"), None) };
         assert_eq!(
             plan(&facts),
-            Plan::Stay("/dev/vda holds no init, and no rescue volume is attached; init goes on".into())
+            PivotPlan::Stay("/dev/vda holds no init, and no rescue volume is attached; init goes on".into())
         );
     }
 
     #[test]
     fn without_a_new_volume_nothing_moves() {
         let plan = plan(&facts(None, Some("/dev/vda"), None));
-        assert_eq!(plan, Plan::Stay("no rescue volume appeared since the first look".into()));
+        assert_eq!(plan, PivotPlan::Stay("no rescue volume appeared since the first look".into()));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Claim;
 use super::fstab::has_usr;
-use super::settings::Settings;
+use super::settings::RescueSettings;
 use crate::mounts::Untouched;
 use crate::root::Root;
 use crate::volume::{self, Volume, natural_order};
@@ -51,7 +51,12 @@ impl Verdict {
 
 impl Candidate {
     /// Looks into the volume without changing a byte of it.
-    pub(super) fn judge(volume: Volume, claim: Claim, serial: Option<String>, settings: &Settings) -> Self {
+    pub(super) fn judge(
+        volume: Volume,
+        claim: Claim,
+        serial: Option<String>,
+        settings: &RescueSettings,
+    ) -> Self {
         let verdict = match refused(&volume, settings) {
             Some(refused) => refused,
             None => look_into(&volume).unwrap_or_else(|error| Verdict::Unreadable(format!("{error:#}"))),
@@ -105,7 +110,7 @@ impl fmt::Display for Verdict {
 }
 
 /// The settings accept another volume only.
-fn refused(volume: &Volume, settings: &Settings) -> Option<Verdict> {
+fn refused(volume: &Volume, settings: &RescueSettings) -> Option<Verdict> {
     let required = settings.require.as_ref().filter(|required| !required.names(volume))?;
     Some(Verdict::Refused(required.to_string()))
 }
@@ -240,7 +245,10 @@ mod tests {
             kind: "ext4".into(),
             label: Some(b"RESCUE".to_vec()),
             uuid: Some("own".into()),
-            partition: volume::Partition { uuid: Some("own-part".into()), label: Some("own-name".into()) },
+            partition: volume::PartitionNames {
+                uuid: Some("own-part".into()),
+                label: Some("own-name".into()),
+            },
             ..Volume::default()
         };
         for (baked, command_line, accepted) in [
@@ -256,7 +264,7 @@ mod tests {
             // Naming a volume does not let it in.
             ("require=UUID=other", "UUID=own,LABEL=RESCUE,/dev/vdb1", Some("UUID=other")),
         ] {
-            let settings = Settings::from(Some(command_line), Some(baked));
+            let settings = RescueSettings::from(Some(command_line), Some(baked));
             let expected = accepted.map(|selector| Verdict::Refused(selector.to_owned()));
             assert_eq!(refused(&volume, &settings), expected, "{baked} {command_line}");
         }

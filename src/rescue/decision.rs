@@ -12,7 +12,7 @@ const NAME: &str = "rescue";
 
 /// The device that the machine would have booted from, as far as it is known.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Original {
+pub(crate) enum OriginalRoot {
     /// A file system that was found.
     Volume(Volume),
     /// Nothing was found for what the kernel command line names.
@@ -21,7 +21,7 @@ pub(crate) enum Original {
     Unknown,
 }
 
-impl Original {
+impl OriginalRoot {
     /// What `root=` stands for among the volumes, the rescue volume itself left out: it may be a copy with
     /// the same label and UUID. A root that nothing matches is in the first volume that is locked or a member
     /// of something, where there is one.
@@ -45,7 +45,7 @@ impl Original {
     }
 }
 
-impl fmt::Display for Original {
+impl fmt::Display for OriginalRoot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Volume(volume) => write!(f, "{volume}"),
@@ -68,15 +68,15 @@ pub(crate) enum Decision {
         /// The volume.
         volume: Volume,
         /// How it became the root.
-        how: How,
+        how: HowBooted,
         /// What the machine would have booted from.
-        original: Original,
+        original: OriginalRoot,
     },
 }
 
 /// How a rescue volume becomes the root.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum How {
+pub(crate) enum HowBooted {
     /// init was told to mount it.
     Steered,
     /// It took the place of the root that was mounted.
@@ -85,7 +85,7 @@ pub(crate) enum How {
     Saved(String),
 }
 
-impl fmt::Display for How {
+impl fmt::Display for HowBooted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Steered => "a rescue volume was attached when the machine started",
@@ -97,7 +97,7 @@ impl fmt::Display for How {
 
 /// All that /run/lifeboat/rescue says.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Record {
+pub(crate) struct DecisionRecord {
     /// What is booted.
     pub(crate) decision: Decision,
     /// What happened so far in this boot.
@@ -199,7 +199,7 @@ impl SoFar {
     }
 }
 
-impl Record {
+impl DecisionRecord {
     /// Writes the file.
     pub(crate) fn write(&self) -> Result<()> {
         self.state().write(NAME, 0o644)
@@ -217,12 +217,12 @@ impl Record {
                 state.push("REASON", how.to_string());
                 push_volume(&mut state, ["DEVICE", "TYPE", "LABEL", "UUID"], volume);
                 match original {
-                    Original::Volume(volume) => {
+                    OriginalRoot::Volume(volume) => {
                         let keys = ["ORIGINAL_ROOT", "ORIGINAL_TYPE", "ORIGINAL_LABEL", "ORIGINAL_UUID"];
                         push_volume(&mut state, keys, volume);
                     }
-                    Original::Named(name) => state.push("ORIGINAL_ROOT", name),
-                    Original::Unknown => {}
+                    OriginalRoot::Named(name) => state.push("ORIGINAL_ROOT", name),
+                    OriginalRoot::Unknown => {}
                 }
             }
         }
@@ -273,15 +273,15 @@ mod tests {
 
     fn state(decision: Decision, looked_at: &[&str]) -> String {
         let looked_at = looked_at.iter().map(ToString::to_string).collect();
-        Record { decision, so_far: SoFar { looked_at, ..SoFar::default() } }.state().render()
+        DecisionRecord { decision, so_far: SoFar { looked_at, ..SoFar::default() } }.state().render()
     }
 
     #[test]
     fn the_file_says_what_is_booted_and_what_would_have_been() {
         let decision = Decision::Rescue {
             volume: volume("/dev/vdb", "RESCUE"),
-            how: How::Steered,
-            original: Original::Volume(volume("/dev/vda1", "cloud img")),
+            how: HowBooted::Steered,
+            original: OriginalRoot::Volume(volume("/dev/vda1", "cloud img")),
         };
         expect![[r#"
             BOOTED=rescue
@@ -318,8 +318,8 @@ mod tests {
         // The rescue volume has the same UUID, as a copy has.
         for named in ["LABEL=own", "UUID=6F1E2B1C", "/dev/vda1", "PARTUUID=ab-01"] {
             assert_eq!(
-                Original::find(Some(named), &volumes, &rescue),
-                Original::Volume(own.clone()),
+                OriginalRoot::find(Some(named), &volumes, &rescue),
+                OriginalRoot::Volume(own.clone()),
                 "{named}"
             );
         }
@@ -330,15 +330,15 @@ mod tests {
         let locked = Volume { kind: "crypto_LUKS".into(), disk: "vda".into(), ..volume("/dev/vda3", "") };
         let rescue = Volume { disk: "vdb".into(), ..volume("/dev/vdb1", "RESCUE") };
         let volumes = [volume("/dev/vda1", "boot"), locked.clone(), rescue.clone()];
-        let found = Original::find(Some("/dev/mapper/vda3_crypt"), &volumes, &rescue);
-        assert_eq!(found, Original::Volume(locked));
+        let found = OriginalRoot::find(Some("/dev/mapper/vda3_crypt"), &volumes, &rescue);
+        assert_eq!(found, OriginalRoot::Volume(locked));
     }
 
     #[test]
     fn an_original_root_that_is_missing_is_named() {
         let rescue = volume("/dev/vdb", "RESCUE");
-        let found = Original::find(Some("UUID=other"), std::slice::from_ref(&rescue), &rescue);
-        assert_eq!(found, Original::Named("UUID=other".into()));
-        assert_eq!(Original::find(None, &[], &rescue), Original::Unknown);
+        let found = OriginalRoot::find(Some("UUID=other"), std::slice::from_ref(&rescue), &rescue);
+        assert_eq!(found, OriginalRoot::Named("UUID=other".into()));
+        assert_eq!(OriginalRoot::find(None, &[], &rescue), OriginalRoot::Unknown);
     }
 }

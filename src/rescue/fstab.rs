@@ -17,15 +17,16 @@ pub(super) fn rewrite(fstab: &[u8], rescue: &Volume, volumes: &[Volume]) -> Vec<
     // Some readers end a line at a NUL, others pass it over.
     let fstab: Vec<u8> = fstab.iter().copied().filter(|byte| *byte != 0).collect();
     for line in fstab.split_inclusive(|byte| *byte == b'\n') {
-        match Entry::parse(line).and_then(|entry| entry.change(rescue, volumes).map(|change| (entry, change)))
+        match FstabEntry::parse(line)
+            .and_then(|entry| entry.change(rescue, volumes).map(|change| (entry, change)))
         {
-            Some((entry, Change::Source { device, note })) => {
+            Some((entry, FstabChange::Source { device, note })) => {
                 text.extend_from_slice(note.as_bytes());
                 text.extend_from_slice(entry.before);
                 text.extend_from_slice(device.as_bytes());
                 text.extend_from_slice(entry.after);
             }
-            Some((_, Change::Comment { note })) => {
+            Some((_, FstabChange::Comment { note })) => {
                 text.extend_from_slice(note.as_bytes());
                 text.push(b'#');
                 text.extend_from_slice(line);
@@ -38,11 +39,11 @@ pub(super) fn rewrite(fstab: &[u8], rescue: &Volume, volumes: &[Volume]) -> Vec<
 
 /// Whether an fstab has an entry for /usr, which init mounts before it looks for the root's init.
 pub(super) fn has_usr(fstab: &[u8]) -> bool {
-    fstab.split(|byte| *byte == b'\n').filter_map(Entry::parse).any(|entry| entry.is_at(&[b"usr"]))
+    fstab.split(|byte| *byte == b'\n').filter_map(FstabEntry::parse).any(|entry| entry.is_at(&[b"usr"]))
 }
 
 /// A line that is an entry, as libmount and init read it: fields apart by blanks, with octal escapes in them.
-struct Entry<'a> {
+struct FstabEntry<'a> {
     before: &'a [u8],
     after: &'a [u8],
     source: String,
@@ -51,12 +52,12 @@ struct Entry<'a> {
 }
 
 /// What becomes of an entry.
-enum Change {
+enum FstabChange {
     Source { device: String, note: String },
     Comment { note: String },
 }
 
-impl<'a> Entry<'a> {
+impl<'a> FstabEntry<'a> {
     fn parse(line: &'a [u8]) -> Option<Self> {
         let start = line.iter().position(|byte| !is_blank(*byte))?;
         let (before, rest) = line.split_at_checked(start)?;
@@ -88,12 +89,12 @@ impl<'a> Entry<'a> {
     }
 
     /// `None`: it can stay as it is.
-    fn change(&self, rescue: &Volume, volumes: &[Volume]) -> Option<Change> {
+    fn change(&self, rescue: &Volume, volumes: &[Volume]) -> Option<FstabChange> {
         let from = escape(self.source.as_bytes());
         let moved_to = |volume: &Volume| {
             let device = volume.device.display().to_string();
             (device != self.source)
-                .then(|| Change::Source { device, note: format!("# lifeboat: was {from}\n") })
+                .then(|| FstabChange::Source { device, note: format!("# lifeboat: was {from}\n") })
         };
         if self.is_at(&[]) {
             return moved_to(rescue);
@@ -111,7 +112,9 @@ impl<'a> Entry<'a> {
             None => "was not found, and may be",
         };
         let device = rescue.device.display();
-        Some(Change::Comment { note: format!("# lifeboat: {from} {why} on another disk than {device}\n") })
+        Some(FstabChange::Comment {
+            note: format!("# lifeboat: {from} {why} on another disk than {device}\n"),
+        })
     }
 }
 

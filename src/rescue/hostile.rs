@@ -2,9 +2,9 @@
 //! upon, the ordinary tests on a fixed number.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails is a finding")]
 
-use super::decision::{Decision, How, Original, Record, SoFar};
+use super::decision::{Decision, DecisionRecord, HowBooted, OriginalRoot, SoFar};
 use super::notice::Tenants;
-use super::settings::{Selector, Settings};
+use super::settings::{RescueSettings, Selector};
 use super::{fstab, notice};
 use crate::initramfs_tools::param_conf::{After, Conf};
 use crate::kmsg::{self, is_plain};
@@ -39,7 +39,7 @@ fn superblock(place: u64, bytes: &[u8]) {
     volume::partition(path).unwrap();
     // Two types at once are an error, and only that.
     let Ok(Some(found)) = volume::probe(path) else { return };
-    if super::claim(&found, &Settings::from(None, None)).is_some() {
+    if super::claim(&found, &RescueSettings::from(None, None)).is_some() {
         let sight = glance::look(&image, &rescue_volume::LABELS).unwrap();
         assert_eq!(sight, glance::Sight::Candidate, "{found} is not seen at a glance");
     }
@@ -58,7 +58,7 @@ fn texts(data: &[u8]) {
     let volumes = [volume("vda", label, &uuid), volume("vda1", root.as_bytes(), "home"), rescue.clone()];
 
     the_log(&rescue, &root, data);
-    for original in [Original::Volume(volumes[0].clone()), Original::Named(root.clone())] {
+    for original in [OriginalRoot::Volume(volumes[0].clone()), OriginalRoot::Named(root.clone())] {
         the_notice(&rescue, &original);
         the_state(&rescue, original);
     }
@@ -84,7 +84,7 @@ fn is_one_plain_line(line: &str) -> bool {
 }
 
 fn the_log(rescue: &Volume, root: &str, data: &[u8]) {
-    let named = Original::Named(root.to_owned());
+    let named = OriginalRoot::Named(root.to_owned());
     assert!(is_one_plain_line(&format!("booting from {rescue} in place of {named}")));
     for record in kmsg::records("rescue", &String::from_utf8_lossy(data)) {
         // The kernel takes 976 bytes.
@@ -93,23 +93,23 @@ fn the_log(rescue: &Volume, root: &str, data: &[u8]) {
     }
 }
 
-fn the_notice(rescue: &Volume, original: &Original) {
+fn the_notice(rescue: &Volume, original: &OriginalRoot) {
     let text = notice::text(rescue, original, Tenants::default());
-    let lines = if matches!(original, Original::Volume(_)) { 9 } else { 8 };
+    let lines = if matches!(original, OriginalRoot::Volume(_)) { 9 } else { 8 };
     assert_eq!(text.lines().count(), lines, "{text}");
     assert!(text.lines().all(is_one_plain_line), "{text:?}");
     let issue = String::from_utf8(notice::issue(b"", rescue, original, Tenants::default())).unwrap();
     assert!(!issue.replace("\\\\", "").contains('\\'), "{issue}");
 }
 
-fn the_state(rescue: &Volume, original: Original) {
+fn the_state(rescue: &Volume, original: OriginalRoot) {
     let named = match &original {
-        Original::Named(name) => Some(name.clone()),
+        OriginalRoot::Named(name) => Some(name.clone()),
         _ => None,
     };
-    let decision = Decision::Rescue { volume: rescue.clone(), how: How::Steered, original };
+    let decision = Decision::Rescue { volume: rescue.clone(), how: HowBooted::Steered, original };
     let so_far = SoFar { looked_at: vec!["vda".into(), "vdb".into()], ..SoFar::default() };
-    let text = Record { decision, so_far }.state().render();
+    let text = DecisionRecord { decision, so_far }.state().render();
     let shown = |value: &str| value.chars().map(|c| if is_plain(c) { c } else { '?' }).collect::<String>();
     for (key, wanted) in [
         ("BOOTED", Some("rescue".to_owned())),

@@ -1,7 +1,7 @@
 //! Right after init mounted a rescue volume, before it looks for /usr in its fstab: covers files of the rescue
 //! system with generated ones. The volume itself is unchanged.
 
-use super::decision::{Original, SoFar};
+use super::decision::{OriginalRoot, SoFar};
 use super::notice::Tenants;
 use super::{fstab, notice};
 use crate::initramfs_tools;
@@ -65,7 +65,7 @@ enum MountedAction {
     /// Looks at all devices.
     Look,
     /// Covers files of the rescue system.
-    Cover { rescue: Volume, original: Original, volumes: Vec<Volume> },
+    Cover { rescue: Volume, original: OriginalRoot, volumes: Vec<Volume> },
 }
 
 impl fmt::Display for MountedAction {
@@ -92,8 +92,10 @@ impl MountedState {
                 let at = |device: &Path| volumes.iter().find(|volume| volume.device == device).cloned();
                 let Some(rescue) = at(device) else { return MountedAction::Leave };
                 let original = match original {
-                    Some(name) => at(Path::new(&name)).map_or(Original::Named(name), Original::Volume),
-                    None => Original::Unknown,
+                    Some(name) => {
+                        at(Path::new(&name)).map_or(OriginalRoot::Named(name), OriginalRoot::Volume)
+                    }
+                    None => OriginalRoot::Unknown,
                 };
                 MountedAction::Cover { rescue, original, volumes }
             }
@@ -103,7 +105,7 @@ impl MountedState {
 
 /// Covers the fstab, and what agetty shows above its prompt. What is on the volume is known only now, and so
 /// the message of the day is written anew.
-pub(super) fn cover(root: &Path, rescue: &Volume, original: &Original, volumes: &[Volume]) -> Result<()> {
+pub(super) fn cover(root: &Path, rescue: &Volume, original: &OriginalRoot, volumes: &[Volume]) -> Result<()> {
     let root = Root::open(root)?;
     cover_file(&root, "fstab", |text| fstab::rewrite(text, rescue, volumes))?;
     let tenants = Tenants::of(&root)?;
@@ -169,10 +171,10 @@ mod tests {
     fn the_original_root_is_known_by_its_device_or_its_name() {
         let steered = state(Some("/dev/vdb"), Some("/dev/vdb"));
         for (named, original) in [
-            (Some("/dev/vda"), Original::Volume(volume("/dev/vda", "a"))),
-            (Some("/dev/vdc"), Original::Named("/dev/vdc".into())),
-            (Some("LABEL=a"), Original::Named("LABEL=a".into())),
-            (None, Original::Unknown),
+            (Some("/dev/vda"), OriginalRoot::Volume(volume("/dev/vda", "a"))),
+            (Some("/dev/vdc"), OriginalRoot::Named("/dev/vdc".into())),
+            (Some("LABEL=a"), OriginalRoot::Named("LABEL=a".into())),
+            (None, OriginalRoot::Unknown),
         ] {
             let action = steered.plan(looked(&["/dev/vda", "/dev/vdb"], named));
             assert_eq!(action.to_string(), "the fstab of /dev/vdb (ext4, label a) leads to no other disk");

@@ -1,6 +1,6 @@
 //! Tells whoever reads the console or logs in that this is a rescue system, and how to leave it.
 
-use super::decision::Original;
+use super::decision::OriginalRoot;
 use crate::files;
 use crate::kmsg::escape;
 use crate::root::Root;
@@ -41,7 +41,7 @@ impl Tenants {
 }
 
 /// Writes the notice to where the rescue system's own programs show it; nothing of lifeboat need be in it.
-pub(crate) fn write(rescue: &Volume, original: &Original, tenants: Tenants) -> Result<()> {
+pub(crate) fn write(rescue: &Volume, original: &OriginalRoot, tenants: Tenants) -> Result<()> {
     if let Some(directory) = Path::new(MOTD).parent() {
         std::fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
     }
@@ -50,7 +50,7 @@ pub(crate) fn write(rescue: &Volume, original: &Original, tenants: Tenants) -> R
 
 /// What agetty shows above its prompt: the rescue system's own text and the notice, in which a backslash would
 /// be special. (agetty reads /run/issue.d only where there is no /etc/issue.)
-pub(crate) fn issue(own: &[u8], rescue: &Volume, original: &Original, tenants: Tenants) -> Vec<u8> {
+pub(crate) fn issue(own: &[u8], rescue: &Volume, original: &OriginalRoot, tenants: Tenants) -> Vec<u8> {
     [own, text(rescue, original, tenants).replace('\\', "\\\\").as_bytes()].concat()
 }
 
@@ -60,12 +60,12 @@ pub(crate) fn forget() -> Result<()> {
 }
 
 // Put together from pieces: each format string costs the boot program more than they do.
-pub(super) fn text(rescue: &Volume, original: &Original, tenants: Tenants) -> String {
+pub(super) fn text(rescue: &Volume, original: &OriginalRoot, tenants: Tenants) -> String {
     let mut text = String::from("\n*** RESCUE SYSTEM ***\nlifeboat started this machine from ");
     text.push_str(&rescue.to_string());
     text.push_str(",\nnot from its own root.\n");
     match original {
-        Original::Volume(volume) => {
+        OriginalRoot::Volume(volume) => {
             text.push_str("The original root is ");
             text.push_str(if volume.is_member() { "inside " } else { "" });
             text.push_str(&volume.to_string());
@@ -79,12 +79,12 @@ pub(super) fn text(rescue: &Volume, original: &Original, tenants: Tenants) -> St
                 look_at(volume, &mut text);
             }
         }
-        Original::Named(name) => {
+        OriginalRoot::Named(name) => {
             text.push_str("The original root is root=");
             text.push_str(&escape(name.as_bytes()));
             text.push_str("; no such device was found.");
         }
-        Original::Unknown => text.push_str("The kernel command line names no original root (no root=)."),
+        OriginalRoot::Unknown => text.push_str("The kernel command line names no original root (no root=)."),
     }
     if tenants.cloud_init {
         text.push_str(CLOUD_INIT);
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_admin_is_told_where_they_are_and_how_to_leave() {
-        let original = Original::Volume(volume("/dev/vda1", "xfs", "cloudimg-rootfs"));
+        let original = OriginalRoot::Volume(volume("/dev/vda1", "xfs", "cloudimg-rootfs"));
         expect![[r"
 
             *** RESCUE SYSTEM ***
@@ -156,7 +156,7 @@ mod tests {
         let volume = |device, kind| Volume { label: None, ..volume(device, kind, "") };
         let text = text(
             &volume("/dev/vdb", "ext4"),
-            &Original::Volume(volume("/dev/vda3", "crypto_LUKS")),
+            &OriginalRoot::Volume(volume("/dev/vda3", "crypto_LUKS")),
             Tenants { agent: true, cloud_init: false },
         );
         assert!(
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn the_own_issue_stays_above_the_notice_and_nothing_in_it_is_special() {
         let rescue = volume("/dev/vdb", "ext4", "RES\u{1}");
-        let text = issue(b"Debian \\n \\l\n", &rescue, &Original::Unknown, Tenants::default());
+        let text = issue(b"Debian \\n \\l\n", &rescue, &OriginalRoot::Unknown, Tenants::default());
         let text = String::from_utf8(text).unwrap();
         assert!(text.starts_with("Debian \\n \\l\n\n*** RESCUE SYSTEM ***\n"), "{text}");
         assert!(text.contains("label RES\\\\u{1})"), "{text}");
@@ -179,13 +179,13 @@ mod tests {
 
     #[test]
     fn nobody_is_told_to_write_on_a_medium_that_cannot_be_written() {
-        let text = text(&volume("/dev/sr0", "iso9660", "RESCUE"), &Original::Unknown, Tenants::default());
+        let text = text(&volume("/dev/sr0", "iso9660", "RESCUE"), &OriginalRoot::Unknown, Tenants::default());
         assert!(text.ends_with("\nThis volume is read-only. To leave, detach it and reboot.\n\n"), "{text}");
     }
 
     #[test]
     fn a_missing_original_root_is_said_to_be_missing() {
-        let original = Original::Named("LABEL=a\x1bb".into());
+        let original = OriginalRoot::Named("LABEL=a\x1bb".into());
         let text = text(&volume("/dev/vdb", "ext4", "RESCUE"), &original, Tenants::default());
         assert!(text.contains("root=LABEL=a\\u{1b}b; no such device was found"), "{text}");
     }
@@ -195,7 +195,7 @@ mod tests {
         for (kind, options) in
             [("ext4", "ro,noload,errors=continue"), ("vfat", "ro"), ("btrfs", "ro,rescue=nologreplay")]
         {
-            let original = Original::Volume(volume("/dev/vda1", kind, "own"));
+            let original = OriginalRoot::Volume(volume("/dev/vda1", kind, "own"));
             let text = text(&volume("/dev/vdb", "ext4", "RESCUE"), &original, Tenants::default());
             assert!(text.contains(&format!("    mount -o {options} /dev/vda1 /mnt\n")), "{text}");
         }
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_agents_commands_are_named_where_it_is_installed() {
-        let original = Original::Volume(volume("/dev/vda1", "xfs", "own"));
+        let original = OriginalRoot::Volume(volume("/dev/vda1", "xfs", "own"));
         let tenants = Tenants { agent: true, cloud_init: false };
         let text = text(&volume("/dev/vdb", "ext4", "RESCUE"), &original, tenants);
         let commands = ["mount", "mount --rw --chroot", "finish && reboot"];
@@ -219,7 +219,7 @@ mod tests {
         let told = || {
             let tenants = Tenants::of(&Root::open(directory.path()).unwrap()).unwrap();
             let rescue = volume("/dev/vdb", "ext4", "RESCUE");
-            text(&rescue, &Original::Unknown, tenants)
+            text(&rescue, &OriginalRoot::Unknown, tenants)
                 .contains("\n    touch /etc/cloud/cloud-init.disabled\n")
         };
         assert!(!told());

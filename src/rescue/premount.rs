@@ -1,10 +1,10 @@
 //! Before the root is waited for, unlocked or mounted: steers init to a rescue volume.
 
-use super::decision::{Decision, How, Original, Record, SoFar};
-use super::settings::{Selector, Settings};
+use super::decision::{Decision, DecisionRecord, HowBooted, OriginalRoot, SoFar};
+use super::settings::{RescueSettings, Selector};
 use super::{Choice, Scan, carry_out, identity};
 use crate::initramfs_tools::{self, Ignored};
-use crate::kmsg::{self, Level};
+use crate::kmsg::{self, LogLevel};
 use crate::outcome::{Mode, Outcome};
 use crate::volume::{self, Nature, Volume};
 use anyhow::Result;
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 /// Steers, or says why the own root is booted.
 pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
-    let settings = Settings::read(line)?;
+    let settings = RescueSettings::read(line)?;
     if let Some(place) = settings.off {
         return Ok(Outcome::Skipped(format!("`off` is {place}")));
     }
@@ -24,12 +24,12 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
     let plan = plan(scan.choose(), own_root.as_deref(), &scan.volumes);
     if mode == Mode::Apply {
         for line in settings.complaints.iter().chain(&scan.complaints).chain(&plan.remarks) {
-            kmsg::log(Level::Info, "rescue", line);
+            kmsg::log(LogLevel::Info, "rescue", line);
         }
         let settled = settle_identities(&scan, &so_far, own_root.as_deref());
         let ignored = if so_far.ignored.is_empty() { Ignored::None } else { Ignored::Some };
         initramfs_tools::watch(settled.root.as_deref(), settled.resume.as_deref(), ignored)?;
-        carry_out(&Record { decision: plan.decision.clone(), so_far }, None)?;
+        carry_out(&DecisionRecord { decision: plan.decision.clone(), so_far }, None)?;
     }
     Ok(match &plan.decision {
         Decision::Rescue { .. } => Outcome::Loud(plan.to_string()),
@@ -50,7 +50,7 @@ struct Settled {
 /// fails alone: it is told, and the boot is as it would have been.
 fn settle_identities(scan: &Scan, so_far: &SoFar, own_root: Option<&str>) -> Settled {
     let Some(selector) = own_root.and_then(Selector::parse) else { return Settled::default() };
-    let tell = |error: &anyhow::Error| kmsg::log(Level::Error, "rescue", &format!("{error:#}"));
+    let tell = |error: &anyhow::Error| kmsg::log(LogLevel::Error, "rescue", &format!("{error:#}"));
     let pinned = identity::pin(&selector, &scan.volumes, &scan.candidates).inspect_err(tell).ok().flatten();
     let named = || scan.volumes.iter().filter(|volume| selector.names(volume));
     let own = named().find(|volume| !so_far.shuns(&volume.device)).cloned();
@@ -59,7 +59,7 @@ fn settle_identities(scan: &Scan, so_far: &SoFar, own_root: Option<&str>) -> Set
         && let Some(ignored) = named().next()
     {
         let text = format!("root={selector} is missing: only {ignored} has that, which is ignored");
-        kmsg::log(Level::Error, "rescue", &text);
+        kmsg::log(LogLevel::Error, "rescue", &text);
     }
     let own_disk = pinned.clone().or(own).map(|volume| volume.disk);
     let disks = identity::ignored_disks(&scan.candidates, own_disk.as_deref());
@@ -76,7 +76,7 @@ fn settle_identities(scan: &Scan, so_far: &SoFar, own_root: Option<&str>) -> Set
     }
     let pinned = pinned.device;
     kmsg::log(
-        Level::Info,
+        LogLevel::Info,
         "rescue",
         &format!("root={selector} is {}, not the ignored copy", pinned.display()),
     );
@@ -92,18 +92,18 @@ fn settle_resume(own_disk: &str, ignored_disks: &[String]) -> Result<Option<Path
         return Ok(None);
     };
     let text = format!("resume={selector} is {}, not the ignored copy", own.device.display());
-    kmsg::log(Level::Info, "rescue", &text);
+    kmsg::log(LogLevel::Info, "rescue", &text);
     Ok(Some(own.device.clone()))
 }
 
 #[derive(PartialEq, Eq, Debug)]
-struct Plan {
+struct SteerPlan {
     decision: Decision,
     /// Where a volume is chosen, a line on each candidate.
     remarks: Vec<String>,
 }
 
-impl fmt::Display for Plan {
+impl fmt::Display for SteerPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.decision {
             Decision::Rescue { volume, original, .. } => {
@@ -118,19 +118,22 @@ impl fmt::Display for Plan {
     }
 }
 
-fn plan(choice: Choice, own_root: Option<&str>, volumes: &[Volume]) -> Plan {
+fn plan(choice: Choice, own_root: Option<&str>, volumes: &[Volume]) -> SteerPlan {
     let Some(volume) = choice.chosen else {
-        return Plan {
+        return SteerPlan {
             decision: Decision::OwnRoot { reason: choice.reason_for_none() },
             remarks: Vec::new(),
         };
     };
     if own_root.is_some_and(|own_root| own_root == volume.device.to_string_lossy()) {
         let reason = format!("the root is the rescue volume {volume} already");
-        return Plan { decision: Decision::OwnRoot { reason }, remarks: choice.reasons };
+        return SteerPlan { decision: Decision::OwnRoot { reason }, remarks: choice.reasons };
     }
-    let original = Original::find(own_root, volumes, &volume);
-    Plan { decision: Decision::Rescue { volume, how: How::Steered, original }, remarks: choice.reasons }
+    let original = OriginalRoot::find(own_root, volumes, &volume);
+    SteerPlan {
+        decision: Decision::Rescue { volume, how: HowBooted::Steered, original },
+        remarks: choice.reasons,
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::Scan;
 use super::decision::SoFar;
-use super::settings::Settings;
+use super::settings::RescueSettings;
 use crate::initramfs_tools;
 use crate::outcome::Outcome;
 use crate::volume;
@@ -16,7 +16,7 @@ const NONE: &str = "-";
 
 /// Answers on standard output; whoever asked goes on as without lifeboat where nothing is said.
 pub(crate) fn run(line: &CommandLine, devices: &[String]) -> Result<Outcome> {
-    let settings = Settings::read(line)?;
+    let settings = RescueSettings::read(line)?;
     let mut so_far = SoFar::read()?;
     let own_root = initramfs_tools::own_root();
     // What appeared since the last look may be a copy too. Nothing is noted: the next stage looks as well.

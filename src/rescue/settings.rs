@@ -14,9 +14,9 @@ const WAIT: u64 = 300;
 
 /// What is in force, after both places were read.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct RescueSettings {
     /// No scan, no wait.
-    pub(crate) off: Option<Place>,
+    pub(crate) off: Option<RescueSettingPlace>,
     /// How long to wait when the root is missing or cannot be mounted, in seconds.
     pub(crate) wait: u64,
     /// Volumes that are candidates whatever their label is, and come first.
@@ -29,7 +29,7 @@ pub(crate) struct Settings {
 
 /// Where a setting was made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Place {
+pub(crate) enum RescueSettingPlace {
     /// The kernel command line.
     CommandLine,
     /// The initramfs's own /etc/default/lifeboat.
@@ -59,21 +59,21 @@ struct Words {
     complaints: Vec<String>,
 }
 
-impl Settings {
+impl RescueSettings {
     /// The command line wins, but what is baked in as `off` or `require=` holds unless `override` is baked
     /// in with it: whoever can write the command line need not be whoever owns the initramfs.
     pub(crate) fn from(command_line: Option<&str>, baked: Option<&str>) -> Self {
-        let mut line = Words::parse(command_line.unwrap_or_default(), Place::CommandLine);
-        let mut baked = Words::parse(baked.unwrap_or_default(), Place::Baked);
+        let mut line = Words::parse(command_line.unwrap_or_default(), RescueSettingPlace::CommandLine);
+        let mut baked = Words::parse(baked.unwrap_or_default(), RescueSettingPlace::Baked);
         let mut complaints = std::mem::take(&mut baked.complaints);
         complaints.append(&mut line.complaints);
 
         // A command line that asks for something other than `off` switches on.
         let asks = line.wait.is_some() || line.require.is_some() || !line.named.is_empty();
         let off = if line.off {
-            Some(Place::CommandLine)
+            Some(RescueSettingPlace::CommandLine)
         } else {
-            (baked.off && !(baked.override_ && asks)).then_some(Place::Baked)
+            (baked.off && !(baked.override_ && asks)).then_some(RescueSettingPlace::Baked)
         };
         let undone = baked.override_ && (line.require.is_some() || !line.named.is_empty());
         let require = match baked.require {
@@ -85,7 +85,7 @@ impl Settings {
     }
 }
 
-impl Settings {
+impl RescueSettings {
     /// Reads both places.
     pub(crate) fn read(line: &CommandLine) -> Result<Self> {
         let baked = baked::value("LIFEBOAT_RESCUE")?;
@@ -94,7 +94,7 @@ impl Settings {
 }
 
 impl Words {
-    fn parse(value: &str, place: Place) -> Self {
+    fn parse(value: &str, place: RescueSettingPlace) -> Self {
         let mut words = Self::default();
         for word in value.split(',').filter(|word| !word.is_empty()) {
             if !words.take(word, place) {
@@ -108,10 +108,10 @@ impl Words {
     }
 
     /// Whether the word was understood.
-    fn take(&mut self, word: &str, place: Place) -> bool {
+    fn take(&mut self, word: &str, place: RescueSettingPlace) -> bool {
         if word == "off" {
             self.off = true;
-        } else if word == "override" && place == Place::Baked {
+        } else if word == "override" && place == RescueSettingPlace::Baked {
             self.override_ = true;
         } else if let Some(seconds) = word.strip_prefix("wait:") {
             self.wait = seconds.parse().ok().filter(|_| seconds.bytes().all(|byte| byte.is_ascii_digit()));
@@ -121,7 +121,7 @@ impl Words {
             self.require = Selector::parse(name)
                 .filter(|selector| matches!(selector, Selector::Uuid(_) | Selector::PartUuid(_)));
             let understood = self.require.is_some();
-            if place == Place::Baked && !understood {
+            if place == RescueSettingPlace::Baked && !understood {
                 // Whoever wanted one volume only does not want all of them because of a slip.
                 self.require = Some(Selector::Nothing(escape(name.as_bytes())));
             }
@@ -199,7 +199,7 @@ impl fmt::Display for Selector {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for RescueSettingPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CommandLine => write!(f, "in lifeboat.rescue= on the kernel command line"),
@@ -212,13 +212,13 @@ impl fmt::Display for Place {
 mod tests {
     use super::*;
 
-    fn settings(command_line: &str, baked: &str) -> Settings {
-        Settings::from(Some(command_line).filter(|line| !line.is_empty()), Some(baked))
+    fn settings(command_line: &str, baked: &str) -> RescueSettings {
+        RescueSettings::from(Some(command_line).filter(|line| !line.is_empty()), Some(baked))
     }
 
     #[test]
     fn without_settings_nothing_is_off_and_the_wait_is_five_minutes() {
-        let settings = Settings::from(None, None);
+        let settings = RescueSettings::from(None, None);
         assert_eq!((settings.off, settings.wait), (None, 300));
         assert!(settings.named.is_empty() && settings.require.is_none() && settings.complaints.is_empty());
     }
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn what_is_baked_in_as_off_or_require_holds() {
-        assert_eq!(settings("LABEL=X", "off").off, Some(Place::Baked));
+        assert_eq!(settings("LABEL=X", "off").off, Some(RescueSettingPlace::Baked));
         let required = settings("require=UUID=b,UUID=b", "require=UUID=a").require;
         assert_eq!(required, Some(Selector::Uuid("a".into())));
     }
@@ -253,10 +253,10 @@ mod tests {
     #[test]
     fn override_lets_the_command_line_undo_it() {
         assert_eq!(settings("LABEL=X", "off,override").off, None);
-        assert_eq!(settings("", "off,override").off, Some(Place::Baked));
+        assert_eq!(settings("", "off,override").off, Some(RescueSettingPlace::Baked));
         assert_eq!(settings("UUID=b", "require=UUID=a,override").require, None);
         assert_eq!(settings("wait:1", "require=UUID=a,override").require, Some(Selector::Uuid("a".into())));
-        assert_eq!(settings("off", "override").off, Some(Place::CommandLine));
+        assert_eq!(settings("off", "override").off, Some(RescueSettingPlace::CommandLine));
     }
 
     #[test]
@@ -278,7 +278,11 @@ mod tests {
                 "{:?}",
                 settings.complaints
             );
-            assert_eq!(Settings { complaints: Vec::new(), ..settings }, Settings::from(None, None), "{word}");
+            assert_eq!(
+                RescueSettings { complaints: Vec::new(), ..settings },
+                RescueSettings::from(None, None),
+                "{word}"
+            );
         }
     }
 }

@@ -5,12 +5,12 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-use super::decision::{Decision, How, Record, SoFar, Waited};
-use super::settings::Settings;
+use super::decision::{Decision, DecisionRecord, HowBooted, SoFar, Waited};
+use super::settings::RescueSettings;
 use super::watch::{self, Tick, Watch};
 use super::{Scan, carry_out, notice};
 use crate::initramfs_tools::{self, Ignored, PanicShell, Stuck};
-use crate::kmsg::{self, Level};
+use crate::kmsg::{self, LogLevel};
 use crate::outcome::{Mode, Outcome};
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
@@ -19,7 +19,7 @@ use std::ops::ControlFlow;
 
 /// Returns [`Outcome::GaveUp`] when init is to give up.
 pub(crate) fn run(line: &CommandLine, message: &str, mode: Mode) -> Result<Outcome> {
-    let settings = Settings::read(line)?;
+    let settings = RescueSettings::read(line)?;
     let own_root = initramfs_tools::own_root();
     let stuck = match plan::trouble(message, own_root.as_deref(), &settings, mode) {
         Ok(stuck) => stuck,
@@ -43,7 +43,7 @@ pub(crate) fn run(line: &CommandLine, message: &str, mode: Mode) -> Result<Outco
 struct InitCall<'a> {
     /// What init says.
     message: &'a str,
-    settings: Settings,
+    settings: RescueSettings,
     state: WaitState,
     watch: Watch,
 }
@@ -63,7 +63,7 @@ impl InitCall<'_> {
                 WaitEvent::TimeOver(Tried::DidNotWait)
             }
             WaitAction::Boot { volume, original } => {
-                let how = How::Saved(self.state.stuck.to_string());
+                let how = HowBooted::Saved(self.state.stuck.to_string());
                 let record = self.record(Decision::Rescue { volume, how, original });
                 carry_out(&record, Some(&self.state.stuck))?;
                 return Ok(ControlFlow::Break(Outcome::Loud(text)));
@@ -100,7 +100,7 @@ impl InitCall<'_> {
 
     fn disown(&mut self, failed: String) -> Result<WaitEvent> {
         let text = format!("{failed} could not be booted from: {}", self.message);
-        kmsg::log(Level::Error, "rescue", &text);
+        kmsg::log(LogLevel::Error, "rescue", &text);
         self.state.so_far.rescue = None;
         self.state.so_far.failed.push(failed);
         notice::forget()?;
@@ -124,7 +124,7 @@ impl InitCall<'_> {
         let consoles = watch::consoles(self.state.shell);
         let until = match span {
             Span::For(seconds) => {
-                kmsg::log(Level::Error, "rescue", &self.announcement());
+                kmsg::log(LogLevel::Error, "rescue", &self.announcement());
                 watch::now().saturating_add(seconds)
             }
             Span::Until(until) => until,
@@ -150,8 +150,8 @@ impl InitCall<'_> {
         Ok(ControlFlow::Break(Outcome::Loud(text)))
     }
 
-    fn record(&self, decision: Decision) -> Record {
-        Record { decision, so_far: self.state.so_far.clone() }
+    fn record(&self, decision: Decision) -> DecisionRecord {
+        DecisionRecord { decision, so_far: self.state.so_far.clone() }
     }
 
     fn announcement(&self) -> String {

@@ -1,7 +1,7 @@
 //! A wait for new devices: how long it lasts, which consoles can end it, and what is said when it begins.
 
-use super::settings::Settings;
-use crate::consoles::{Consoles, Woken};
+use super::settings::RescueSettings;
+use crate::consoles::{KernelConsoles, Woken};
 use crate::ffi;
 use crate::initramfs_tools::PanicShell;
 use anyhow::Result;
@@ -18,7 +18,7 @@ const MARGIN: u64 = 30;
 pub(super) struct Watch {
     /// In seconds since the kernel's start.
     until: u64,
-    consoles: Consoles,
+    consoles: KernelConsoles,
 }
 
 /// What comes next in a wait.
@@ -35,11 +35,11 @@ pub(super) enum Tick {
 impl Watch {
     /// No wait: its time is over.
     pub(super) fn none() -> Self {
-        Self { until: 0, consoles: Consoles::none() }
+        Self { until: 0, consoles: KernelConsoles::none() }
     }
 
     /// Begins a wait that lasts until that many seconds after the kernel's start.
-    pub(super) fn begin(until: u64, consoles: Consoles) -> Self {
+    pub(super) fn begin(until: u64, consoles: KernelConsoles) -> Self {
         let longest = until.saturating_sub(now()).saturating_add(MARGIN);
         ffi::end_after(u32::try_from(longest).unwrap_or(u32::MAX));
         Self { until, consoles }
@@ -65,10 +65,10 @@ pub(super) fn now() -> u64 {
 
 /// The consoles on which Enter ends a wait. To be opened before anything is announced there: what is typed
 /// afterwards is an answer.
-pub(super) fn consoles(shell: PanicShell) -> Consoles {
+pub(super) fn consoles(shell: PanicShell) -> KernelConsoles {
     match shell {
-        PanicShell::Allowed => Consoles::open(),
-        PanicShell::Forbidden => Consoles::none(),
+        PanicShell::Allowed => KernelConsoles::open(),
+        PanicShell::Forbidden => KernelConsoles::none(),
     }
 }
 
@@ -76,7 +76,7 @@ pub(super) fn consoles(shell: PanicShell) -> Consoles {
 pub(super) fn announcement(
     message: &str,
     missing: Option<&str>,
-    settings: &Settings,
+    settings: &RescueSettings,
     shell: PanicShell,
 ) -> String {
     let labels = LABELS.join(", ");
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn it_is_said_what_to_attach_and_that_enter_ends_the_wait() {
-        let settings = Settings::from(None, None);
+        let settings = RescueSettings::from(None, None);
         expect![[r"
             this machine's root cannot be used: it is broken
             attach a volume labelled RESCUE, UEC-rescue, RESCUE_VOL, or the disk with LABEL=own: it is booted at once
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_required_volume_is_named_and_no_key_where_a_shell_is_forbidden() {
-        let settings = Settings::from(Some("wait:20"), Some("require=UUID=a"));
+        let settings = RescueSettings::from(Some("wait:20"), Some("require=UUID=a"));
         expect![[r"
             this machine's root cannot be used: it is broken
             attach a volume labelled RESCUE, UEC-rescue, RESCUE_VOL (only UUID=a is accepted): it is booted at once
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_wait_whose_time_is_over_looks_at_nothing() {
         assert_eq!(Watch::none().next().unwrap(), Tick::TimeOver);
-        let mut begun = Watch { until: now() + 60, consoles: Consoles::none() };
+        let mut begun = Watch { until: now() + 60, consoles: KernelConsoles::none() };
         assert_eq!(begun.next().unwrap(), Tick::Look);
     }
 }

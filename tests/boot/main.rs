@@ -15,3 +15,4 @@ mod seed;
 mod settings;
 mod usable;
 mod usage;
+mod waits;

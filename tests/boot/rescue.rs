@@ -2,22 +2,12 @@
 //! in tests/vm.
 
 use crate::scratch::Scratch;
-use std::process::Command;
 
 /// What was decided, and whether init was steered.
 const LOOK: &str = "cat /run/lifeboat/rescue; grep ^ROOT= /conf/param.conf || echo not steered";
 
-/// A device whose content is an ext4 file system; a regular file, which can be probed but not mounted.
 fn with_volume(label: &str) -> Scratch {
-    let scratch = Scratch::new().file("sys/class/block/vdz/size", "4096").file("dev/vdz", "");
-    let status = Command::new("/sbin/mke2fs")
-        .args(["-q", "-F", "-t", "ext4", "-L", label])
-        .arg(scratch.path("dev/vdz"))
-        .arg("2048k")
-        .status()
-        .unwrap();
-    assert!(status.success());
-    scratch
+    Scratch::new().volume("vdz", label, "random")
 }
 
 #[test]
@@ -154,6 +144,45 @@ fn what_a_killed_look_left_is_undone() {
         .run("rescue bottom", "grep -c stale /proc/self/mountinfo; ls /run/lifeboat");
     assert_eq!(ran.status, 0, "{}", ran.said);
     assert_eq!(ran.seen, "0\nlook\n");
+}
+
+#[test]
+fn the_files_of_a_rescue_volume_are_covered_where_it_is_the_root() {
+    const FSTAB: &str = "/dev/vdz / ext4 defaults 0 1\nLABEL=own /mnt ext4 defaults 0 2\n";
+    let mounted = |arguments: &str, record: &str| {
+        with_volume("RESCUE")
+            .before(&format!(
+                "mount -t tmpfs /dev/vdz root; mkdir root/etc; printf '{FSTAB}' >root/etc/fstab"
+            ))
+            .before("echo Tiny >root/etc/issue")
+            .before(&format!("mkdir run/lifeboat; printf '{record}' >run/lifeboat/rescue"))
+            .run(
+                arguments,
+                "cat /root/etc/fstab /root/etc/issue; umount /root/etc/fstab; cat /root/etc/fstab",
+            )
+    };
+    let ran = mounted("rescue mounted", "BOOTED=rescue\nDEVICE=/dev/vdz\nORIGINAL_ROOT=/dev/vda\n");
+    assert!(
+        ran.said.contains("the fstab of /dev/vdz (ext4, label RESCUE) leads to no other disk"),
+        "{}",
+        ran.said
+    );
+    for text in
+        ["\n/dev/vdz / ext4 defaults 0 1\n", "\n#LABEL=own /mnt ", "Tiny\n", "RESCUE SYSTEM", "/dev/vda"]
+    {
+        assert!(ran.seen.contains(text), "{text}: {}", ran.seen);
+    }
+    assert!(ran.seen.ends_with(FSTAB), "{}", ran.seen);
+    // init went elsewhere, or was never steered; or it is only asked what would be done.
+    for (arguments, record) in [
+        ("rescue mounted", "BOOTED=rescue\nDEVICE=/dev/vdy\n"),
+        ("rescue mounted", "BOOTED=own-root\n"),
+        ("rescue mounted --dry-run", "BOOTED=rescue\nDEVICE=/dev/vdz\n"),
+    ] {
+        let ran = mounted(arguments, record);
+        assert_eq!(ran.status, 0, "{}", ran.said);
+        assert!(ran.seen.starts_with(&format!("{FSTAB}Tiny\numount: ")), "{record}: {}", ran.seen);
+    }
 }
 
 #[test]

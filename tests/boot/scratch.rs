@@ -80,6 +80,20 @@ impl Scratch {
             .file(format!("{tree}/kernel/b.ko"), "module b")
     }
 
+    /// A device whose content is an ext4 file system; a regular file, which can be probed but not mounted.
+    pub(crate) fn volume(self, name: &str, label: &str, uuid: &str) -> Self {
+        let scratch =
+            self.file(format!("sys/class/block/{name}/size"), "4096").file(format!("dev/{name}"), "");
+        let status = Command::new("/sbin/mke2fs")
+            .args(["-q", "-F", "-t", "ext4", "-L", label, "-U", uuid])
+            .arg(scratch.path(format!("dev/{name}")))
+            .arg("2048k")
+            .status()
+            .unwrap();
+        assert!(status.success());
+        scratch
+    }
+
     /// A program that leaves the initramfs and spares what a mount covers.
     pub(crate) fn sparing(self) -> Self {
         self.file("sbin/run-init", "nuking initramfs contents")

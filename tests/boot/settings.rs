@@ -3,7 +3,6 @@
 //! cannot be mounted.
 
 use crate::scratch::{Ran, Scratch};
-use std::process::Command;
 
 /// The volume's, and one that no volume has.
 const OWN: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0c01";
@@ -13,19 +12,10 @@ const OTHER: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0c02";
 const LET_IN: &str = "is ignored: make /dev/vdz read-only: ";
 
 fn with_volume(label: &str, baked: &str, parameter: &str) -> Scratch {
-    let scratch = Scratch::new()
+    Scratch::new()
         .file("etc/default/lifeboat", &format!("LIFEBOAT_RESCUE={}\n", fill(baked)))
-        .file("sys/class/block/vdz/size", "4096")
-        .file("dev/vdz", "")
-        .cmdline(&format!("lifeboat.rescue={}", fill(parameter)));
-    let status = Command::new("/sbin/mke2fs")
-        .args(["-q", "-F", "-t", "ext4", "-L", label, "-U", OWN])
-        .arg(scratch.path("dev/vdz"))
-        .arg("2048k")
-        .status()
-        .unwrap();
-    assert!(status.success());
-    scratch
+        .volume("vdz", label, OWN)
+        .cmdline(&format!("lifeboat.rescue={}", fill(parameter)))
 }
 
 fn fill(text: &str) -> String {

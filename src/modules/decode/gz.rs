@@ -1,6 +1,6 @@
 //! gzip (RFC 1952) with deflate (RFC 1951).
 
-use super::Output;
+use super::Decoded;
 use super::bits::Bits;
 
 /// How many bits a length or distance code may have.
@@ -9,7 +9,7 @@ const LONGEST_CODE: usize = 15;
 const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
 /// Unpacks the first member of a gzip file.
-pub(super) fn decode(input: &[u8], mut output: Output) -> Option<Vec<u8>> {
+pub(super) fn decode(input: &[u8], mut output: Decoded) -> Option<Vec<u8>> {
     let rest = input.strip_prefix(b"\x1f\x8b\x08")?;
     let (flags, rest) = rest.split_first()?;
     let mut rest = rest.get(6..)?;
@@ -31,7 +31,7 @@ pub(super) fn decode(input: &[u8], mut output: Output) -> Option<Vec<u8>> {
     Some(output.bytes)
 }
 
-fn inflate(mut bits: Bits<'_>, output: &mut Output) -> Option<()> {
+fn inflate(mut bits: Bits<'_>, output: &mut Decoded) -> Option<()> {
     loop {
         let last = bits.take(1)? == 1;
         match bits.take(2)? {
@@ -54,7 +54,7 @@ fn inflate(mut bits: Bits<'_>, output: &mut Output) -> Option<()> {
     }
 }
 
-fn stored(bits: &mut Bits<'_>, output: &mut Output) -> Option<()> {
+fn stored(bits: &mut Bits<'_>, output: &mut Decoded) -> Option<()> {
     // The size is there twice, the second time inverted.
     let [low, high, ..] = *bits.bytes(4)?.first_chunk::<4>()?;
     output.extend(bits.bytes(usize::from(u16::from_le_bytes([low, high])))?)
@@ -85,7 +85,7 @@ fn codes(bits: &mut Bits<'_>) -> Option<(Code, Code)> {
     Some((Code::new(literals), Code::new(distances)))
 }
 
-fn block(bits: &mut Bits<'_>, literals: &Code, distances: &Code, output: &mut Output) -> Option<()> {
+fn block(bits: &mut Bits<'_>, literals: &Code, distances: &Code, output: &mut Decoded) -> Option<()> {
     loop {
         let symbol = literals.read(bits)?;
         if let Ok(byte) = u8::try_from(symbol) {

@@ -1,6 +1,6 @@
 //! LZMA as it stands in a chunk of LZMA2.
 
-use super::Output;
+use super::Decoded;
 
 // Where each kind of decision has its probabilities.
 const IS_MATCH: usize = 0;
@@ -50,7 +50,7 @@ impl Lzma {
     }
 
     /// Unpacks a chunk into `size` bytes.
-    pub(super) fn decode(&mut self, chunk: &[u8], size: usize, output: &mut Output) -> Option<()> {
+    pub(super) fn decode(&mut self, chunk: &[u8], size: usize, output: &mut Decoded) -> Option<()> {
         let (start, input) = chunk.split_first_chunk::<5>()?;
         let [_, code @ ..] = *start;
         let mut range = Range { input, width: u32::MAX, code: u32::from_be_bytes(code) };
@@ -63,7 +63,7 @@ impl Lzma {
     }
 
     /// Unpacks one literal or match.
-    fn step(&mut self, range: &mut Range<'_>, output: &mut Output) -> Option<()> {
+    fn step(&mut self, range: &mut Range<'_>, output: &mut Decoded) -> Option<()> {
         let place = output.position() & ((1 << self.context.2) - 1);
         let decisions = self.probabilities.as_mut_slice();
         if range.bit(decisions, IS_MATCH + self.state * 16 + place)? == 0 {
@@ -95,7 +95,7 @@ impl Lzma {
         output.repeat(distance, length + 2)
     }
 
-    fn literal(&mut self, range: &mut Range<'_>, output: &mut Output) -> Option<()> {
+    fn literal(&mut self, range: &mut Range<'_>, output: &mut Decoded) -> Option<()> {
         let (before_bits, place_bits, _) = self.context;
         let before = usize::from(output.back(1).unwrap_or(0)) >> (8 - before_bits);
         let place = output.position() & ((1 << place_bits) - 1);

@@ -4,12 +4,12 @@ mod fse;
 mod huffman;
 mod sequences;
 
-use super::Output;
+use super::Decoded;
 use huffman::Huffman;
 use sequences::Sequences;
 
 /// Unpacks all frames of a zstd file.
-pub(super) fn decode(input: &[u8], mut output: Output) -> Option<Vec<u8>> {
+pub(super) fn decode(input: &[u8], mut output: Decoded) -> Option<Vec<u8>> {
     let mut rest = input;
     while !rest.is_empty() {
         rest = frame(rest.strip_prefix(b"\x28\xb5\x2f\xfd")?, &mut output)?;
@@ -18,7 +18,7 @@ pub(super) fn decode(input: &[u8], mut output: Output) -> Option<Vec<u8>> {
 }
 
 /// Unpacks a frame; what follows it.
-fn frame<'a>(input: &'a [u8], output: &mut Output) -> Option<&'a [u8]> {
+fn frame<'a>(input: &'a [u8], output: &mut Decoded) -> Option<&'a [u8]> {
     let (flags, rest) = input.split_first()?;
     // No dictionary, nothing reserved.
     if flags & 0b1011 != 0 {
@@ -64,7 +64,7 @@ struct Block {
 }
 
 impl Block {
-    fn unpack(&mut self, input: &[u8], output: &mut Output) -> Option<()> {
+    fn unpack(&mut self, input: &[u8], output: &mut Decoded) -> Option<()> {
         let (literals, rest) = self.literals(input)?;
         self.sequences.unpack(rest, &literals, output)
     }

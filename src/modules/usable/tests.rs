@@ -136,7 +136,7 @@ fn sixteen_modules_from_the_first_to_the_last_are_looked_at() {
     let trees = Trees::new().tree("root", &modules).tree("initramfs", &modules[500..501]);
     assert_eq!(trees.check(), Usable::Yes);
     let root = Root::open(trees.directory.path().join("root")).unwrap();
-    let sample = Tree { root: &root, path: Path::new("lib/modules/6.1") }.sample().unwrap();
+    let sample = ModuleTree { root: &root, path: Path::new("lib/modules/6.1") }.sample().unwrap();
     assert_eq!(sample.len(), SAMPLE);
     for (at, name) in [(0, "kernel/0000.ko"), (1, "kernel/0066.ko"), (15, "kernel/1000.ko")] {
         assert_eq!(sample[at].name, name);

@@ -2,8 +2,8 @@
 
 use crate::initramfs_tools::{Ignored, PanicShell, Stuck};
 use crate::outcome::Mode;
-use crate::rescue::decision::{Original, SoFar, Waited};
-use crate::rescue::settings::{Selector, Settings};
+use crate::rescue::decision::{OriginalRoot, SoFar, Waited};
+use crate::rescue::settings::{RescueSettings, Selector};
 use crate::rescue::{Scan, identity};
 use crate::volume::Volume;
 use std::fmt;
@@ -90,7 +90,7 @@ pub(super) enum WaitAction {
     /// There is nothing to wait for.
     DoNotWait,
     /// init mounts a rescue volume.
-    Boot { volume: Volume, original: Original },
+    Boot { volume: Volume, original: OriginalRoot },
     /// init mounts its own root after all, by its device where that is known.
     Restore { reason: String, device: Option<PathBuf> },
     /// init finds the root that it missed.
@@ -137,7 +137,7 @@ impl fmt::Display for WaitAction {
 pub(super) fn trouble(
     message: &str,
     own_root: Option<&str>,
-    settings: &Settings,
+    settings: &RescueSettings,
     mode: Mode,
 ) -> Result<Stuck, String> {
     let stuck = Stuck::from_message(message, own_root);
@@ -174,7 +174,7 @@ impl WaitState {
     /// Boots from a volume among the devices, or from the root that was missing.
     fn boot_from(&self, scan: &Scan) -> Option<WaitAction> {
         if let Some(volume) = scan.choose().chosen {
-            let original = Original::find(self.own_root.as_deref(), &scan.volumes, &volume);
+            let original = OriginalRoot::find(self.own_root.as_deref(), &scan.volumes, &volume);
             return Some(WaitAction::Boot { volume, original });
         }
         let (root, selector) = self.missing()?;

@@ -5,7 +5,7 @@ use crate::initramfs_tools::{Ignored, PanicShell, Stuck};
 use crate::outcome::Mode;
 use crate::rescue::candidate::{Candidate, Verdict};
 use crate::rescue::decision::{SoFar, Waited};
-use crate::rescue::settings::Settings;
+use crate::rescue::settings::RescueSettings;
 use crate::rescue::{Claim, Scan};
 use crate::volume::Volume;
 use expect_test::expect_file;
@@ -346,7 +346,7 @@ fn after_a_failed_volume_the_own_root_is_named_by_its_device() {
 #[test]
 fn what_is_no_trouble_of_the_root_is_left_to_init() {
     let ask = |message: &str, line: &str, mode| {
-        trouble(message, Some("UUID=own"), &Settings::from(Some(line), None), mode)
+        trouble(message, Some("UUID=own"), &RescueSettings::from(Some(line), None), mode)
     };
     let unmountable = "Failed to mount /dev/vda as root file system.";
     assert_eq!(ask(unmountable, "wait:0", Mode::Apply), Ok(Stuck::Unmountable));

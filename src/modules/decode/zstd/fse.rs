@@ -2,20 +2,20 @@
 
 use crate::modules::decode::bits::{Backward, Bits};
 
-pub(super) struct Table {
+pub(super) struct FseTable {
     /// 2 to the power of this is how many states there are.
     accuracy: usize,
-    states: Vec<State>,
+    states: Vec<FseState>,
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct State {
+pub(super) struct FseState {
     pub(super) symbol: u8,
     bits: usize,
     base: usize,
 }
 
-impl Table {
+impl FseTable {
     /// Reads a table's description; what follows it.
     pub(super) fn read(input: &[u8], most: usize) -> Option<(Self, &[u8])> {
         let mut bits = Bits::new(input);
@@ -49,13 +49,13 @@ impl Table {
 
     /// A table of one state.
     pub(super) fn of_one(symbol: u8) -> Self {
-        Self { accuracy: 0, states: vec![State { symbol, bits: 0, base: 0 }] }
+        Self { accuracy: 0, states: vec![FseState { symbol, bits: 0, base: 0 }] }
     }
 
     /// Spreads symbols over the states by their shares; -1 is a share of less than one.
     pub(super) fn new(accuracy: usize, shares: &[i16]) -> Option<Self> {
         let size = 1_usize << accuracy;
-        let mut states = vec![State { symbol: 0, bits: 0, base: 0 }; size];
+        let mut states = vec![FseState { symbol: 0, bits: 0, base: 0 }; size];
         let mut next = vec![1_usize; shares.len()];
         let mut end = size;
         for (symbol, _) in shares.iter().enumerate().filter(|(_, share)| **share == -1) {
@@ -84,11 +84,11 @@ impl Table {
         Some(Self { accuracy, states })
     }
 
-    pub(super) fn start(&self, bits: &mut Backward<'_>) -> Option<State> {
+    pub(super) fn start(&self, bits: &mut Backward<'_>) -> Option<FseState> {
         self.states.get(bits.take(self.accuracy)?).copied()
     }
 
-    pub(super) fn follow(&self, state: State, bits: &mut Backward<'_>) -> Option<State> {
+    pub(super) fn follow(&self, state: FseState, bits: &mut Backward<'_>) -> Option<FseState> {
         self.states.get(state.base + bits.take(state.bits)?).copied()
     }
 }

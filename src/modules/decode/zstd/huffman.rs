@@ -1,6 +1,6 @@
 //! The Huffman code of literals.
 
-use super::fse::Table;
+use super::fse::FseTable;
 use crate::modules::decode::bits::Backward;
 
 /// How many bits a code may have.
@@ -70,7 +70,7 @@ impl Huffman {
 
 /// Two states take turns until the bits are used up.
 fn unpack_weights(packed: &[u8]) -> Option<Vec<u8>> {
-    let (table, stream) = Table::read(packed, WEIGHTS_ACCURACY)?;
+    let (table, stream) = FseTable::read(packed, WEIGHTS_ACCURACY)?;
     let mut bits = Backward::new(stream)?;
     let mut state = table.start(&mut bits)?;
     let mut other = table.start(&mut bits)?;

@@ -1,12 +1,12 @@
 //! Sequences: some literals, then bytes copied from earlier ones.
 
-use super::fse::Table;
+use super::fse::FseTable;
 use super::number;
-use crate::modules::decode::Output;
+use crate::modules::decode::Decoded;
 use crate::modules::decode::bits::Backward;
 
 /// A kind of code: the number of literals, the distance, or the length of what is copied.
-struct Kind {
+struct SequenceKind {
     /// The accuracy that a table may have.
     most: usize,
     /// The accuracy and the shares of the table that is used when none is written.
@@ -14,7 +14,7 @@ struct Kind {
     shares: &'static [i16],
 }
 
-const LITERALS: Kind = Kind {
+const LITERALS: SequenceKind = SequenceKind {
     most: 9,
     accuracy: 6,
     shares: &[
@@ -22,12 +22,12 @@ const LITERALS: Kind = Kind {
         -1, -1, -1,
     ],
 };
-const DISTANCE: Kind = Kind {
+const DISTANCE: SequenceKind = SequenceKind {
     most: 8,
     accuracy: 5,
     shares: &[1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1],
 };
-const LENGTH: Kind = Kind {
+const LENGTH: SequenceKind = SequenceKind {
     most: 9,
     accuracy: 6,
     shares: &[
@@ -42,9 +42,9 @@ const LENGTH_BITS: [usize; 21] = [1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 
 
 /// What is taken over from block to block.
 pub(super) struct Sequences {
-    literals: Option<Table>,
-    distance: Option<Table>,
-    length: Option<Table>,
+    literals: Option<FseTable>,
+    distance: Option<FseTable>,
+    length: Option<FseTable>,
     /// The last three distances.
     recent: [usize; 3],
 }
@@ -55,7 +55,7 @@ impl Sequences {
     }
 
     /// Carries out the sequences of a block.
-    pub(super) fn unpack(&mut self, input: &[u8], literals: &[u8], output: &mut Output) -> Option<()> {
+    pub(super) fn unpack(&mut self, input: &[u8], literals: &[u8], output: &mut Decoded) -> Option<()> {
         let (bytes, count) = match usize::from(*input.first()?) {
             0 => return output.extend(literals),
             few @ 1..128 => (1, few),
@@ -94,16 +94,16 @@ impl Sequences {
     }
 }
 
-impl Kind {
+impl SequenceKind {
     /// Puts the table that is to be used into its place; what follows its description.
-    fn table<'a>(&self, mode: u8, input: &'a [u8], place: &mut Option<Table>) -> Option<&'a [u8]> {
+    fn table<'a>(&self, mode: u8, input: &'a [u8], place: &mut Option<FseTable>) -> Option<&'a [u8]> {
         let (table, rest) = match mode & 3 {
-            0 => (Table::new(self.accuracy, self.shares)?, input),
+            0 => (FseTable::new(self.accuracy, self.shares)?, input),
             1 => {
                 let (symbol, rest) = input.split_first()?;
-                (Table::of_one(*symbol), rest)
+                (FseTable::of_one(*symbol), rest)
             }
-            2 => Table::read(input, self.most)?,
+            2 => FseTable::read(input, self.most)?,
             _ => return Some(input),
         };
         *place = Some(table);
