@@ -3,7 +3,6 @@
 
 #![cfg_attr(fuzzing, no_main, allow(dead_code, reason = "fuzz/ has an entry of its own"))]
 
-mod allocator;
 mod args;
 mod baked;
 mod consoles;
@@ -29,9 +28,6 @@ use lifeboat_common::command_line::CommandLine;
 use outcome::{Mode, Outcome};
 use std::path::PathBuf;
 use std::process::ExitCode;
-
-#[global_allocator]
-static ALLOCATOR: allocator::BootAllocator = allocator::BootAllocator::new();
 
 /// In seconds. A journey takes well under one; one that is stuck, on a device that does not answer, must not
 /// hold up the boot for good.

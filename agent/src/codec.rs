@@ -1,68 +1,49 @@
 //! base64 and gzip.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use base64::Engine as _;
+use base64::alphabet::STANDARD as STANDARD_ALPHABET;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use flate2::read::MultiGzDecoder;
 use std::io::Read;
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/// Takes letters without padding, as `letters` leaves them. Bits left over in the last letter are ignored, as in Python.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD_ALPHABET,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone),
+);
 
-/// Decodes as Python does: what is not of the alphabet (line ends, blanks) is passed over, padding has to be there.
+/// Decodes as Python does: bytes outside of the alphabet (line ends, blanks) are ignored, padding is required.
 pub(crate) fn base64(text: &[u8]) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut count) = (0_u32, 0_u8);
-    let mut padding = 0_u8;
+    let Some(letters) = letters(text) else { bail!("decode base64: the end is missing") };
+    LENIENT.decode(letters).map_err(|error| anyhow!("decode base64: {error}"))
+}
+
+/// The letters up to the padding. None if a group of four is incomplete and not padded.
+fn letters(text: &[u8]) -> Option<Vec<u8>> {
+    let mut letters = Vec::with_capacity(text.len());
+    let mut padding = 0;
     for byte in text {
         if *byte == b'=' {
             padding += 1;
-            if count + padding >= 4 && count >= 2 {
-                count = 0;
-                break;
+            let begun = letters.len() % 4;
+            if begun >= 2 && begun + padding >= 4 {
+                return Some(letters);
             }
-            continue;
-        }
-        let Some(value) = value_of(*byte) else { continue };
-        padding = 0;
-        bits = (bits << 6) | u32::from(value);
-        count = (count + 1) % 4;
-        if count != 1 {
-            let shift = match count {
-                2 => 4,
-                3 => 2,
-                _ => 0,
-            };
-            bytes.push(u8::try_from((bits >> shift) & 0xff)?);
+        } else if byte.is_ascii_alphanumeric() || b"+/".contains(byte) {
+            padding = 0;
+            letters.push(*byte);
         }
     }
-    if count != 0 {
-        bail!("decode base64: the end is missing");
-    }
-    Ok(bytes)
-}
-
-fn value_of(letter: u8) -> Option<u8> {
-    match letter {
-        b'A'..=b'Z' => Some(letter - b'A'),
-        b'a'..=b'z' => Some(letter - b'a' + 26),
-        b'0'..=b'9' => Some(letter - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    }
+    letters.len().is_multiple_of(4).then_some(letters)
 }
 
 /// Encodes on one line.
 pub(crate) fn to_base64(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let bits =
-            chunk.iter().fold(0_u32, |bits, byte| (bits << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            let index = usize::try_from((bits >> (18 - 6 * place)) & 0x3f).unwrap_or_default();
-            let letter = ALPHABET.get(index).copied().unwrap_or(b'=');
-            text.push(if place <= chunk.len() { char::from(letter) } else { '=' });
-        }
-    }
-    text
+    STANDARD.encode(bytes)
 }
 
 /// Unpacks gzip to at most `limit` bytes.
@@ -87,6 +68,23 @@ mod tests {
         assert_eq!(base64(b"aA==").unwrap(), b"h");
         for bad in [&b"aGVsbG8"[..], b"a", b"aA=", b"="] {
             assert!(base64(bad).is_err() || bad == b"=", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn base64_is_as_lenient_as_pythons() {
+        for (text, bytes) in [
+            (&b"aGk=aGk="[..], &b"hi"[..]),
+            (b"=aG=k=", b"hi"),
+            (b"aGl=", b"hi"),
+            (b"-aG_k=", b"hi"),
+            (&[b'='; 300], b""),
+        ] {
+            assert_eq!(base64(text).unwrap(), bytes, "{}", text.escape_ascii());
+        }
+        for bad in [&b"aGk"[..], b"aGkaG=", b"a===", b"aGk-"] {
+            let error = base64(bad).unwrap_err().to_string();
+            assert_eq!(error, "decode base64: the end is missing", "{}", bad.escape_ascii());
         }
     }
 
