@@ -1,7 +1,7 @@
 //! Right after init mounted a rescue volume, before it looks for /usr in its fstab: covers files of the rescue
 //! system with generated ones. The volume itself is unchanged.
 
-use super::decision::{Original, SoFar};
+use super::decision::{self, Original, SoFar};
 use super::notice::Tenants;
 use super::{fstab, notice};
 use crate::initramfs_tools;
@@ -17,14 +17,14 @@ use std::path::Path;
 pub(crate) fn run(mode: Mode) -> Result<Outcome> {
     let root = initramfs_tools::root_mount_point();
     let Some(device) = SoFar::read()?.rescue else { return Ok(Outcome::Quiet) };
-    if mounts::at(&root)?.is_none_or(|mount| mount.source != Path::new(&device)) {
+    if mounts::at(&root)?.is_none_or(|mount| mount.source != device) {
         return Ok(Outcome::Quiet);
     }
     let volumes = volume::all_with_partitions(&volume::devices()?);
     let Some(rescue) = volumes.iter().find(|volume| volume.device == Path::new(&device)) else {
         return Ok(Outcome::Quiet);
     };
-    let original = match state::read("rescue", "ORIGINAL_ROOT")? {
+    let original = match decision::original_name()? {
         Some(name) => volumes
             .iter()
             .find(|volume| volume.device == Path::new(&name))

@@ -23,12 +23,39 @@ fn without_a_seed_or_with_the_switch_there_is_no_file() {
 }
 
 #[test]
-fn a_bad_seed_is_refused_whole_and_said() {
-    let ran = Scratch::new().cmdline("ds=nocloud;s=gopher://x/;h=web-1").run("seed", "ls -A /run");
-    assert_eq!((ran.status, ran.seen.as_str()), (1, ""));
+fn an_underscore_in_the_host_name_is_taken() {
+    let ran = Scratch::new().cmdline("ds=nocloud;s=http://x/;h=a_b").run("seed", LOOK);
+    assert_eq!((ran.status, ran.seen.lines().last()), (0, Some("LOCAL_HOSTNAME=a_b")), "{}", ran.said);
+}
+
+#[test]
+fn a_bad_field_costs_only_itself_and_is_said() {
+    let line = "ds=nocloud;s=http://x/;h=a'b;i=i-1";
+    let said = format!("{line}: `h=a'b`: not a host name");
+    let ran = Scratch::new().cmdline(line).run("seed", LOOK);
+    assert_eq!(ran.status, 0, "{}", ran.said);
+    let handed_over = "600\nSOURCE=nocloud\nSEED_FROM=http://x/\nINSTANCE_ID=i-1\nREFUSED=";
+    let seen = ran.seen.replace("\\`", "`");
+    assert!(seen.starts_with(handed_over) && seen.contains(&said), "{seen}");
+    assert_eq!(ran.seen.lines().count(), 5, "{}", ran.seen);
+    assert!(ran.said.contains(&format!("lifeboat: seed: left out: {said}")), "{}", ran.said);
+}
+
+#[test]
+fn a_seed_without_a_place_that_can_be_used_is_an_error_and_the_rest_counts() {
+    let ran = Scratch::new().cmdline("ds=nocloud;s=gopher://x/;h=web-1").run("seed", LOOK);
+    let handed_over = "600\nSOURCE=nocloud\nSEED_FROM=\"\"\nLOCAL_HOSTNAME=web-1\nREFUSED=";
+    assert!(ran.status == 1 && ran.seen.starts_with(handed_over), "{}", ran.seen);
     assert!(
         ran.said.contains("lifeboat: seed: ds=nocloud;s=gopher://x/;h=web-1: `s=gopher://x/`"),
         "{}",
         ran.said
     );
+}
+
+#[test]
+fn where_nothing_is_left_there_is_no_file() {
+    let ran = Scratch::new().cmdline("cloud-config-url=x").run("seed", "ls -A /run");
+    assert_eq!((ran.status, ran.seen.as_str()), (1, ""));
+    assert!(ran.said.contains("lifeboat: seed: cloud-config-url=x: neither a URL"), "{}", ran.said);
 }
