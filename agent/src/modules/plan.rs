@@ -68,7 +68,7 @@ pub(crate) fn settle(facts: &Facts) -> Plan {
             return Plan::Nothing(format!("the modules of {release} are at {tree} alone already"));
         }
         (Tree::Gone, _) => return Plan::Nothing(format!("no exported modules of {release} are in use")),
-        (Tree::Aside, _) if facts.usable => return Plan::Do(Steps::Yield { tree }),
+        (Tree::Aside, _) if facts.complete => return Plan::Do(Steps::Yield { tree }),
         (Tree::Aside, _) => return Plan::Do(Steps::ComeBack { tree }),
     };
     if facts.access == Access::ReadOnly {
@@ -162,7 +162,9 @@ impl fmt::Display for Steps {
             Self::StepAside { tree, .. } => {
                 write!(out, "the exported {tree} is at {ASIDE} until `lifeboat-agent modules settle`")
             }
-            Self::ComeBack { tree } => write!(out, "the exported {tree} is back: the disk has no usable one"),
+            Self::ComeBack { tree } => {
+                write!(out, "the exported {tree} is back: the disk has no complete one")
+            }
             Self::Yield { tree } => write!(out, "the disk's {tree} is used from now on"),
             Self::Keep { tree, carry, built } => {
                 let mut names: Vec<&str> = carry.iter().map(String::as_str).collect();
@@ -192,7 +194,7 @@ mod tests {
             written: BTreeMap::new(),
             on_disk: BTreeMap::new(),
             access: Access::Writable,
-            usable: false,
+            complete: false,
             local: Local::default(),
         }
     }
@@ -272,15 +274,15 @@ mod tests {
     }
 
     #[test]
-    fn an_export_that_is_aside_comes_back_unless_the_disk_has_a_usable_tree() {
+    fn an_export_that_is_aside_comes_back_unless_the_disk_has_a_complete_tree() {
         check(
             &settle(&facts(Tree::Aside)),
             expect![[r"
-                the exported /usr/lib/modules/6.1 is back: the disk has no usable one
+                the exported /usr/lib/modules/6.1 is back: the disk has no complete one
             "]],
         );
         check(
-            &settle(&Facts { usable: true, ..facts(Tree::Aside) }),
+            &settle(&Facts { complete: true, ..facts(Tree::Aside) }),
             expect![[r"
                 the disk's /usr/lib/modules/6.1 is used from now on
             "]],
