@@ -4,10 +4,11 @@ pub(crate) mod param_conf;
 pub(crate) mod switcher;
 
 use crate::kmsg::escape;
-use crate::mounts::Mount;
-use crate::state::{self, State};
+use crate::state;
 use crate::volume::{Nature, Volume};
 use anyhow::Result;
+use lifeboat_common::environment_file::Lines;
+use lifeboat_common::mounts::{self, Mount};
 use param_conf::{After, Conf};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -71,11 +72,12 @@ pub(crate) fn root_mount_point() -> PathBuf {
 /// The mounts with which the initramfs cannot be left: its program empties it, looks into every directory on its file
 /// system, and gives up (and the kernel panics) where it cannot remove one. A top-level directory is left alone.
 pub(crate) fn in_the_way<'a>(mounts: &'a [Mount], root: &'a Path) -> impl Iterator<Item = &'a Mount> {
-    let own = mounts.iter().rev().find(|mount| mount.point == Path::new("/")).map(|mount| &mount.device);
+    let own = mounts::at("/", mounts).map(|mount| &mount.number);
     let kept = [root, Path::new("/dev"), Path::new("/proc"), Path::new("/sys"), Path::new("/run")];
     mounts.iter().filter(move |mount| {
-        let is_top = mount.point.components().count() <= 2 && Some(&mount.device) != own;
-        mount.point != Path::new("/") && !kept.iter().any(|kept| mount.point.starts_with(kept)) && !is_top
+        let point = Path::new(&mount.point);
+        let is_top = point.components().count() <= 2 && Some(&mount.number) != own;
+        point != Path::new("/") && !kept.iter().any(|kept| point.starts_with(kept)) && !is_top
     })
 }
 
@@ -131,12 +133,12 @@ pub(crate) enum Ignored {
 /// Makes init ask `lifeboat rescue wait` before it gives up, and keeps what it would have done. `root` and `resume`: the
 /// devices that `root=` and `resume=` are to mean.
 pub(crate) fn watch(root: Option<&Path>, resume: Option<&Path>, ignored: Ignored) -> Result<()> {
-    let mut kept = State::default();
+    let mut kept = Lines::default();
     for name in OWN {
         let pinned = resume.filter(|_| name == "resume").map(|device| device.to_string_lossy().into_owned());
-        kept.push(name, pinned.unwrap_or_else(|| std::env::var(name).unwrap_or_default()));
+        kept.push(name, &pinned.unwrap_or_else(|| std::env::var(name).unwrap_or_default()));
     }
-    kept.write(KEPT, 0o600)?;
+    state::write(KEPT, kept)?;
     let mut conf = Conf::default();
     for (name, device) in [("ROOT", root), ("resume", resume)] {
         if let Some(device) = device {

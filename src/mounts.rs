@@ -2,9 +2,12 @@
 
 use crate::ffi::{self, ReadOnly};
 use crate::root::Root;
-use crate::state::{self, State};
+use crate::state;
 use crate::volume::{self, Volume};
 use anyhow::{Context, Result, bail};
+use lifeboat_common::environment_file::Lines;
+pub(crate) use lifeboat_common::mounts::Mount;
+use lifeboat_common::mounts::{self, MOUNTINFO};
 use rustix::fs::CWD;
 use rustix::mount::{
     MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, move_mount, open_tree, unmount,
@@ -13,71 +16,30 @@ use std::ffi::CStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const MOUNTINFO: &str = "/proc/self/mountinfo";
-
-/// One line of /proc/self/mountinfo.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Mount {
-    /// Where it is mounted.
-    pub(crate) point: PathBuf,
-    /// The device's numbers as `major:minor`.
-    pub(crate) device: String,
-    /// The file system's type.
-    pub(crate) kind: String,
-    /// What is mounted: a device's node, or a word.
-    pub(crate) source: PathBuf,
-}
-
 /// All mounts, later ones covering earlier ones on the same point.
 pub(crate) fn read() -> Result<Vec<Mount>> {
-    let text = fs::read_to_string(MOUNTINFO).with_context(|| format!("read {MOUNTINFO}"))?;
-    Ok(parse(&text))
+    let table = Path::new("/").join(MOUNTINFO);
+    let text = fs::read_to_string(&table).with_context(|| format!("read {}", table.display()))?;
+    Ok(mounts::parse(&text))
 }
 
 /// What is seen at a mount point; `None` when nothing is mounted there.
 pub(crate) fn at(point: &Path) -> Result<Option<Mount>> {
-    Ok(read()?.into_iter().rev().find(|mount| mount.point == point))
+    Ok(read()?.into_iter().rev().find(|mount| Path::new(&mount.point) == point))
 }
 
 /// Whether a device is mounted anywhere, by whatever name.
 fn is_mounted(device: &Path) -> Result<bool> {
     let numbers = volume::numbers(device);
     let is_here = |mount: &Mount| {
-        mount.source == device
+        let source = Path::new(&mount.source);
+        source == device
             || numbers.as_ref().is_some_and(|numbers| {
                 // btrfs has numbers of its own, but tells the device's name.
-                *numbers == mount.device || volume::numbers(&mount.source).as_ref() == Some(numbers)
+                *numbers == mount.number || volume::numbers(source).as_ref() == Some(numbers)
             })
     };
     Ok(read()?.iter().any(is_here))
-}
-
-fn parse(text: &str) -> Vec<Mount> {
-    text.lines().filter_map(parse_line).collect()
-}
-
-// See proc_pid_mountinfo(5): a variable number of fields ends with a lone `-`.
-fn parse_line(line: &str) -> Option<Mount> {
-    let (before, after) = line.split_once(" - ")?;
-    let mut before = before.split(' ').skip(2);
-    let (device, point) = (before.next()?, before.nth(1)?);
-    let mut after = after.split(' ');
-    let (kind, source) = (after.next()?, after.next()?);
-    Some(Mount {
-        point: unescape(point),
-        device: device.to_owned(),
-        kind: kind.to_owned(),
-        source: unescape(source),
-    })
-}
-
-fn unescape(field: &str) -> PathBuf {
-    let mut plain = field.to_owned();
-    // The backslash last: it is what the other escapes begin with.
-    for (escape, character) in [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")] {
-        plain = plain.replace(escape, character);
-    }
-    PathBuf::from(plain)
 }
 
 /// Covers a file inside a root with another file.
@@ -146,9 +108,10 @@ impl Drop for Staged {
     }
 }
 
-/// The directory and the state file of a look at a volume.
+/// The directory and the state file of a look at a volume, and the key in that.
 const LOOK: &str = "look";
 const PROTECTED: &str = "protected";
+const DEVICE: &str = "DEVICE";
 
 /// A volume mounted so that not one byte of it changes: the device is read-only and no journal is replayed.
 pub(crate) struct Untouched {
@@ -186,7 +149,7 @@ pub(crate) fn clear_stale() {
             break;
         }
     }
-    if let Ok(Some(device)) = state::read(PROTECTED, "DEVICE")
+    if let Ok(Some(device)) = state::read(PROTECTED, DEVICE)
         && let Ok(file) = volume::open(Path::new(&device))
     {
         drop(WritableAgain(Some(file)));
@@ -202,9 +165,9 @@ impl WritableAgain {
             return Ok(Self(None));
         }
         let file = volume::open(device)?;
-        let mut protected = State::default();
-        protected.push("DEVICE", device.display().to_string());
-        protected.write(PROTECTED, 0o600)?;
+        let mut protected = Lines::default();
+        protected.push(DEVICE, &device.display().to_string());
+        state::write(PROTECTED, protected)?;
         ffi::set_read_only(&file, ReadOnly::On)
             .with_context(|| format!("make {} read-only", device.display()))?;
         Ok(Self(Some(file)))
@@ -218,43 +181,5 @@ impl Drop for WritableAgain {
             ffi::set_read_only(device, ReadOnly::Off).unwrap_or_default();
             state::forget(PROTECTED).unwrap_or_default();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BOOTED: &str = "\
-21 1 0:20 / /sys rw,nosuid,nodev,noexec,relatime - sysfs sysfs rw
-24 1 0:22 / /run rw,nosuid,nodev,noexec,relatime shared:3 master:1 - tmpfs tmpfs rw,size=49188k,mode=755
-25 1 254:0 / /root ro,relatime - ext4 /dev/vda ro
-26 25 254:16 / /root/mnt/a\\040b ro - ext4 /dev/disk/by-label/a\\134b ro
-";
-
-    #[test]
-    fn points_devices_types_and_sources_are_read() {
-        let mounts = parse(BOOTED);
-        assert_eq!(mounts.len(), 4);
-        let root = Mount {
-            point: "/root".into(),
-            device: "254:0".into(),
-            kind: "ext4".into(),
-            source: "/dev/vda".into(),
-        };
-        assert_eq!(mounts[2], root);
-        assert_eq!(mounts[1].point, Path::new("/run"));
-    }
-
-    #[test]
-    fn escaped_characters_are_read_back() {
-        let mounts = parse(BOOTED);
-        assert_eq!(mounts[3].point, Path::new("/root/mnt/a b"));
-        assert_eq!(mounts[3].source, Path::new("/dev/disk/by-label/a\\b"));
-    }
-
-    #[test]
-    fn a_line_that_makes_no_sense_is_passed_over() {
-        assert!(parse("25 1 254:0 / /root ro,relatime\n\nx - y\n").is_empty());
     }
 }

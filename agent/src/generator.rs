@@ -9,6 +9,7 @@ use crate::root::Root;
 use crate::sources::{self, Reach, SourceFacts};
 use crate::switch::{Position, Switch};
 use anyhow::{Context, Result};
+use lifeboat_common::hand_off::{HandOff, Modules, Seed};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
@@ -31,7 +32,7 @@ const UNIT_FOLDER: &str = "/usr/lib/systemd/system";
 
 /// Links the units into `directory`.
 pub(crate) fn generate(directory: &Path, root: &Root) -> Result<()> {
-    if root.holds(layout::MODULES)? {
+    if root.holds(Modules::PATH)? {
         link(directory, "sysinit.target.wants", MODULES_UNIT)?;
     }
     if fetch::is_asked_for(root) {
@@ -54,8 +55,7 @@ pub(crate) fn generate(directory: &Path, root: &Root) -> Result<()> {
     for unit in UNITS.into_iter().filter(|unit| *unit != LOCAL_UNIT || var != Var::WithNetwork) {
         link(directory, "multi-user.target.wants", unit)?;
     }
-    let is_fetched =
-        signals.iter().any(|signal| signal.reach == Reach::Network) || root.holds(layout::HAND_OFF)?;
+    let is_fetched = signals.iter().any(|signal| signal.reach == Reach::Network) || root.holds(Seed::PATH)?;
     // What a new machine is given may include what has to be fetched. A kept instance goes on without a network, and so
     // does what may be one, where nothing shows a seed.
     if is_fetched || !is_kept && !signals.is_empty() {

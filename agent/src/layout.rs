@@ -1,10 +1,5 @@
 //! Where files are: cloud-init's layout, and the names of the boothooks specification below `data`.
 
-pub(crate) const HAND_OFF: &str = "run/lifeboat/seed";
-/// What lifeboat decided in the initramfs.
-pub(crate) const RESCUE: &str = "run/lifeboat/rescue";
-/// What lifeboat exported.
-pub(crate) const MODULES: &str = "run/lifeboat/modules";
 pub(crate) const INSTANCES: &str = "var/lib/cloud/instances";
 pub(crate) const INSTANCE: &str = "var/lib/cloud/instance";
 pub(crate) const INSTANCE_ID: &str = "var/lib/cloud/data/instance-id";

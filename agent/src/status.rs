@@ -6,7 +6,7 @@ use crate::json;
 use crate::layout;
 use crate::record::{self, FINAL, STAGES};
 use crate::report;
-use crate::rescue::record::Boot;
+use crate::rescue::record::booted;
 use crate::root::Root;
 use crate::switch::{Position, Switch};
 use crate::yaml::{Mapping, Value};
@@ -128,7 +128,7 @@ impl Status {
             source: text("datasource"),
             stage,
             instance: root.read_text(layout::INSTANCE_ID)?.map(|id| id.trim_end().to_owned()),
-            rescue: Boot::read(root).is_ok_and(|boot| boot.is_rescue()),
+            rescue: booted(root).is_ok_and(|boot| boot.is_rescue()),
             record: record.unwrap_or_default(),
         })
     }

@@ -4,14 +4,15 @@ use super::MODULES;
 use super::aside::{self, Aside};
 use super::facts::{Labels, own_tree};
 use super::plan::{Beside, BesideHow, Layout, ModulesExport, Way};
-use super::tree::Moved;
+use super::tree::{Moved, TreeSize};
 use crate::files;
 use crate::initramfs_tools;
 use crate::kmsg::{self, LogLevel};
 use crate::mounts::{self, Mount, Staged};
 use crate::root::Root;
-use crate::state::{self, State};
+use crate::state;
 use anyhow::{Context, Result, bail};
+use lifeboat_common::hand_off::{self, Modules};
 use rustix::fs::{CWD, FileType};
 use rustix::mount::{
     MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount_remount, move_mount, open_tree, unmount,
@@ -22,9 +23,6 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-
-/// The state file.
-const NAME: &str = "modules";
 
 /// systemd labels what the files in it name, once it has loaded a policy (mount-setup.c); each mount needs a line.
 const RELABEL: &str = "/run/systemd/relabel-extra.d";
@@ -95,7 +93,7 @@ pub(super) fn apply(export: &ModulesExport, root: &Root, mount_point: &Path) -> 
     record(export, &place, mount_point)?;
     let published = publish(staged, &place, &before, mount_point);
     if published.is_err() {
-        state::forget(NAME)?;
+        state::take_back::<Modules>()?;
     }
     published?;
 
@@ -211,7 +209,7 @@ fn publish(staged: Staged, place: &ExportPlace, before: &[Mount], mount_point: &
     let after = mounts::read()?;
     let violation = initramfs_tools::in_the_way(&after, mount_point).find(|mount| !before.contains(mount));
     if let Some(mount) = violation {
-        let point = mount.point.display().to_string();
+        let point = &mount.point;
         unmount(&place.point, UnmountFlags::NOFOLLOW | UnmountFlags::DETACH)
             .with_context(|| format!("unmount {}", place.point.display()))?;
         bail!("the initramfs could not be left with something mounted on {point}");
@@ -224,21 +222,17 @@ fn record(export: &ModulesExport, place: &ExportPlace, mount_point: &Path) -> Re
     let booted = |path: &Path| {
         Path::new("/").join(path.strip_prefix(mount_point).unwrap_or(path)).display().to_string()
     };
-    let mut state = State::default();
-    state.push("RELEASE", &export.release);
-    state.push("LAYOUT", export.layout.name());
-    state.push("PLACE", booted(&place.modules));
     let moved = export.beside.iter().find(|beside| beside.name != beside.shown_as);
-    state.push_some("MOVED", moved.map(|beside| beside.shown_as.display().to_string()));
-    match export.way {
-        Way::Bind => state.push("WAY", "bind"),
-        Way::Copy(size) => {
-            state.push("WAY", "copy");
-            state.push("FILES", size.files.to_string());
-            state.push("BYTES", size.bytes.to_string());
-        }
-    }
-    state.write(NAME, 0o644)?;
+    state::hand_over(&Modules {
+        release: export.release.clone(),
+        layout: export.layout,
+        place: booted(&place.modules),
+        moved: moved.map(|beside| beside.shown_as.display().to_string()),
+        way: match export.way {
+            Way::Bind => hand_off::Way::Bind,
+            Way::Copy(TreeSize { files, bytes, .. }) => hand_off::Way::Copy { files, bytes },
+        },
+    })?;
     if export.labels == Labels::Needed {
         fs::create_dir_all(RELABEL).with_context(|| format!("create {RELABEL}"))?;
         let mut points = vec![booted(&place.point)];

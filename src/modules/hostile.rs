@@ -2,7 +2,7 @@
 #![allow(clippy::panic, reason = "what fails is a finding")]
 
 use super::{decode, vermagic};
-use crate::kmsg::is_plain;
+use lifeboat_common::text::is_plain;
 
 /// Takes bytes as a module's file.
 pub(crate) fn check(data: &[u8]) {

@@ -7,6 +7,7 @@ use super::usable::Usable;
 use super::{MODULES, facts};
 use crate::root::DirectoryEntry;
 use anyhow::{Context, Result, bail};
+pub(super) use lifeboat_common::hand_off::Layout;
 use rustix::fs::FileType;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -34,17 +35,6 @@ pub(super) struct ModulesExport {
     unusable: Option<String>,
 }
 
-/// Where in the root something is mounted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Layout {
-    /// On the empty directory of the release; lib/modules itself stays as it is.
-    Mount,
-    /// On lib/modules: a tmpfs with the release's tree and all others beside it.
-    Cover,
-    /// On lib, which has no `modules`: a read-only overlay that has one, and `Cover` on that.
-    Overlay,
-}
-
 /// How the files get there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Way {
@@ -67,16 +57,6 @@ pub(super) enum BesideHow {
     BindDirectory,
     BindFile,
     Link,
-}
-
-impl Layout {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Mount => "mount",
-            Self::Cover => "cover",
-            Self::Overlay => "overlay",
-        }
-    }
 }
 
 impl fmt::Display for ModulesExport {

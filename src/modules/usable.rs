@@ -1,14 +1,12 @@
-//! Whether the root's tree of modules can serve the running kernel, judged by its content.
+//! Whether the root's tree of modules can serve the running kernel: it is complete, and of the initramfs's build.
 
 use super::MODULES;
 use super::decode::decode;
 use super::vermagic;
 use crate::root::Root;
 use anyhow::{Context, Result, bail};
+use lifeboat_common::module_tree::{self, INDEX};
 use std::path::{Path, PathBuf};
-
-/// How many of the modules that modules.dep names are looked at.
-const SAMPLE: usize = 16;
 
 /// How many modules are unpacked before a tree of damaged ones is given up.
 const TRIES: usize = 4;
@@ -100,27 +98,12 @@ struct ModuleInTree<'a> {
 }
 
 impl<'a> ModuleTree<'a> {
-    /// Modules spread evenly over modules.dep, the first and the last among them; an error says what is missing.
+    /// Some of the tree's modules; an error says why it is not complete.
     fn sample(&self) -> Result<Vec<ModuleInTree<'a>>> {
-        let index = self.root.read(self.path.join("modules.dep"))?.context("it has no modules.dep")?;
-        let index = String::from_utf8_lossy(&index);
-        let names: Vec<&str> =
-            index.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name).collect();
-        if names.is_empty() {
-            bail!("modules.dep names no module");
-        }
-        let gaps = names.len().min(SAMPLE).saturating_sub(1);
-        let places = (0..=gaps).map(|gap| gap * (names.len() - 1) / gaps.max(1));
-        places
-            .filter_map(|place| names.get(place))
-            .map(|name| {
-                let module = self.module(name)?.with_context(|| format!("{name} is missing"))?;
-                if module.size == 0 {
-                    bail!("{name} is empty");
-                }
-                Ok(module)
-            })
-            .collect()
+        let index = self.root.read(self.path.join(INDEX))?;
+        let index = index.as_deref().map(String::from_utf8_lossy);
+        let sample = module_tree::sample(index.as_deref(), |name| self.root.size(self.path.join(name)))?;
+        Ok(sample.into_iter().map(|(name, size)| self.named(name, size)).collect())
     }
 
     /// The module of the same name, packed in the same way, in another or not at all.
@@ -135,9 +118,12 @@ impl<'a> ModuleTree<'a> {
     }
 
     fn module(&self, name: &str) -> Result<Option<ModuleInTree<'a>>> {
-        let path = self.path.join(name);
-        let size = self.root.size(&path)?;
-        Ok(size.map(|size| ModuleInTree { root: self.root, name: name.to_owned(), path, size }))
+        let size = self.root.size(self.path.join(name))?;
+        Ok(size.map(|size| self.named(name.to_owned(), size)))
+    }
+
+    fn named(&self, name: String, size: u64) -> ModuleInTree<'a> {
+        ModuleInTree { root: self.root, path: self.path.join(&name), name, size }
     }
 }
 

@@ -95,7 +95,7 @@ impl PivotFacts {
         let choice = scan.choose();
         let own_root = match (&choice.chosen, &mounted) {
             // A root that cannot be read is named by its device: it is the rescue volume that matters now.
-            (Some(_), Some(mount)) => volume::probe(&mount.source).unwrap_or_default(),
+            (Some(_), Some(mount)) => volume::probe(Path::new(&mount.source)).unwrap_or_default(),
             _ => None,
         };
         let named = initramfs_tools::own_root();
@@ -107,7 +107,8 @@ impl PivotFacts {
     /// The own root is booted: what names its disk leads to no ignored volume, also of those that were not there at
     /// the first look. What fails here is told, and the boot goes on.
     fn give_links_away(&self) {
-        let Some(mount) = self.mounted.as_ref().filter(|mount| mount.source.starts_with("/dev")) else {
+        let Some(mount) = self.mounted.as_ref().filter(|mount| Path::new(&mount.source).starts_with("/dev"))
+        else {
             return;
         };
         let own_disk = volume::disk_of(&mount.source);
@@ -126,7 +127,7 @@ impl PivotFacts {
     fn wait(&mut self, settings: &RescueSettings) -> Result<()> {
         let source = self.mounted.as_ref().map(|mount| mount.source.clone());
         let message = match &source {
-            Some(source) => format!("{} holds no init", source.display()),
+            Some(source) => format!("{source} holds no init"),
             None => "nothing is mounted".to_owned(),
         };
         let shell = PanicShell::read();
@@ -143,7 +144,8 @@ impl PivotFacts {
             let Some(scan) = Scan::of_new(&mut self.so_far, settings, None)? else { continue };
             let choice = scan.choose_and_tell();
             if choice.chosen.is_some() {
-                self.own_root = source.and_then(|source| volume::probe(&source).unwrap_or_default());
+                self.own_root =
+                    source.and_then(|source| volume::probe(Path::new(&source)).unwrap_or_default());
                 self.choice = choice;
                 break;
             }
@@ -178,10 +180,11 @@ enum PivotPlan {
 }
 
 fn plan(facts: &PivotFacts) -> PivotPlan {
-    let source = facts.mounted.as_ref().map(|mount| mount.source.display().to_string());
+    let source = facts.mounted.as_ref().map(|mount| mount.source.clone());
     if let Some(steered_to) = &facts.so_far.rescue {
         // Another script may have made the volume the lower layer of something; then it is not to be seen.
-        let hidden = facts.mounted.as_ref().is_some_and(|mount| !mount.source.starts_with("/dev"));
+        let hidden =
+            facts.mounted.as_ref().is_some_and(|mount| !Path::new(&mount.source).starts_with("/dev"));
         return if hidden || source.as_ref() == Some(steered_to) {
             PivotPlan::Stay(format!("the root is {steered_to}, as decided before it was mounted"))
         } else {
@@ -263,9 +266,9 @@ fn pivot(volume: &Volume, root: &Path, mounted: Option<&Mount>) -> Result<()> {
 
 fn unmount_tree(point: &Path) -> Result<()> {
     let mounts = mounts::read()?;
-    for mount in mounts.iter().rev().filter(|mount| mount.point.starts_with(point)) {
+    for mount in mounts.iter().rev().filter(|mount| Path::new(&mount.point).starts_with(point)) {
         unmount(&mount.point, UnmountFlags::NOFOLLOW)
-            .with_context(|| format!("unmount the original root at {}", mount.point.display()))?;
+            .with_context(|| format!("unmount the original root at {}", mount.point))?;
     }
     Ok(())
 }
@@ -273,6 +276,7 @@ fn unmount_tree(point: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lifeboat_common::mounts::Access;
 
     fn volume(device: &str, label: &str) -> Volume {
         Volume {
@@ -312,9 +316,10 @@ mod tests {
             init: Init::Present,
             mounted: mounted.map(|source| Mount {
                 point: "/root".into(),
-                device: "254:0".into(),
+                number: "254:0".into(),
                 kind: "ext4".into(),
                 source: source.into(),
+                access: Access::Writable,
             }),
             own_root: mounted.map(|source| volume(source, "own")),
             named: None,

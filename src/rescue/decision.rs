@@ -2,13 +2,12 @@
 
 use super::settings::Selector;
 use crate::kmsg::escape;
-use crate::state::{self, State};
+use crate::state;
 use crate::volume::{self, Volume};
 use anyhow::Result;
+use lifeboat_common::hand_off::{self, Boot, Rescue};
 use std::fmt;
 use std::path::Path;
-
-const NAME: &str = "rescue";
 
 /// The device that the machine would have booted from, as far as it is known.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -139,20 +138,17 @@ impl Waited {
 impl SoFar {
     /// Reads it; nothing is there when no stage came to its end yet.
     pub(crate) fn read() -> Result<Self> {
-        let list = |key| -> Result<Vec<String>> {
-            let value = state::read(NAME, key)?.unwrap_or_default();
-            Ok(value.split_whitespace().map(str::to_owned).collect())
-        };
+        let Rescue { boot, so_far } = state::read_back()?.unwrap_or_default();
         Ok(Self {
-            rescue: state::read(NAME, "DEVICE")?,
-            looked_at: list("LOOKED_AT")?,
-            unread: list("UNREAD")?,
-            failed: list("FAILED")?,
-            ignored: list("IGNORED")?,
-            waited: match state::read(NAME, "WAITED_UNTIL")? {
-                Some(seconds) => Waited::Until(seconds.parse().unwrap_or_default()),
-                None => Waited::NotYet,
+            rescue: match boot {
+                Boot::Rescue(record) => Some(record.volume.device),
+                Boot::OwnRoot { .. } | Boot::Unknown => None,
             },
+            looked_at: so_far.looked_at,
+            unread: so_far.unread,
+            failed: so_far.failed,
+            ignored: so_far.ignored,
+            waited: so_far.waited_until.map_or(Waited::NotYet, Waited::Until),
         })
     }
 
@@ -202,64 +198,66 @@ impl SoFar {
 impl DecisionRecord {
     /// Writes the file.
     pub(crate) fn write(&self) -> Result<()> {
-        self.state().write(NAME, 0o644)
+        state::hand_over(&self.hand_off())
     }
 
-    pub(super) fn state(&self) -> State {
-        let mut state = State::default();
-        match &self.decision {
-            Decision::OwnRoot { reason } => {
-                state.push("BOOTED", "own-root");
-                state.push("REASON", reason);
-            }
-            Decision::Rescue { volume, how, original } => {
-                state.push("BOOTED", "rescue");
-                state.push("REASON", how.to_string());
-                push_volume(&mut state, ["DEVICE", "TYPE", "LABEL", "UUID"], volume);
-                match original {
-                    OriginalRoot::Volume(volume) => {
-                        let keys = ["ORIGINAL_ROOT", "ORIGINAL_TYPE", "ORIGINAL_LABEL", "ORIGINAL_UUID"];
-                        push_volume(&mut state, keys, volume);
-                    }
-                    OriginalRoot::Named(name) => state.push("ORIGINAL_ROOT", name),
-                    OriginalRoot::Unknown => {}
-                }
-            }
+    pub(super) fn hand_off(&self) -> Rescue {
+        Rescue {
+            boot: match &self.decision {
+                Decision::OwnRoot { reason } => Boot::OwnRoot { reason: reason.clone() },
+                Decision::Rescue { volume, how, original } => Boot::Rescue(hand_off::Record {
+                    reason: how.to_string(),
+                    volume: seen(volume),
+                    original: match original {
+                        OriginalRoot::Volume(volume) => hand_off::Original::Found(seen(volume)),
+                        OriginalRoot::Named(name) => hand_off::Original::Missing(name.clone()),
+                        OriginalRoot::Unknown => hand_off::Original::Unnamed,
+                    },
+                }),
+            },
+            so_far: hand_off::SoFar {
+                looked_at: self.so_far.looked_at.clone(),
+                failed: self.so_far.failed.clone(),
+                ignored: self.so_far.ignored.clone(),
+                unread: self.so_far.unread.clone(),
+                waited_until: match self.so_far.waited {
+                    Waited::Until(seconds) => Some(seconds),
+                    Waited::NotYet => None,
+                },
+            },
         }
-        state.push("LOOKED_AT", self.so_far.looked_at.join(" "));
-        if !self.so_far.failed.is_empty() {
-            state.push("FAILED", self.so_far.failed.join(" "));
-        }
-        if !self.so_far.ignored.is_empty() {
-            state.push("IGNORED", self.so_far.ignored.join(" "));
-        }
-        if !self.so_far.unread.is_empty() {
-            state.push("UNREAD", self.so_far.unread.join(" "));
-        }
-        if let Waited::Until(seconds) = self.so_far.waited {
-            state.push("WAITED_UNTIL", seconds.to_string());
-        }
-        state
     }
 }
 
-fn push_volume(state: &mut State, keys: [&'static str; 4], volume: &Volume) {
-    let [device, kind, label, uuid] = keys;
-    state.push(device, volume.device.display().to_string());
-    state.push(kind, &volume.kind);
-    state.push_some(label, volume.printable_label());
-    state.push_some(uuid, volume.uuid.clone());
+fn seen(volume: &Volume) -> hand_off::Volume {
+    hand_off::Volume {
+        device: volume.device.display().to_string(),
+        kind: volume.kind.clone(),
+        label: volume.printable_label(),
+        uuid: volume.uuid.clone(),
+    }
+}
+
+/// What the machine would have booted from, as the file names it: a device's node, or what `root=` says.
+pub(crate) fn original_name() -> Result<Option<String>> {
+    let Some(Rescue { boot: Boot::Rescue(record), .. }) = state::read_back()? else { return Ok(None) };
+    Ok(match record.original {
+        hand_off::Original::Found(volume) => Some(volume.device),
+        hand_off::Original::Missing(name) => Some(name),
+        hand_off::Original::Unnamed => None,
+    })
 }
 
 /// Takes a decision back that could not be carried out.
 pub(crate) fn forget() -> Result<()> {
-    state::forget(NAME)
+    state::take_back::<Rescue>()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use expect_test::expect;
+    use lifeboat_common::hand_off::HandOff;
 
     fn volume(device: &str, label: &str) -> Volume {
         Volume {
@@ -273,7 +271,7 @@ mod tests {
 
     fn state(decision: Decision, looked_at: &[&str]) -> String {
         let looked_at = looked_at.iter().map(ToString::to_string).collect();
-        DecisionRecord { decision, so_far: SoFar { looked_at, ..SoFar::default() } }.state().render()
+        DecisionRecord { decision, so_far: SoFar { looked_at, ..SoFar::default() } }.hand_off().render()
     }
 
     #[test]

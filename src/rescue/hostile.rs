@@ -7,10 +7,12 @@ use super::notice::Tenants;
 use super::settings::{RescueSettings, Selector};
 use super::{fstab, notice};
 use crate::initramfs_tools::param_conf::{After, Conf};
-use crate::kmsg::{self, is_plain};
+use crate::kmsg;
 use crate::state;
 use crate::volume::{self, Volume, glance};
+use lifeboat_common::hand_off::HandOff;
 use lifeboat_common::rescue_volume;
+use lifeboat_common::text::is_plain;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
@@ -109,7 +111,7 @@ fn the_state(rescue: &Volume, original: OriginalRoot) {
     };
     let decision = Decision::Rescue { volume: rescue.clone(), how: HowBooted::Steered, original };
     let so_far = SoFar { looked_at: vec!["vda".into(), "vdb".into()], ..SoFar::default() };
-    let text = DecisionRecord { decision, so_far }.state().render();
+    let text = DecisionRecord { decision, so_far }.hand_off().render();
     let shown = |value: &str| value.chars().map(|c| if is_plain(c) { c } else { '?' }).collect::<String>();
     for (key, wanted) in [
         ("BOOTED", Some("rescue".to_owned())),

@@ -1,7 +1,7 @@
 //! Right after init mounted a rescue volume, before it looks for /usr in its fstab: covers files of the rescue
 //! system with generated ones. The volume itself is unchanged.
 
-use super::decision::{OriginalRoot, SoFar};
+use super::decision::{self, OriginalRoot, SoFar};
 use super::notice::Tenants;
 use super::{fstab, notice};
 use crate::initramfs_tools;
@@ -26,7 +26,7 @@ pub(crate) fn run(mode: Mode) -> Result<Outcome> {
     let mut action = state.plan(MountedEvent::Mounted);
     if action == MountedAction::Look {
         let volumes = volume::all_with_partitions(&volume::devices()?);
-        let original = state::read("rescue", "ORIGINAL_ROOT")?;
+        let original = decision::original_name()?;
         action = state.plan(MountedEvent::Looked { volumes, original });
     }
     Ok(match &action {
@@ -45,7 +45,7 @@ struct MountedState {
     /// The device of the rescue volume that was chosen.
     steered_to: Option<String>,
     /// The device of what is mounted as the root.
-    mounted: Option<PathBuf>,
+    mounted: Option<String>,
 }
 
 /// What happened.
@@ -81,9 +81,9 @@ impl fmt::Display for MountedAction {
 impl MountedState {
     /// What to do about an event.
     fn plan(&self, event: MountedEvent) -> MountedAction {
-        let steered_to = self.steered_to.as_deref().map(Path::new);
         // init may have gone elsewhere.
-        let Some(device) = steered_to.filter(|device| self.mounted.as_deref() == Some(device)) else {
+        let steered_to = self.steered_to.as_deref().filter(|_| self.mounted == self.steered_to);
+        let Some(device) = steered_to.map(Path::new) else {
             return MountedAction::Leave;
         };
         match event {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn state(steered_to: Option<&str>, mounted: Option<&str>) -> MountedState {
-        MountedState { steered_to: steered_to.map(str::to_owned), mounted: mounted.map(PathBuf::from) }
+        MountedState { steered_to: steered_to.map(str::to_owned), mounted: mounted.map(str::to_owned) }
     }
 
     fn looked(devices: &[&str], original: Option<&str>) -> MountedEvent {

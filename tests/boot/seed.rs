@@ -46,19 +46,41 @@ fn without_a_seed_or_with_the_switch_there_is_no_file() {
 }
 
 #[test]
-fn a_bad_seed_is_refused_whole_and_said() {
-    for cmdline in ["ds=nocloud;s=ftp://x/", "cloud-config-url=config", "lifeboat.seed=http://x/%s/%s"] {
-        let ran = Scratch::new().cmdline(cmdline).run("seed", "ls -A /run");
-        assert_eq!((ran.status, ran.seen.as_str()), (1, ""), "{cmdline}");
-        assert!(ran.said.contains(&format!("lifeboat: seed: {cmdline}: ")), "{}", ran.said);
-    }
-    let ran = Scratch::new().cmdline("ds=nocloud;s=gopher://x/;h=web-1").run("seed", "ls -A /run");
-    assert_eq!((ran.status, ran.seen.as_str()), (1, ""));
+fn an_underscore_in_the_host_name_is_taken() {
+    let ran = Scratch::new().cmdline("ds=nocloud;s=http://x/;h=a_b").run("seed", LOOK);
+    assert_eq!((ran.status, ran.seen.lines().last()), (0, Some("LOCAL_HOSTNAME=a_b")), "{}", ran.said);
+}
+
+#[test]
+fn a_bad_field_costs_only_itself_and_is_said() {
+    let line = "ds=nocloud;s=http://x/;h=a'b;i=i-1";
+    let said = format!("{line}: `h=a'b`: not a host name");
+    let ran = Scratch::new().cmdline(line).run("seed", LOOK);
+    assert_eq!(ran.status, 0, "{}", ran.said);
+    let handed_over = "600\nSOURCE=nocloud\nSEED_FROM=http://x/\nINSTANCE_ID=i-1\nREFUSED=";
+    let seen = ran.seen.replace("\\`", "`");
+    assert!(seen.starts_with(handed_over) && seen.contains(&said), "{seen}");
+    assert_eq!(ran.seen.lines().count(), 5, "{}", ran.seen);
+    assert!(ran.said.contains(&format!("lifeboat: seed: left out: {said}")), "{}", ran.said);
+}
+
+#[test]
+fn a_seed_without_a_place_that_can_be_used_is_an_error_and_the_rest_counts() {
+    let ran = Scratch::new().cmdline("ds=nocloud;s=gopher://x/;h=web-1").run("seed", LOOK);
+    let handed_over = "600\nSOURCE=nocloud\nSEED_FROM=\"\"\nLOCAL_HOSTNAME=web-1\nREFUSED=";
+    assert!(ran.status == 1 && ran.seen.starts_with(handed_over), "{}", ran.seen);
     assert!(
         ran.said.contains("lifeboat: seed: ds=nocloud;s=gopher://x/;h=web-1: `s=gopher://x/`"),
         "{}",
         ran.said
     );
+}
+
+#[test]
+fn where_nothing_is_left_there_is_no_file() {
+    let ran = Scratch::new().cmdline("cloud-config-url=x").run("seed", "ls -A /run");
+    assert_eq!((ran.status, ran.seen.as_str()), (1, ""));
+    assert!(ran.said.contains("lifeboat: seed: cloud-config-url=x: neither a URL"), "{}", ran.said);
 }
 
 /// The stage script is init's child, with lifeboat where the package puts it.
@@ -76,7 +98,7 @@ fn the_stage_script_hands_over_and_ends_well_whatever_the_seed() {
     let good = stage("ds=nocloud;s=http://x/").seen;
     assert!(good.contains("lifeboat: seed: handed over as nocloud"), "{good}");
     assert!(good.ends_with("\n0\n/run/lifeboat/seed\n"), "{good}");
-    let bad = stage("ds=nocloud;s=ftp://x/").seen;
-    assert!(bad.contains("lifeboat: seed: ds=nocloud;s=ftp://x/: "), "{bad}");
+    let bad = stage("cloud-config-url=x").seen;
+    assert!(bad.contains("lifeboat: seed: cloud-config-url=x: "), "{bad}");
     assert!(bad.contains("\n0\n") && !bad.ends_with("\n/run/lifeboat/seed\n"), "{bad}");
 }

@@ -5,6 +5,7 @@ use super::facts::parent;
 use crate::rescue::mounts::Access;
 use crate::root::Root;
 use anyhow::{Context, Result};
+use lifeboat_common::module_tree::{self, INDEX, Incomplete};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, StatVfsMountFlags, fstatvfs, openat2};
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
@@ -14,9 +15,6 @@ use std::path::{Path, PathBuf};
 
 /// Where they are in a root.
 pub(crate) const MODULES: &str = "lib/modules";
-
-/// As many files of a tree are looked at as the boot program looks at.
-const SAMPLES: usize = 16;
 
 /// A view of the disk without what is mounted on it. It is mounted nowhere, so that nobody else sees it, and goes
 /// with this value.
@@ -97,20 +95,19 @@ fn path(fd: &OwnedFd) -> PathBuf {
     PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), fd.as_raw_fd()))
 }
 
-/// Whether a tree is complete enough to be used: what its `modules.dep` names, looked at evenly, is there.
-pub(crate) fn usable(tree: &Path) -> Result<bool> {
-    let path = tree.join("modules.dep");
-    let list = match fs::read(&path) {
-        Ok(list) => list,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+/// Whether a tree is complete, by the boot program's rule. That asks more of one that is to be usable.
+pub(crate) fn complete(tree: &Path) -> Result<bool> {
+    let path = tree.join(INDEX);
+    let index = match fs::read(&path) {
+        Ok(index) => Some(index),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
     };
-    let list = String::from_utf8_lossy(&list);
-    let files: Vec<&str> =
-        list.lines().filter_map(|line| line.split_once(':')).map(|(file, _)| file).collect();
-    let step = files.len().div_ceil(SAMPLES).max(1);
-    let there = |file: &&str| fs::metadata(tree.join(file)).is_ok_and(|data| data.len() > 0);
-    Ok(!files.is_empty() && files.iter().step_by(step).all(there))
+    let index = index.as_deref().map(String::from_utf8_lossy);
+    let size = |name: &str| -> Result<_, Incomplete> {
+        Ok(fs::metadata(tree.join(name)).ok().map(|data| data.len()))
+    };
+    Ok(module_tree::sample(index.as_deref(), size).is_ok())
 }
 
 #[cfg(test)]
@@ -118,17 +115,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tree_is_usable_when_what_its_index_names_is_there() {
+    fn a_tree_is_complete_when_what_its_index_names_is_there() {
         let tree = tempfile::tempdir().unwrap();
-        assert!(!usable(tree.path()).unwrap());
+        assert!(!complete(tree.path()).unwrap());
         fs::write(tree.path().join("modules.dep"), "").unwrap();
-        assert!(!usable(tree.path()).unwrap());
+        assert!(!complete(tree.path()).unwrap());
         fs::write(tree.path().join("modules.dep"), "a.ko: b.ko\nb.ko:\n").unwrap();
         fs::write(tree.path().join("a.ko"), "a").unwrap();
-        assert!(!usable(tree.path()).unwrap());
+        assert!(!complete(tree.path()).unwrap());
         fs::write(tree.path().join("b.ko"), "").unwrap();
-        assert!(!usable(tree.path()).unwrap());
+        assert!(!complete(tree.path()).unwrap());
         fs::write(tree.path().join("b.ko"), "b").unwrap();
-        assert!(usable(tree.path()).unwrap());
+        assert!(complete(tree.path()).unwrap());
+    }
+
+    #[test]
+    fn a_tree_that_lacks_the_last_of_many_is_not_complete() {
+        let tree = tempfile::tempdir().unwrap();
+        let names: Vec<String> = (0..100).map(|number| format!("{number:03}.ko")).collect();
+        fs::write(tree.path().join(INDEX), names.join(":\n") + ":\n").unwrap();
+        for name in &names {
+            fs::write(tree.path().join(name), "a").unwrap();
+        }
+        assert!(complete(tree.path()).unwrap());
+        fs::remove_file(tree.path().join("099.ko")).unwrap();
+        assert!(!complete(tree.path()).unwrap());
     }
 }

@@ -5,7 +5,7 @@ use super::local::Local;
 use crate::rescue::mounts::{self, Access, Mount, is_within};
 use crate::root::Root;
 use anyhow::{Context, Result};
-use lifeboat_common::environment_file::lookup;
+use lifeboat_common::hand_off::{Layout, Modules};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ pub(crate) struct ModulesFacts {
     /// Whether the disk can be written to.
     pub(crate) access: Access,
     /// Whether the disk's tree for the release is complete; looked at only while the export is aside.
-    pub(crate) usable: bool,
+    pub(crate) complete: bool,
     /// What is not of the initramfs; looked at only while the export is on its own directory.
     pub(crate) local: Local,
 }
@@ -70,14 +70,14 @@ pub(crate) enum ModulesEntry {
 
 impl ModulesFacts {
     /// Looks.
-    pub(crate) fn gather(state: &str, root: &Root) -> Result<Self> {
-        let release = match lookup(state, "RELEASE") {
-            Some(release) => release,
-            None => rustix::system::uname().release().to_string_lossy().into_owned(),
+    pub(crate) fn gather(export: &Modules, root: &Root) -> Result<Self> {
+        let release = match export.release.as_str() {
+            "" => rustix::system::uname().release().to_string_lossy().into_owned(),
+            release => release.to_owned(),
         };
         let place = place()?;
         let mounts = mounts::read(root)?;
-        let seen = Seen::from(&mounts, &place, &release, state);
+        let seen = Seen::from(&mounts, &place, &release, export);
         let disk = Disk::open(seen.cover.as_deref(), &place)?;
         let mut written = BTreeMap::new();
         if seen.tree == Tree::Covered {
@@ -93,7 +93,7 @@ impl ModulesFacts {
             written,
             on_disk: disk.modules().map(|path| names(&path)).transpose()?.unwrap_or_default(),
             access: disk.access()?,
-            usable: seen.tree == Tree::Aside && disk::usable(&Path::new(&place).join(&release))?,
+            complete: seen.tree == Tree::Aside && disk::complete(&Path::new(&place).join(&release))?,
             local: match seen.tree {
                 Tree::Settled => Local::find(&place, &release, &disk, &mounts)?,
                 Tree::Covered | Tree::Aside | Tree::Gone => Local::default(),
@@ -113,19 +113,18 @@ struct Seen {
 }
 
 impl Seen {
-    fn from(mounts: &[Mount], place: &str, release: &str, state: &str) -> Self {
-        let layout = lookup(state, "LAYOUT");
+    fn from(mounts: &[Mount], place: &str, release: &str, export: &Modules) -> Self {
         let tmpfs = mounts::at(place, mounts).filter(|mount| mount.kind == "tmpfs");
-        let covered = tmpfs.is_some() && layout.as_deref() != Some("mount");
+        let covered = tmpfs.is_some() && export.layout != Layout::Mount;
         let above = parent(place);
         let overlay = mounts::at(above, mounts).filter(|mount| mount.kind == "overlay");
         let cover = match (covered, overlay) {
-            (true, Some(_)) if layout.as_deref() == Some("overlay") => Some(above.to_owned()),
+            (true, Some(_)) if export.layout == Layout::Overlay => Some(above.to_owned()),
             (true, _) => Some(place.to_owned()),
             (false, _) => None,
         };
         let tree = format!("{place}/{release}");
-        let name = lookup(state, "MOVED").unwrap_or_else(|| format!("{release}.lifeboat-moved"));
+        let name = export.moved.clone().unwrap_or_else(|| format!("{release}.lifeboat-moved"));
         let moved = if cover.is_some() { format!("{place}/{name}") } else { SHOWN.to_owned() };
         let moved = Some(moved).filter(|path| mounts::at(path, mounts).is_some());
         let disk = mounts::holding(parent(cover.as_deref().unwrap_or(place)), mounts);
@@ -197,12 +196,13 @@ pub(crate) fn names(directory: &Path) -> Result<BTreeMap<String, ModulesEntry>> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lifeboat_common::hand_off::HandOff;
 
     const PLACE: &str = "/usr/lib/modules";
 
     fn seen(state: &str, mounts: &str) -> Seen {
         let table = format!("25 1 254:0 / / rw - ext4 /dev/vda rw\n{mounts}");
-        Seen::from(&mounts::parse(&table), PLACE, "6.1", state)
+        Seen::from(&mounts::parse(&table), PLACE, "6.1", &Modules::parse(state))
     }
 
     const COVER: &str = "40 25 0:44 / /usr/lib/modules rw - tmpfs lifeboat rw\n";

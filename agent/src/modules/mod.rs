@@ -10,12 +10,12 @@ mod local;
 mod plan;
 
 use crate::args::ModulesCommand;
-use crate::layout;
 use crate::report::Report;
 use crate::root::Root;
 use anyhow::{Context, Result};
 use disk::Disk;
 use facts::{ModulesFacts, Tree};
+use lifeboat_common::hand_off::{HandOff, Modules};
 use plan::ModulesPlan;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
@@ -73,7 +73,7 @@ fn disk(root: &Root) -> Result<Disk> {
 
 /// What lifeboat exported in this boot.
 struct Export<'a> {
-    state: String,
+    modules: Modules,
     root: &'a Root,
 }
 
@@ -84,18 +84,18 @@ impl<'a> Export<'a> {
         if !root.is_live() {
             return Ok(None);
         }
-        Ok(root.read_text(layout::MODULES)?.map(|state| Self { state, root }))
+        Ok(root.read_text(Modules::PATH)?.map(|text| Self { modules: Modules::parse(&text), root }))
     }
 
     /// The unit at boot and a dpkg trigger may come at the same time.
     fn lock(&self) -> Result<File> {
-        let lock = File::open(self.root.show(layout::MODULES)).context("open the lock")?;
+        let lock = File::open(self.root.show(Modules::PATH)).context("open the lock")?;
         flock(&lock, FlockOperation::LockExclusive).context("wait for another `lifeboat-agent modules`")?;
         Ok(lock)
     }
 
     fn facts(&self) -> Result<ModulesFacts> {
-        ModulesFacts::gather(&self.state, self.root)
+        ModulesFacts::gather(&self.modules, self.root)
     }
 }
 

@@ -70,7 +70,7 @@ pub(crate) fn settle(facts: &ModulesFacts) -> ModulesPlan {
         (Tree::Gone, _) => {
             return ModulesPlan::Nothing(format!("no exported modules of {release} are in use"));
         }
-        (Tree::Aside, _) if facts.usable => return ModulesPlan::Do(Steps::Yield { tree }),
+        (Tree::Aside, _) if facts.complete => return ModulesPlan::Do(Steps::Yield { tree }),
         (Tree::Aside, _) => return ModulesPlan::Do(Steps::ComeBack { tree }),
     };
     if facts.access == Access::ReadOnly {
@@ -165,7 +165,9 @@ impl fmt::Display for Steps {
             Self::StepAside { tree, .. } => {
                 write!(out, "the exported {tree} is at {ASIDE} until `lifeboat-agent modules settle`")
             }
-            Self::ComeBack { tree } => write!(out, "the exported {tree} is back: the disk has no usable one"),
+            Self::ComeBack { tree } => {
+                write!(out, "the exported {tree} is back: the disk has no complete one")
+            }
             Self::Yield { tree } => write!(out, "the disk's {tree} is used from now on"),
             Self::Keep { tree, carry, built } => {
                 let mut names: Vec<&str> = carry.iter().map(String::as_str).collect();
@@ -195,7 +197,7 @@ mod tests {
             written: BTreeMap::new(),
             on_disk: BTreeMap::new(),
             access: Access::Writable,
-            usable: false,
+            complete: false,
             local: Local::default(),
         }
     }
@@ -278,15 +280,15 @@ mod tests {
     }
 
     #[test]
-    fn an_export_that_is_aside_comes_back_unless_the_disk_has_a_usable_tree() {
+    fn an_export_that_is_aside_comes_back_unless_the_disk_has_a_complete_tree() {
         check(
             &settle(&facts(Tree::Aside)),
             expect![[r"
-                the exported /usr/lib/modules/6.1 is back: the disk has no usable one
+                the exported /usr/lib/modules/6.1 is back: the disk has no complete one
             "]],
         );
         check(
-            &settle(&ModulesFacts { usable: true, ..facts(Tree::Aside) }),
+            &settle(&ModulesFacts { complete: true, ..facts(Tree::Aside) }),
             expect![[r"
                 the disk's /usr/lib/modules/6.1 is used from now on
             "]],

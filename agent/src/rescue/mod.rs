@@ -30,7 +30,7 @@ const NO_RESCUE: u8 = 3;
 /// Carries a command out.
 pub(crate) fn run(command: RescueCommand, report: &Report) -> Result<ExitCode> {
     let root = Root::open(&command.place().root)?;
-    let record = match Boot::read(&root)? {
+    let record = match record::booted(&root)? {
         Boot::Rescue(record) => record,
         boot => {
             let text = status::no_rescue(&boot);

@@ -2,33 +2,10 @@
 
 use crate::root::Root;
 use anyhow::Result;
+use lifeboat_common::mounts::MOUNTINFO;
+pub(crate) use lifeboat_common::mounts::{Access, Mount, at, parse};
 use rustix::fs::{FileType, major, minor, stat};
 use std::path::Path;
-
-const MOUNTINFO: &str = "proc/self/mountinfo";
-
-/// Whether a mount may be written to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Access {
-    /// It may not.
-    ReadOnly,
-    /// It may.
-    Writable,
-}
-
-/// A line of the table.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Mount {
-    /// Where.
-    pub(crate) point: String,
-    /// `major:minor`; on some file systems a number that no device has.
-    pub(crate) number: String,
-    /// The file system's type.
-    pub(crate) kind: String,
-    source: String,
-    /// Whether it may be written to.
-    pub(crate) access: Access,
-}
 
 /// How the mounts of a device are known.
 #[derive(Default, PartialEq, Eq, Debug)]
@@ -41,36 +18,6 @@ pub(crate) struct Identity {
 /// The mounts, in the order in which they were made.
 pub(crate) fn read(root: &Root) -> Result<Vec<Mount>> {
     Ok(parse(&root.read_text(MOUNTINFO)?.unwrap_or_default()))
-}
-
-/// Those of a table's text.
-pub(crate) fn parse(text: &str) -> Vec<Mount> {
-    text.lines().filter_map(parse_line).collect()
-}
-
-// See proc_pid_mountinfo(5): a variable number of fields ends with a lone `-`.
-fn parse_line(line: &str) -> Option<Mount> {
-    let (before, after) = line.split_once(" - ")?;
-    let mut before = before.split(' ').skip(2);
-    let (number, _, point, options) = (before.next()?, before.next()?, before.next()?, before.next()?);
-    let mut after = after.split(' ');
-    let (kind, source, super_options) = (after.next()?, after.next()?, after.next()?);
-    let read_only = |options: &str| options.split(',').any(|option| option == "ro");
-    let access =
-        if read_only(options) || read_only(super_options) { Access::ReadOnly } else { Access::Writable };
-    Some(Mount {
-        point: unescape(point),
-        number: number.to_owned(),
-        kind: kind.to_owned(),
-        source: unescape(source),
-        access,
-    })
-}
-
-fn unescape(field: &str) -> String {
-    // The backslash last: it is what the other escapes begin with.
-    let escapes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
-    escapes.iter().fold(field.to_owned(), |text, (escape, character)| text.replace(escape, character))
 }
 
 impl Identity {
@@ -94,11 +41,6 @@ impl Identity {
     pub(crate) fn is_of(&self, mount: &Mount) -> bool {
         self.number.as_ref() == Some(&mount.number) || self.nodes.contains(&mount.source)
     }
-}
-
-/// What is seen at a mount point; `None` when nothing is mounted there.
-pub(crate) fn at<'a>(point: &str, mounts: &'a [Mount]) -> Option<&'a Mount> {
-    mounts.iter().rev().find(|mount| mount.point == point)
 }
 
 /// The mount that a path is in.
@@ -139,15 +81,6 @@ mod tests {
 42 25 254:2 / /srv rw - xfs /dev/vda2 ro
 odd
 ";
-
-    #[test]
-    fn points_devices_and_access_are_read() {
-        let mounts = parse(TABLE);
-        assert_eq!(mounts.len(), 4);
-        let access: Vec<_> = mounts.iter().map(|mount| mount.access).collect();
-        assert_eq!(access, [Access::Writable, Access::ReadOnly, Access::Writable, Access::ReadOnly]);
-        assert_eq!(mounts[2].point, "/mnt/a b");
-    }
 
     #[test]
     fn a_device_is_known_by_its_number_or_its_name() {

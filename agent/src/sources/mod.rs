@@ -33,6 +33,7 @@ use crate::volume::Volumes;
 use crate::yaml::{Mapping, Value};
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
+use lifeboat_common::hand_off::Seed as HandOff;
 use std::time::Duration;
 
 /// What sources may know.
@@ -226,7 +227,7 @@ impl<'a> SourceFacts<'a> {
 
     /// Whether the instance that is kept has an id that nothing but meta-data can have given it.
     pub(crate) fn kept_has_id_of_meta_data(&self) -> bool {
-        let is_given = |hand_off: hand_off::HandOff| hand_off.instance_id.is_some();
+        let is_given = |hand_off: HandOff| hand_off.instance_id.is_some();
         self.kept.as_deref().is_some_and(|kept| kept != NO_ID)
             && !hand_off::of(self).is_ok_and(|hand_off| hand_off.is_some_and(is_given))
     }

@@ -7,6 +7,7 @@ use crate::fetch;
 use crate::report::Report;
 use crate::seed::{self, Seed};
 use anyhow::{Context, Result};
+use lifeboat_common::hand_off::Seed as HandOff;
 
 const ENTRIES: &str = "sys/firmware/dmi/entries";
 /// The number of the entries that hold strings.
@@ -17,7 +18,7 @@ const BINARY: &str = "io.systemd.credential.binary:";
 
 pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
     let strings = strings(facts)?;
-    if let Some(hand_off) = line(&strings)? {
+    if let Some(hand_off) = line(&strings) {
         return Ok(Some(Signal::at(hand_off.place(), "an SMBIOS string names a seed")));
     }
     let any = credential("user-data", &strings)?.or(credential("meta-data", &strings)?);
@@ -26,19 +27,17 @@ pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
 
 pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
     let strings = strings(facts)?;
-    if let Some(hand_off) = line(&strings)? {
+    if let Some(hand_off) = line(&strings) {
         return hand_off::fetch_seed(hand_off, facts, report).map(Some);
     }
     let seed = seed::from_files("SMBIOS", |name| credential(name, &strings), facts, report)?;
     seed.map(|seed| seed::completed(seed, facts, report)).transpose()
 }
 
-fn line(strings: &[Vec<u8>]) -> Result<Option<hand_off::HandOff>> {
+fn line(strings: &[Vec<u8>]) -> Option<HandOff> {
     let mut texts = strings.iter().filter_map(|bytes| std::str::from_utf8(bytes).ok());
-    let Some(value) = texts.find_map(|text| text.trim().strip_prefix("ds=")) else {
-        return Ok(None);
-    };
-    hand_off::parse_ds(value).with_context(|| format!("the SMBIOS string `ds={value}`"))
+    let value = texts.find_map(|text| text.trim().strip_prefix("ds="))?;
+    HandOff::from_ds(value, &format!("the SMBIOS string `ds={value}`"))
 }
 
 fn credential(name: &str, strings: &[Vec<u8>]) -> Result<Option<Vec<u8>>> {

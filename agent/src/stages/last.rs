@@ -9,7 +9,7 @@ use crate::instance::{Frequency, Instance, now};
 use crate::layout::SCRIPTS;
 use crate::meta_data::MetaData;
 use crate::report::Report;
-use crate::rescue::record::Boot;
+use crate::rescue::record::booted;
 use crate::root::{Root, is_temporary};
 use crate::system_config::SystemConfig;
 use crate::system_config::modules::{self, Wanted};
@@ -56,7 +56,7 @@ pub(crate) fn last(root: &Root, report: &mut Report) -> Result<()> {
         report.info("there is no instance");
         return Ok(());
     };
-    let boot = Boot::read(root)?;
+    let boot = booted(root)?;
     let context = Context { instance: &instance, boot: &boot, root };
     let config = kept_config(&instance, &SystemConfig::read(root), root, report);
     run_handlers(Stage::Final, &config, &MetaData::default(), &context, report);

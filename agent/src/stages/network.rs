@@ -8,7 +8,7 @@ use crate::instance::{Instance, NO_ID};
 use crate::layout;
 use crate::meta_data::{self, MetaData};
 use crate::report::Report;
-use crate::rescue::record::Boot;
+use crate::rescue::record::booted;
 use crate::root::Root;
 use crate::search;
 use crate::seed::{Seed, VendorData};
@@ -61,7 +61,7 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
         }
         (Err(error), None) => return Err(error),
     };
-    let boot = Boot::read(root)?;
+    let boot = booted(root)?;
     let context = super::Context { instance: &instance, boot: &boot, root };
     let done = work::run(work, &context, report);
     report.take(done);

@@ -4,7 +4,7 @@ use super::{Context, kept_config, last, network, run_handler};
 use crate::handlers;
 use crate::instance::{Frequency, Instance};
 use crate::report::Report;
-use crate::rescue::record::Boot;
+use crate::rescue::record::booted;
 use crate::root::Root;
 use crate::system_config::SystemConfig;
 use anyhow::{Context as _, Result, bail};
@@ -19,7 +19,7 @@ pub(crate) fn single(
 ) -> Result<()> {
     let name = module.strip_prefix("cc_").unwrap_or(module).replace('-', "_");
     let instance = Instance::current(root)?.context("there is no instance: nothing was kept by a boot")?;
-    let boot = Boot::read(root)?;
+    let boot = booted(root)?;
     let context = Context { instance: &instance, boot: &boot, root };
     let mut handlers = handlers::ALL.iter().filter(|handler| handler.module() == name).peekable();
     if handlers.peek().is_none() {

@@ -99,7 +99,7 @@ pub(super) fn told(work: Vec<Work>, report: &mut Report) {
 mod tests {
     use super::*;
     use crate::instance::Instance;
-    use crate::rescue::record::Boot;
+    use crate::rescue::record::booted;
     use crate::user_data::{HandlerFile, Language, part_for_tests};
     use std::path::Path;
 
@@ -131,7 +131,7 @@ mod tests {
         /// Does the work within a time: what was told, and what the programs wrote.
         fn run(&self, seconds: u64, work: Vec<Work>) -> (Vec<String>, String) {
             let instance = Instance::new("i-1");
-            let boot = Boot::read(&self.root).unwrap();
+            let boot = booted(&self.root).unwrap();
             let context = Context { instance: &instance, boot: &boot, root: &self.root };
             let mut report = Report::default();
             run_until(Instant::now() + Duration::from_secs(seconds), work, &context, &mut report).unwrap();

@@ -259,7 +259,7 @@ fn the_running_kernels_package_finds_the_disk_and_the_export_comes_back_when_it_
     assert_eq!(ran.seen, format!("{SETTLED}{aside}{SETTLED}"), "{}", ran.said);
     assert_eq!(ran.said.matches("status 0").count(), 5, "{}", ran.said);
     assert!(
-        ran.said.contains("the exported /lib/modules/6.1 is back: the disk has no usable one"),
+        ran.said.contains("the exported /lib/modules/6.1 is back: the disk has no complete one"),
         "{}",
         ran.said
     );

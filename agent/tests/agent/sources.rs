@@ -144,6 +144,67 @@ fn a_seed_that_is_misspelt_is_told_once() {
     assert_eq!(said.matches("ftp: is not supported").count(), 1, "{said}");
 }
 
+/// What each of the ways says in which a seed reaches the agent.
+fn each_way(line: &str) -> [(&'static str, String); 3] {
+    let keys = [("s=", "SEED_FROM="), ("h=", "LOCAL_HOSTNAME="), ("i=", "INSTANCE_ID=")];
+    let mut file = String::from("SOURCE=nocloud\n");
+    for word in line.split(';').skip(1) {
+        let (key, value) = keys.iter().find_map(|(name, key)| Some((key, word.strip_prefix(name)?))).unwrap();
+        file += &[key, "\"", value, "\"\n"].concat();
+    }
+    [
+        ("proc/cmdline", format!("{line}\n")),
+        ("run/lifeboat/seed", file),
+        ("sys/firmware/dmi/entries/11-0/raw", smbios(&[line])),
+    ]
+}
+
+#[test]
+fn an_underscore_in_the_host_name_is_taken_whoever_reads_it() {
+    for (path, content) in each_way("ds=nocloud;s=/seed;h=a_b") {
+        let files = [(path, content.as_str()), ("seed/user-data", SCRIPT), ("seed/meta-data", META)];
+        let (machine, code, said) = network(&files);
+        assert_eq!((code, machine.read("etc/hostname").as_str()), (0, "a_b\n"), "{path}: {said}");
+        assert!(!said.contains("warning: "), "{path}: {said}");
+    }
+}
+
+#[test]
+fn a_bad_field_costs_only_itself_and_is_told_whoever_reads_it() {
+    for (bad, reason) in [("h=a'b", "not a host name"), ("i=a'b", "quotes are not allowed")] {
+        for (path, content) in each_way(&format!("ds=nocloud;s=/seed;{bad}")) {
+            let files = [(path, content.as_str()), ("seed/user-data", SCRIPT), ("seed/meta-data", META)];
+            let (machine, code, said) = network(&files);
+            assert_eq!((code, script(&machine).as_str()), (0, SCRIPT), "{path}: {said}");
+            assert_eq!(
+                (instance(&machine).as_str(), machine.read("etc/hostname").as_str()),
+                ("i-1", "web\n")
+            );
+            let told = said.lines().filter(|line| line.contains("warning: ") && line.contains(reason));
+            assert_eq!(told.count(), 1, "{path}: {said}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_field_is_told_and_is_no_meta_data() {
+    let line = ("proc/cmdline", "ds=nocloud;s=/seed;zone=1\n");
+    let (machine, code, said) = network(&[line, ("seed/user-data", SCRIPT), ("seed/meta-data", META)]);
+    assert_eq!((code, script(&machine).as_str(), instance(&machine).as_str()), (0, SCRIPT, "i-1"), "{said}");
+    assert_eq!(said.matches("unknown field `zone`").count(), 1, "{said}");
+    assert!(!machine.read("run/cloud-init/instance-data.json").contains("zone\": \"1"));
+}
+
+#[test]
+fn what_the_initramfs_refused_is_told_and_a_refused_place_is_a_source_that_is_silent() {
+    for (place, code, instances) in [("", 0, 1), ("SEED_FROM=\"\"\n", 1, 0)] {
+        let hand_off = format!("SOURCE=nocloud\n{place}INSTANCE_ID=own\nREFUSED=\"ds=x: why\"\n");
+        let (machine, status, said) = network(&[("run/lifeboat/seed", &hand_off)]);
+        let found = (status, machine.list("var/lib/cloud/instances").len());
+        assert_eq!((found, said.matches("ds=x: why").count()), ((code, instances), 1), "{said}");
+    }
+}
+
 #[test]
 fn vendor_data_that_is_refused_or_missing_is_nobodys_trouble_and_a_broken_server_is() {
     for (status, code) in [(403, 0), (404, 0), (401, 2)] {

@@ -1,5 +1,30 @@
 //! `KEY=value` lines in the syntax of systemd's `EnvironmentFile=`: settings, and what the boot program leaves in
-//! /run/lifeboat for the agent.
+//! /run/lifeboat, so that a shell, a unit and the agent can read it.
+
+use crate::text::is_plain;
+
+/// `KEY=value` lines in the order in which they are pushed.
+#[derive(Default, Debug)]
+pub struct Lines(String);
+
+impl Lines {
+    /// Adds a line. A character that is not plain becomes `?`.
+    pub fn push(&mut self, key: &str, value: &str) {
+        self.0.extend([key, "=", &quote(value), "\n"]);
+    }
+
+    /// Adds a line when there is a value for it.
+    pub fn push_some(&mut self, key: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.push(key, value);
+        }
+    }
+
+    /// The file's text.
+    pub fn text(self) -> String {
+        self.0
+    }
+}
 
 /// The value of a key in `KEY=value` lines; of several the last counts, as for a shell. Files that were once sourced
 /// have `export` before a key, and comments behind a value.
@@ -10,6 +35,24 @@ pub fn lookup(text: &str, key: &str) -> Option<String> {
         line.strip_prefix(key)?.strip_prefix('=')
     })?;
     Some(unquote(value.trim_end()))
+}
+
+fn quote(value: &str) -> String {
+    let bare = |character: char| character.is_ascii_alphanumeric() || "._/:@%+,=-".contains(character);
+    if !value.is_empty() && value.chars().all(bare) {
+        return value.to_owned();
+    }
+    let mut quoted = String::from("\"");
+    for character in value.chars() {
+        match character {
+            '"' | '\\' | '`' | '$' => quoted.extend(['\\', character]),
+            // A line is a line: whoever needs the byte itself will not find it in a label or a name.
+            _ if is_plain(character) => quoted.push(character),
+            _ => quoted.push('?'),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 fn unquote(value: &str) -> String {
@@ -53,6 +96,32 @@ fn is_comment(rest: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_values_stand_bare_and_others_are_quoted() {
+        let mut lines = Lines::default();
+        lines.push("DEVICE", "/dev/vdb1");
+        lines.push("LABEL", "a \"b\" $(c) `d` \\e\nf");
+        lines.push("EMPTY", "");
+        lines.push_some("UUID", None);
+        lines.push_some("TYPE", Some("ext4"));
+        let expected =
+            "DEVICE=/dev/vdb1\nLABEL=\"a \\\"b\\\" \\$(c) \\`d\\` \\\\e?f\"\nEMPTY=\"\"\nTYPE=ext4\n";
+        assert_eq!(lines.text(), expected);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for value in
+            ["it's \\ \"$HOME\"", "", " a ", "#a", "a #b", "'", "\"", "\\", "\\\"", "A=b", "export A", "Löwe"]
+        {
+            let mut lines = Lines::default();
+            lines.push("REASON", value);
+            let text = lines.text();
+            assert_eq!(lookup(&text, "REASON").unwrap(), value);
+            assert_eq!(lookup(&text, "REAS"), None);
+        }
+    }
 
     #[test]
     fn values_are_read_bare_and_quoted() {

@@ -1,6 +1,11 @@
-//! What the boot program and the agent read in one and the same way.
+//! What the boot program and the agent read in one and the same way, and what the one hands over to the other.
 
+pub mod check;
 pub mod command_line;
 pub mod environment_file;
+pub mod hand_off;
 pub mod in_root;
+pub mod module_tree;
+pub mod mounts;
 pub mod rescue_volume;
+pub mod text;

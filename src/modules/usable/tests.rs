@@ -137,7 +137,7 @@ fn sixteen_modules_from_the_first_to_the_last_are_looked_at() {
     assert_eq!(trees.check(), Usable::Yes);
     let root = Root::open(trees.directory.path().join("root")).unwrap();
     let sample = ModuleTree { root: &root, path: Path::new("lib/modules/6.1") }.sample().unwrap();
-    assert_eq!(sample.len(), SAMPLE);
+    assert_eq!(sample.len(), module_tree::SAMPLE);
     for (at, name) in [(0, "kernel/0000.ko"), (1, "kernel/0066.ko"), (15, "kernel/1000.ko")] {
         assert_eq!(sample[at].name, name);
         fs::rename(trees.path("root", name), trees.path("root", "aside")).unwrap();

@@ -9,7 +9,7 @@ mod unpack;
 
 use crate::apply;
 use crate::fetch::{Client, Saved, shown};
-use crate::modules::disk::usable;
+use crate::modules::disk::complete;
 use crate::report::Report;
 use crate::root::Root;
 use anyhow::{Context, Result, bail};
@@ -43,7 +43,7 @@ pub(crate) fn fetch(budget: Duration, root: &Root, report: &mut Report) -> Resul
         };
         let release = running_release(root)?;
         let place = Place::open(root)?;
-        if place.is_usable(&release)? {
+        if place.is_complete(&release)? {
             report.info(&format!("modules: nothing to fetch: those of {release} are there"));
             return Ok(());
         }
@@ -85,7 +85,7 @@ fn put_together(
         .and_then(|source| unpack::unpack(source, release, &fd, limit))
         .with_context(|| shown(url))?;
     index(&scratch, release)?;
-    if !usable(&tree)? {
+    if !complete(&tree)? {
         bail!("{}: it holds no modules that depmod knows", shown(url));
     }
     place.publish(&tree, release, root, report)?;

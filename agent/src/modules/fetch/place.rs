@@ -2,7 +2,7 @@
 //! or not at all.
 
 use crate::modules;
-use crate::modules::disk::{Disk, MODULES, usable};
+use crate::modules::disk::{Disk, MODULES, complete};
 use crate::report::Report;
 use crate::root::Root;
 use anyhow::{Context, Result, bail};
@@ -70,8 +70,8 @@ impl Place {
     }
 
     /// Whether the kernel's tree is there, as far as its index and some of its files show.
-    pub(crate) fn is_usable(&self, release: &str) -> Result<bool> {
-        usable(&self.path.join(release))
+    pub(crate) fn is_complete(&self, release: &str) -> Result<bool> {
+        complete(&self.path.join(release))
     }
 
     /// Puts a complete tree in its place, by one step, and into use: what is exported there makes way for it.
@@ -89,7 +89,7 @@ impl Place {
     fn put(&self, tree: &Path, release: &str) -> Result<()> {
         let rename = |flags| renameat_with(CWD, tree, &self.fd, release, flags);
         match rename(RenameFlags::empty()) {
-            // Something is in it, and it is not usable: it is kept beside it.
+            // Something is in it, and it is not complete: it is kept beside it.
             Err(Errno::NOTEMPTY | Errno::EXIST) => {
                 let moved = format!("{release}{MOVED}");
                 if statat(&self.fd, &moved, AtFlags::SYMLINK_NOFOLLOW).is_ok() {

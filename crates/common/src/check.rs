@@ -1,0 +1,115 @@
+//! The checks of what names a seed: a host name, an instance-id, and a place to read from. An error says what is wrong.
+
+use crate::text::is_plain;
+
+/// Checks a host name. An underscore is taken, for cloud-init takes it.
+pub fn host_name(name: &str) -> Result<(), String> {
+    word(name)?;
+    let good_label = |label: &str| {
+        let inner = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+        (1..=63).contains(&label.len())
+            && label.chars().all(inner)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if name.len() > 253 || !name.split('.').all(good_label) {
+        return Err("not a host name (letters, digits, `-` and `_`, in labels separated by `.`)".into());
+    }
+    Ok(())
+}
+
+/// Checks an instance-id.
+pub fn instance_id(id: &str) -> Result<(), String> {
+    word(id)?;
+    if id.contains(['"', '\'', '`']) {
+        return Err("quotes are not allowed".into());
+    }
+    Ok(())
+}
+
+/// Checks a URL or directory to which file names are appended, or with a `%s` that stands for them.
+pub fn place(place: &str) -> Result<(), String> {
+    word(place)?;
+    if place.matches("%s").count() > 1 {
+        return Err("`%s` stands for the file's name and may appear once".into());
+    }
+    match place.split_once("://") {
+        Some(("http" | "https", rest)) if rest.starts_with('/') || rest.is_empty() => {
+            Err("no host in the URL".into())
+        }
+        Some(("http" | "https" | "file", _)) => Ok(()),
+        Some((scheme, _)) => {
+            Err(format!("{scheme}: is not supported (use http, https, file or an absolute path)"))
+        }
+        None if place.starts_with('/') => Ok(()),
+        None => Err("neither a URL nor an absolute path".into()),
+    }
+}
+
+/// Checks what holds for each of them. An invisible character would not survive the hand-off.
+fn word(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Err("empty value".into());
+    }
+    if text.chars().any(char::is_whitespace) || !text.chars().all(is_plain) {
+        return Err("white space and control characters are not allowed".into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: [&str; 8] = ["", " ", "a b", "a\tb", "a\nb", "a\u{1b}[2J", "a\u{202e}b", "a\u{a0}b"];
+
+    #[test]
+    fn no_value_is_empty_or_holds_blanks_or_control_characters() {
+        for check in [host_name, instance_id, place] {
+            for text in HOSTILE {
+                assert!(check(text).is_err(), "{text:?}");
+                assert!(check(&format!("http://x/{text} ")).is_err(), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_host_name_is_made_of_labels() {
+        let (longest, long) = ("a".repeat(63), "a".repeat(64));
+        for name in ["a", "web-1", "a_b", "_a", "a.b.c", "1", &longest] {
+            assert_eq!(host_name(name), Ok(()), "{name}");
+        }
+        for name in ["a'b", "a\"b", "a`b", "$(a)", "-a", "a-", "a..b", ".", "a.", "a/b", "ä", &long] {
+            assert!(host_name(name).unwrap_err().starts_with("not a host name"), "{name}");
+        }
+        assert!(host_name(&["ab"; 85].join(".")).is_err());
+        assert_eq!(host_name(&["ab"; 84].join(".")), Ok(()));
+    }
+
+    #[test]
+    fn an_instance_id_holds_no_quotes() {
+        for id in ["i-1", "a_b", "2/3", "ä", "a;b"] {
+            assert_eq!(instance_id(id), Ok(()), "{id}");
+        }
+        for id in ["a'b", "\"", "`a`"] {
+            assert_eq!(instance_id(id).unwrap_err(), "quotes are not allowed", "{id}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_a_url_or_an_absolute_path() {
+        for text in ["http://x/", "https://x/%s?a=\"b'\\", "file:///x", "/x", "http://[fd00::1]:80"] {
+            assert_eq!(place(text), Ok(()), "{text}");
+        }
+        for (text, reason) in [
+            ("ftp://x/", "ftp: is not supported"),
+            ("http:///x", "no host"),
+            ("https://", "no host"),
+            ("x", "neither a URL nor"),
+            ("http:/x", "neither a URL nor"),
+            ("http://x/%s/%s", "`%s` stands for"),
+        ] {
+            assert!(place(text).unwrap_err().starts_with(reason), "{text}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The mount table as /proc/self/mountinfo has it.
+
+/// The table's file, below a root.
+pub const MOUNTINFO: &str = "proc/self/mountinfo";
+
+/// Whether a mount may be written to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// It may not.
+    ReadOnly,
+    /// It may.
+    Writable,
+}
+
+/// A line of the table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mount {
+    /// Where it is mounted.
+    pub point: String,
+    /// The device's numbers as `major:minor`; on some file systems numbers that no device has.
+    pub number: String,
+    /// The file system's type.
+    pub kind: String,
+    /// What is mounted: a device's node, or a word.
+    pub source: String,
+    /// Whether it may be written to.
+    pub access: Access,
+}
+
+/// The mounts in the order in which they were made, later ones covering earlier ones on the same point. A line that
+/// makes no sense is passed over.
+pub fn parse(table: &str) -> Vec<Mount> {
+    table.lines().filter_map(parse_line).collect()
+}
+
+/// What is seen at a mount point; `None` when nothing is mounted there.
+pub fn at<'a>(point: &str, mounts: &'a [Mount]) -> Option<&'a Mount> {
+    mounts.iter().rev().find(|mount| mount.point == point)
+}
+
+// See proc_pid_mountinfo(5): a variable number of fields ends with a lone `-`.
+fn parse_line(line: &str) -> Option<Mount> {
+    let (before, after) = line.split_once(" - ")?;
+    let mut before = before.split(' ').skip(2);
+    let (number, _, point, options) = (before.next()?, before.next()?, before.next()?, before.next()?);
+    let mut after = after.split(' ');
+    let (kind, source, super_options) = (after.next()?, after.next()?, after.next()?);
+    let read_only = |options: &str| options.split(',').any(|option| option == "ro");
+    Some(Mount {
+        point: unescape(point),
+        number: number.to_owned(),
+        kind: kind.to_owned(),
+        source: unescape(source),
+        access: if read_only(options) || read_only(super_options) {
+            Access::ReadOnly
+        } else {
+            Access::Writable
+        },
+    })
+}
+
+/// Reads the kernel's octal escapes back: those of white space and the backslash, and of `#` in a source.
+fn unescape(field: &str) -> String {
+    let mut parts = field.split('\\');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let escaped = part.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        if let Some((byte, rest)) = escaped.filter(u8::is_ascii).zip(part.get(3..)) {
+            plain.push(char::from(byte));
+            plain.push_str(rest);
+        } else {
+            plain.push('\\');
+            plain.push_str(part);
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = "\
+21 1 0:20 / /sys rw,nosuid,nodev,noexec,relatime - sysfs sysfs rw
+24 1 0:22 / /run rw,nosuid,nodev,noexec,relatime shared:3 master:1 - tmpfs tmpfs rw,size=49188k,mode=755
+25 1 254:0 / /root ro,relatime - ext4 /dev/vda ro
+26 25 254:16 / /root/mnt/a\\040b ro - ext4 /dev/disk/by-label/a\\134b ro
+42 25 254:2 / /srv rw - xfs /dev/vda2 ro
+43 25 254:3 / /srv rw - xfs /dev/vda3 rw
+";
+
+    #[test]
+    fn points_numbers_types_sources_and_access_are_read() {
+        let mounts = parse(TABLE);
+        assert_eq!(mounts.len(), 6);
+        let root = Mount {
+            point: "/root".into(),
+            number: "254:0".into(),
+            kind: "ext4".into(),
+            source: "/dev/vda".into(),
+            access: Access::ReadOnly,
+        };
+        assert_eq!(mounts[2], root);
+        assert_eq!(mounts[1].point, "/run");
+        let access: Vec<_> = mounts.iter().map(|mount| mount.access).collect();
+        let (ro, rw) = (Access::ReadOnly, Access::Writable);
+        assert_eq!(access, [rw, rw, ro, ro, ro, rw]);
+    }
+
+    #[test]
+    fn escaped_characters_are_read_back() {
+        let mounts = parse(TABLE);
+        assert_eq!(mounts[3].point, "/root/mnt/a b");
+        assert_eq!(mounts[3].source, "/dev/disk/by-label/a\\b");
+        for (field, plain) in [
+            ("a\\011\\012b", "a\t\nb"),
+            ("\\043a", "#a"),
+            ("a\\134040", "a\\040"),
+            ("\\134\\134", "\\\\"),
+            ("a\\04", "a\\04"),
+            ("a\\", "a\\"),
+            ("\\999ä", "\\999ä"),
+            ("\\ä", "\\ä"),
+            ("\\377", "\\377"),
+        ] {
+            assert_eq!(unescape(field), plain, "{field}");
+        }
+    }
+
+    #[test]
+    fn of_several_mounts_on_a_point_the_last_is_seen() {
+        let mounts = parse(TABLE);
+        assert_eq!(at("/srv", &mounts).unwrap().number, "254:3");
+        assert_eq!(at("/sr", &mounts), None);
+    }
+
+    #[test]
+    fn a_line_that_makes_no_sense_is_passed_over() {
+        assert!(parse("25 1 254:0 / /root ro,relatime\n\nx - y\nodd\n1 2 3 / /x rw - tmpfs\n").is_empty());
+    }
+}
