@@ -12,7 +12,7 @@ use crate::volume::{self, Volume};
 use crate::{files, state};
 use anyhow::{Context, Result};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Covers, where the root is a rescue volume.
 pub(crate) fn run(mode: Mode) -> Result<Outcome> {
