@@ -78,9 +78,12 @@ fn a_seed_without_a_place_that_can_be_used_is_an_error_and_the_rest_counts() {
 
 #[test]
 fn where_nothing_is_left_there_is_no_file() {
-    let ran = Scratch::new().cmdline("cloud-config-url=x").run("seed", "ls -A /run");
-    assert_eq!((ran.status, ran.seen.as_str()), (1, ""));
-    assert!(ran.said.contains("lifeboat: seed: cloud-config-url=x: neither a URL"), "{}", ran.said);
+    for line in ["cloud-config-url=x", "ds=nocloud;s=x", "lifeboat.seed=x"] {
+        let ran = Scratch::new().cmdline(line).run("seed", "ls -A /run");
+        assert_eq!((ran.status, ran.seen.as_str()), (1, ""), "{line}");
+        assert!(ran.said.contains(&format!("lifeboat: seed: {line}: ")), "{}", ran.said);
+        assert!(ran.said.contains("neither a URL nor an absolute path"), "{}", ran.said);
+    }
 }
 
 /// The stage script is init's child, with lifeboat where the package puts it.

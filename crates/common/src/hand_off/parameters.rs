@@ -45,7 +45,17 @@ impl Seed {
                 (Err(reason), None) => return Err(format!("{ONLY_CONFIG}={url}: {reason}")),
             }
         }
-        Ok(seed)
+        match seed {
+            Some(Self {
+                seed_from: Place::Refused,
+                local_hostname: None,
+                instance_id: None,
+                cloud_config_url: None,
+                refused: Some(reason),
+                ..
+            }) => Err(reason),
+            seed => Ok(seed),
+        }
     }
 
     /// Reads `nocloud;NAME=VALUE;…`, which also firmware may hold; `None` for any other source. A bad field costs only
@@ -189,7 +199,20 @@ mod tests {
 
     #[test]
     fn where_nothing_is_left_it_is_an_error() {
-        let error = Seed::from_line(&CommandLine::parse("ro cloud-config-url=x")).unwrap_err();
-        assert_eq!(error, "cloud-config-url=x: neither a URL nor an absolute path");
+        for text in [
+            "cloud-config-url=x",
+            "ds=nocloud;s=x;q=1;h=",
+            "lifeboat.seed=x",
+            "lifeboat.seed=x ds=nocloud;s=/s",
+        ] {
+            let error = Seed::from_line(&CommandLine::parse(text)).unwrap_err();
+            let parameter = text.split(' ').next().unwrap();
+            assert!(
+                error.starts_with(parameter) && error.contains("neither a URL nor an absolute path"),
+                "{error}"
+            );
+        }
+        // It still says that there is a seed, in a directory or on a volume.
+        assert_eq!(line("ds=nocloud;q=1").unwrap().seed_from, Place::Unnamed);
     }
 }
