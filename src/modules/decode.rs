@@ -1,10 +1,10 @@
 //! Decodes a module: the format is told by its first bytes, whatever its name says.
 //!
-//! No checksum is looked at: a damaged byte leads to another vermagic or to none, and so to the safe side.
+//! No checksum is looked at: a damaged byte leads to another vermagic or to none, and so to the safe side. gzip and xz
+//! are decoded by crates without unsafe code; zstd is decoded here, for no such crate was found.
 
 mod bits;
 mod gz;
-mod lzma;
 mod xz;
 mod zstd;
 
@@ -50,10 +50,6 @@ impl Decoded {
         Self { bytes: Vec::new(), start: 0, most }
     }
 
-    fn push(&mut self, byte: u8) -> Option<()> {
-        self.extend(&[byte])
-    }
-
     fn extend(&mut self, bytes: &[u8]) -> Option<()> {
         if bytes.len() > self.most - self.bytes.len() {
             return None;
@@ -75,11 +71,6 @@ impl Decoded {
             self.bytes.extend_from_within(from..to);
         }
         Some(())
-    }
-
-    /// The byte `distance` bytes back; 1 is the last one.
-    fn back(&self, distance: usize) -> Option<u8> {
-        self.bytes.get(self.start..)?.iter().nth_back(distance.checked_sub(1)?).copied()
     }
 
     /// How many bytes there are to copy from.

@@ -22,13 +22,6 @@ impl<'a> Bits<'a> {
         Some(value)
     }
 
-    /// Whole bytes, after the rest of the byte that was begun.
-    pub(super) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (bytes, rest) = self.rest()?.split_at_checked(count)?;
-        *self = Self::new(rest);
-        Some(bytes)
-    }
-
     /// What follows the byte that was begun.
     pub(super) fn rest(&self) -> Option<&'a [u8]> {
         self.input.get(self.at.div_ceil(8)..)

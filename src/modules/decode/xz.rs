@@ -1,13 +1,16 @@
-//! The xz container: blocks of LZMA2, the only filter that modules are packed with.
+//! The xz container: blocks of LZMA2, the only filter that modules are packed with. `lzma-rust2` decodes them.
 
-use super::Decoded;
-use super::lzma::Lzma;
+use super::Output;
+use lzma_rust2::{Action, Lzma2Stream, Status};
 
 /// The filter's number in a block's header.
 const LZMA2: u8 = 0x21;
 
+/// How far back bytes are copied from, at the most: no module is larger. Memory is taken as the window fills.
+const LARGEST_WINDOW: u32 = 16 << 20;
+
 /// Unpacks the first stream of an xz file.
-pub(super) fn decode(input: &[u8], mut output: Decoded) -> Option<Vec<u8>> {
+pub(super) fn decode(input: &[u8], mut output: Output) -> Option<Vec<u8>> {
     let rest = input.strip_prefix(b"\xfd7zXZ\0")?;
     // Behind each block stands a checksum, whose size is told by its kind.
     let checksum = match rest.get(..2)? {
@@ -22,7 +25,6 @@ pub(super) fn decode(input: &[u8], mut output: Decoded) -> Option<Vec<u8>> {
         if !only_lzma2(header)? {
             return None;
         }
-        output.restart();
         let used = chunks(packed, &mut output)?;
         rest = packed.get(used.next_multiple_of(4) + checksum..)?;
     }
@@ -41,47 +43,19 @@ fn only_lzma2(header: &[u8]) -> Option<bool> {
 }
 
 /// Unpacks the chunks of a block; how many bytes they took.
-fn chunks(input: &[u8], output: &mut Decoded) -> Option<usize> {
-    let mut lzma = Lzma::new();
+fn chunks(input: &[u8], output: &mut Output) -> Option<usize> {
+    let mut stream = Lzma2Stream::new(LARGEST_WINDOW);
+    let mut buffer = [0; 4096];
     let mut rest = input;
     loop {
-        let (control, after) = rest.split_first()?;
-        rest = after;
-        if *control == 0 {
+        let step = stream.process(rest, &mut buffer, Action::Finish).ok()?;
+        output.extend(buffer.get(..step.bytes_produced)?)?;
+        rest = rest.get(step.bytes_consumed..)?;
+        if step.status == Status::StreamEnd {
             return Some(input.len() - rest.len());
         }
-        if *control == 1 || *control >= 0xe0 {
-            output.restart();
+        if step.bytes_consumed + step.bytes_produced == 0 {
+            return None;
         }
-        let unpacked = size(&mut rest)?;
-        if *control < 0x80 {
-            if *control > 2 {
-                return None;
-            }
-            let (chunk, after) = rest.split_at_checked(unpacked)?;
-            output.extend(chunk)?;
-            rest = after;
-            continue;
-        }
-        let unpacked = (usize::from(control & 0x1f) << 16) + unpacked;
-        let packed = size(&mut rest)?;
-        if *control >= 0xc0 {
-            let (properties, after) = rest.split_first()?;
-            lzma.set_properties(*properties)?;
-            rest = after;
-        }
-        if *control >= 0xa0 {
-            lzma.reset();
-        }
-        let (chunk, after) = rest.split_at_checked(packed)?;
-        lzma.decode(chunk, unpacked, output)?;
-        rest = after;
     }
-}
-
-/// Takes a size of two bytes; one less than it stands there.
-fn size(rest: &mut &[u8]) -> Option<usize> {
-    let (size, after) = rest.split_first_chunk()?;
-    *rest = after;
-    Some(usize::from(u16::from_be_bytes(*size)) + 1)
 }
