@@ -77,7 +77,7 @@ pub(crate) fn plan(facts: &IncludeFacts) -> IncludePlan<'_> {
                 wanted.extend(facts.modules.iter().filter(|module| module.is_named(word)));
                 if wanted.len() == before {
                     complaints.push(format!(
-                        "`{}` is passed over: this kernel has no such module or directory of modules (built in?)",
+                        "`{}` is skipped: this kernel has no such module or directory of modules (built in?)",
                         escape(word.as_bytes())
                     ));
                 }
@@ -97,7 +97,7 @@ pub(crate) fn plan(facts: &IncludeFacts) -> IncludePlan<'_> {
     }
     if let Some(first) = broken.first() {
         complaints.push(format!(
-            "{} and {} more are passed over: they, or what they need, are not there (run depmod)",
+            "{} and {} more are skipped: they, or what they need, are not there (run depmod)",
             escape(first.as_bytes()),
             broken.len() - 1
         ));

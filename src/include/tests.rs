@@ -68,7 +68,7 @@ fn a_directory_means_what_is_below_it_and_only_there() {
         let facts = facts(list(&[word]));
         let plan = plan(&facts);
         assert!(plan.added.modules.is_empty(), "{word}");
-        assert!(plan.complaints[0].starts_with(&format!("`{word}` is passed over")), "{:?}", plan.complaints);
+        assert!(plan.complaints[0].starts_with(&format!("`{word}` is skipped")), "{:?}", plan.complaints);
     }
 }
 
@@ -78,7 +78,7 @@ fn an_unknown_word_is_told_and_the_others_count() {
     let plan = plan(&facts);
     assert_eq!(plan.added.paths(), ["kernel/fs/xfs/xfs.ko"]);
     assert_eq!(plan.complaints.len(), 1);
-    assert!(plan.complaints[0].starts_with("`no\\nsuch` is passed over"), "{:?}", plan.complaints);
+    assert!(plan.complaints[0].starts_with("`no\\nsuch` is skipped"), "{:?}", plan.complaints);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_module_whose_need_is_missing_is_passed_over_and_its_other_needs_with_it() {
     let plan = plan(&facts);
     assert_eq!(plan.added.paths(), ["kernel/fs/xfs/xfs.ko"]);
     assert!(
-        plan.complaints[0].starts_with("kernel/fs/nfs/nfs.ko and 0 more are passed over"),
+        plan.complaints[0].starts_with("kernel/fs/nfs/nfs.ko and 0 more are skipped"),
         "{:?}",
         plan.complaints
     );

@@ -119,8 +119,8 @@ fn look_into(volume: &Volume) -> Result<Verdict> {
     // Even a look would make btrfs mount this one where the other is meant.
     if let Some(twin) = volume::twin(volume)? {
         bail!(
-            "its btrfs has the UUIDs of {} and would be taken for it (detach one, and give the volume others on \
-             another machine: `btrfstune -u DEVICE`)",
+            "its btrfs has the UUIDs of {}, and the kernel would confuse them (detach it, and run `btrfstune -u \
+             DEVICE` on it on another machine)",
             twin.display()
         );
     }

@@ -58,7 +58,7 @@ fn settle_identities(scan: &Scan, so_far: &SoFar, own_root: Option<&str>) -> Set
         && !matches!(selector, Selector::Device(_))
         && let Some(ignored) = named().next()
     {
-        let text = format!("root={selector} is missing: only {ignored} has that, which is ignored");
+        let text = format!("root={selector} is missing: only {ignored} has it, and is ignored");
         kmsg::log(LogLevel::Error, "rescue", &text);
     }
     let own_disk = pinned.clone().or(own).map(|volume| volume.disk);

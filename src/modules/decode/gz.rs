@@ -1,10 +1,10 @@
 //! gzip (RFC 1952): its header. `miniz_oxide` inflates what follows.
 
-use super::Output;
+use super::Decoded;
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
 
 /// Unpacks the first member of a gzip file.
-pub(super) fn decode(input: &[u8], output: Output) -> Option<Vec<u8>> {
+pub(super) fn decode(input: &[u8], output: Decoded) -> Option<Vec<u8>> {
     let rest = input.strip_prefix(b"\x1f\x8b\x08")?;
     let (flags, rest) = rest.split_first()?;
     let mut rest = rest.get(6..)?;

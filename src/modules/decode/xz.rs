@@ -1,6 +1,6 @@
 //! The xz container: blocks of LZMA2, the only filter that modules are packed with. `lzma-rust2` decodes them.
 
-use super::Output;
+use super::Decoded;
 use lzma_rust2::{Action, Lzma2Stream, Status};
 
 /// The filter's number in a block's header.
@@ -10,7 +10,7 @@ const LZMA2: u8 = 0x21;
 const LARGEST_WINDOW: u32 = 16 << 20;
 
 /// Unpacks the first stream of an xz file.
-pub(super) fn decode(input: &[u8], mut output: Output) -> Option<Vec<u8>> {
+pub(super) fn decode(input: &[u8], mut output: Decoded) -> Option<Vec<u8>> {
     let rest = input.strip_prefix(b"\xfd7zXZ\0")?;
     // Behind each block stands a checksum, whose size is told by its kind.
     let checksum = match rest.get(..2)? {
@@ -43,7 +43,7 @@ fn only_lzma2(header: &[u8]) -> Option<bool> {
 }
 
 /// Unpacks the chunks of a block; how many bytes they took.
-fn chunks(input: &[u8], output: &mut Output) -> Option<usize> {
+fn chunks(input: &[u8], output: &mut Decoded) -> Option<usize> {
     let mut stream = Lzma2Stream::new(LARGEST_WINDOW);
     let mut buffer = [0; 4096];
     let mut rest = input;

@@ -114,7 +114,7 @@ impl fmt::Display for WaitAction {
             Self::KeepWaiting => write!(f, "keep waiting"),
             Self::DoNotWait => write!(f, "do not wait"),
             Self::Boot { volume, .. } => {
-                write!(f, "booting from {volume} in place of the root that cannot be")
+                write!(f, "booting from {volume} in place of the root, which cannot be booted")
             }
             Self::Restore { .. } => write!(f, "going on with the machine's own root"),
             Self::Find { volume, .. } => {
@@ -122,8 +122,8 @@ impl fmt::Display for WaitAction {
             }
             Self::Adopt { root, volume } => write!(
                 f,
-                "only volumes that are not booted from have root={root}: {volume} is booted as the machine's own root \
-                 (give it another label, and this is not waited for)"
+                "root={root} is on ignored volumes alone: {volume} is booted as the machine's own root (give it \
+                 another label to avoid this wait)"
             ),
             Self::LookAgain { root, volume } => {
                 write!(f, "{volume} appeared; looking for root={root} again")

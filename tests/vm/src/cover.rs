@@ -97,7 +97,7 @@ const OUTCOMES: &[(Stage, Outcome, &[&str], &[&str])] = &[
         Stage::Premount,
         Done,
         &["rescue: booting from ", " in place of "],
-        &["which appeared", "that cannot be"],
+        &["which appeared", "which cannot be booted"],
     ),
     (Stage::Premount, Skipped, &["rescue: skipped: no volume is labelled "], &[]),
     (Stage::Premount, Ignored, &["rescue: skipped: ", " is ignored: it holds /finished"], &[]),
@@ -107,10 +107,10 @@ const OUTCOMES: &[(Stage, Outcome, &[&str], &[&str])] = &[
     // The stage before it says this when the boot begins: a test of it attaches the volume later.
     (Stage::Block, Ignored, &["rescue: skipped: ", " is ignored: it holds /finished"], &[]),
     (Stage::Block, Failed, &["test: rescue-block aborts"], &[]),
-    (Stage::Wait, Done, &["rescue: booting from ", "that cannot be"], &[]),
+    (Stage::Wait, Done, &["rescue: booting from ", "which cannot be booted"], &[]),
     (Stage::Wait, Skipped, &["rescue: no rescue volume was attached within "], &[]),
     (Stage::Wait, GaveBack, &["rescue: going on with the machine's own root"], &[]),
-    (Stage::Wait, LastResort, &["rescue: only volumes that are not booted from have "], &[]),
+    (Stage::Wait, LastResort, &["rescue: root=", " is on ignored volumes alone: "], &[]),
     (Stage::Wait, Failed, &["test: rescue-wait aborts"], &[]),
     // It answers init, and logs nothing.
     (Stage::Resolve, Done, &["test: rescue-resolve called"], &[]),
@@ -212,7 +212,8 @@ mod tests {
     #[test]
     fn the_lines_of_the_stages_are_told_apart() {
         let appeared = guest("lifeboat: rescue: booting from /dev/vdb, which appeared, in place of root=x");
-        let saved = guest("lifeboat: rescue: booting from /dev/vdb in place of the root that cannot be");
+        let saved =
+            guest("lifeboat: rescue: booting from /dev/vdb in place of the root, which cannot be booted");
         for (guest, stage) in [(appeared, Stage::Block), (saved, Stage::Wait)] {
             for other in [Stage::Premount, Stage::Block, Stage::Wait] {
                 assert_eq!(has_line(&guest, other, Done), other == stage, "{other:?}");
