@@ -1,7 +1,8 @@
 //! The system's configuration, below the user's: the kernel command line's `cc:`, then /run/cloud-init/cloud.cfg,
 //! cloud.cfg.d with the later name first, cloud.cfg, and what is built in for the distribution.
 //!
-//! It is read once in a run of the program and passed down.
+//! It is read once in a run of the program and passed down. What a boothook writes there counts from the next stage
+//! on.
 
 mod defaults;
 pub(crate) mod modules;

@@ -46,7 +46,7 @@ pub(crate) fn check(data: &[u8]) {
     }
     let Some(first) = processed(here, user_data) else { return };
     let second = processed(here, user_data).unwrap();
-    let names = |tree: &Tree| tree.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
+    let names = |tree: &Files| tree.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
     assert_eq!(names(&first), names(&second), "the second time");
     let of_both = first.iter().zip(&second);
     for ((path, first), (_, second)) in
@@ -59,10 +59,10 @@ pub(crate) fn check(data: &[u8]) {
     assert_eq!(fs::read_dir(here).unwrap().count(), 2);
 }
 
-type Tree = Vec<(String, Vec<u8>)>;
+type Files = Vec<(String, Vec<u8>)>;
 
 /// What is written; nothing where the command says that nothing could be.
-fn processed(here: &Path, user_data: &[u8]) -> Option<Tree> {
+fn processed(here: &Path, user_data: &[u8]) -> Option<Files> {
     let [all, seed, root] = ["", "seed", "root"].map(|name| Root::open(&here.join(name)).unwrap());
     let mut report = Report::default();
     let done = process_from(&seed, (&all, IncludeReach::Files), &root, &mut report);
@@ -96,7 +96,7 @@ fn processed(here: &Path, user_data: &[u8]) -> Option<Tree> {
 }
 
 /// All files and links below a directory, sorted.
-fn tree(top: &Path) -> Tree {
+fn tree(top: &Path) -> Files {
     let mut found = Vec::new();
     let mut waiting = vec![top.to_owned()];
     while let Some(directory) = waiting.pop() {

@@ -3,9 +3,9 @@
 use super::value::Value;
 
 /// What is told when a text is not of its type.
-type Problem = String;
+type ScalarProblem = String;
 
-pub(super) fn boolean(text: &str) -> Result<Value, Problem> {
+pub(super) fn boolean(text: &str) -> Result<Value, ScalarProblem> {
     match text.to_lowercase().as_str() {
         "yes" | "true" | "on" => Ok(Value::Bool(true)),
         "no" | "false" | "off" => Ok(Value::Bool(false)),
@@ -13,7 +13,7 @@ pub(super) fn boolean(text: &str) -> Result<Value, Problem> {
     }
 }
 
-pub(super) fn int(text: &str) -> Result<Value, Problem> {
+pub(super) fn int(text: &str) -> Result<Value, ScalarProblem> {
     let plain = text.replace('_', "");
     let (negative, digits) = split_sign(&plain);
     let number = if digits == "0" {
@@ -34,7 +34,7 @@ pub(super) fn int(text: &str) -> Result<Value, Problem> {
     Ok(Value::Int(if negative { -number } else { number }))
 }
 
-pub(super) fn float(text: &str) -> Result<Value, Problem> {
+pub(super) fn float(text: &str) -> Result<Value, ScalarProblem> {
     let plain = text.replace('_', "").to_lowercase();
     let (negative, digits) = split_sign(&plain);
     let number = match digits {
@@ -56,7 +56,7 @@ pub(super) fn float(text: &str) -> Result<Value, Problem> {
     Ok(Value::Float(if negative { -number } else { number }))
 }
 
-pub(super) fn binary(text: &str) -> Result<Value, Problem> {
+pub(super) fn binary(text: &str) -> Result<Value, ScalarProblem> {
     if !text.is_ascii() {
         return Err("decode base64: there are letters that are not of ASCII".into());
     }

@@ -125,6 +125,20 @@ fn boothooks_run_on_each_boot_in_their_order() {
     assert_eq!(live.read("ran").lines().count(), 4);
 }
 
+#[test]
+fn what_a_boothook_configures_counts_from_the_next_stage_on() {
+    let hook =
+        "#!/bin/sh\nmkdir -p /etc/cloud/cloud.cfg.d\necho 'odd: of the hook' >/etc/cloud/cloud.cfg.d/99.cfg";
+    let live = Live::new(&archive(&[("text/cloud-boothook", hook)]));
+    for (boot, counts) in [("first", false), ("second", true)] {
+        live.boot();
+        assert_eq!(live.read("etc/cloud/cloud.cfg.d/99.cfg"), "odd: of the hook\n");
+        let config = live.read("run/cloud-init/combined-cloud-config.json");
+        assert!(config.starts_with('{'), "{boot}: {config}");
+        assert_eq!(config.contains("of the hook"), counts, "{boot}: {config}");
+    }
+}
+
 const PROGRAM: &str = "#part-handler
 #!/bin/sh
 case $1 in

@@ -38,7 +38,7 @@ pub(super) fn parse(text: &str, before: &str) -> Result<Value> {
     })
 }
 
-type Problem = &'static str;
+type JsonProblem = &'static str;
 
 struct Reader<'a> {
     rest: &'a str,
@@ -46,7 +46,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn value(&mut self, depth: usize) -> Result<Value, Problem> {
+    fn value(&mut self, depth: usize) -> Result<Value, JsonProblem> {
         if depth > DEEPEST {
             return Err("nested deeper than 100");
         }
@@ -72,7 +72,7 @@ impl Reader<'_> {
         self.number()
     }
 
-    fn list(&mut self, depth: usize) -> Result<Value, Problem> {
+    fn list(&mut self, depth: usize) -> Result<Value, JsonProblem> {
         let mut items = Vec::new();
         self.skip_blanks();
         if self.take("]") {
@@ -90,7 +90,7 @@ impl Reader<'_> {
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Value, Problem> {
+    fn object(&mut self, depth: usize) -> Result<Value, JsonProblem> {
         let mut pairs = Vec::new();
         self.skip_blanks();
         if self.take("}") {
@@ -118,7 +118,7 @@ impl Reader<'_> {
     }
 
     /// The rest of a text after its first quote.
-    fn text(&mut self) -> Result<String, Problem> {
+    fn text(&mut self) -> Result<String, JsonProblem> {
         let mut out = String::new();
         loop {
             let mut characters = self.rest.chars();
@@ -135,7 +135,7 @@ impl Reader<'_> {
         }
     }
 
-    fn escape(&mut self) -> Result<char, Problem> {
+    fn escape(&mut self) -> Result<char, JsonProblem> {
         let mut characters = self.rest.chars();
         let escaped = characters.next().ok_or("the end of a text is missing")?;
         self.rest = characters.as_str();
@@ -166,7 +166,7 @@ impl Reader<'_> {
         })
     }
 
-    fn hex(&mut self) -> Result<u32, Problem> {
+    fn hex(&mut self) -> Result<u32, JsonProblem> {
         let (digits, after) = self.rest.split_at_checked(4).ok_or("four hexadecimal digits are missing")?;
         if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err("four hexadecimal digits are missing");
@@ -175,7 +175,7 @@ impl Reader<'_> {
         u32::from_str_radix(digits, 16).map_err(|_| "four hexadecimal digits are missing")
     }
 
-    fn number(&mut self) -> Result<Value, Problem> {
+    fn number(&mut self) -> Result<Value, JsonProblem> {
         let start = self.rest;
         self.take("-");
         if !self.take("0") && !self.digits() {
