@@ -12,26 +12,26 @@ use anyhow::{Context, Result, anyhow, bail};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-/// What was made of one source.
+/// The result of one source.
 pub(crate) struct Looked {
     /// The source.
     pub(crate) name: &'static str,
-    /// What it said.
+    /// Its answer.
     pub(crate) said: String,
-    /// How long it took.
+    /// The time that it took.
     pub(crate) took: Duration,
 }
 
-/// What the search came to.
+/// The result of the search.
 #[derive(Default)]
 pub(crate) struct Found {
     /// The first seed that a source had.
     pub(crate) seed: Option<Seed>,
     /// That source's name.
     name: &'static str,
-    /// The sources that are there and gave nothing, by their names.
+    /// The names of the sources that are there and gave nothing.
     silent: Vec<(&'static str, anyhow::Error)>,
-    /// Configuration below the user's, from where `cloud-config-url=` leads.
+    /// The configuration that `cloud-config-url=` names. The user's wins over it.
     pub(crate) system_config: Option<Vec<u8>>,
     /// Each source in its order.
     pub(crate) looked: Vec<Looked>,
@@ -63,10 +63,10 @@ pub(crate) fn find(facts: &mut Facts<'_>, report: &mut Report) -> Found {
     found
 }
 
-/// In an instance's directory: the source that it came from, by the name in our table.
+/// A file in an instance's directory: the name of its source in our table.
 const SOURCE: &str = "lifeboat-source";
 
-/// Notes where the instance comes from, for the boots on which that is silent.
+/// Records the instance's source, for boots in which that source is silent.
 pub(crate) fn note(found: &Found, root: &Root) -> Result<()> {
     let Some(seed) = &found.seed else { return Ok(()) };
     root.write(&Instance::new(id(seed)).path(SOURCE), format!("{}\n", found.name).as_bytes(), 0o644)
@@ -76,7 +76,7 @@ fn id(seed: &Seed) -> &str {
     seed.meta_data.instance_id.as_deref().unwrap_or(NO_ID)
 }
 
-/// What a search comes to, in words; nothing is kept.
+/// Searches, and reports the result in words. Nothing is kept.
 pub(crate) fn describe(root: &Root, budget: Duration, report: &mut Report) -> Result<String> {
     let kept = Instance::current(root)?.map(|kept| kept.id);
     let mut facts = Facts::read(root, kept, budget)?;
@@ -127,7 +127,7 @@ fn look(source: &Source, facts: &Facts<'_>, found: &mut Found, report: &mut Repo
     }
 }
 
-/// Fetches what `cloud-config-url=` leads to.
+/// Fetches the configuration that `cloud-config-url=` names.
 fn system_config(facts: &Facts<'_>) -> Result<Option<(Vec<u8>, Mapping)>> {
     // What is wrong with the hand-off itself is told by its source.
     let hand_off = hand_off::of(facts).ok().flatten();
@@ -145,8 +145,8 @@ fn system_config(facts: &Facts<'_>) -> Result<Option<(Vec<u8>, Mapping)>> {
 }
 
 impl Found {
-    /// The instance that a source made of the machine, where that is another than it was and its own source is
-    /// there and silent: what some other place says is then no news of it.
+    /// The id of another instance that a source names while the machine's own source is silent. Such an answer must
+    /// not make another machine of it.
     fn other_than_kept(&self, facts: &Facts<'_>) -> Option<String> {
         let (new, kept) = (id(self.seed.as_ref()?), facts.kept.as_deref()?);
         let source = facts.root.read_text(&Instance::new(kept).path(SOURCE)).ok().flatten()?;
@@ -154,7 +154,7 @@ impl Found {
         (new != kept && is_silent).then(|| new.to_owned())
     }
 
-    /// The seed, or why there is none although a source is there.
+    /// The seed, or the reason why a source that is there gave none.
     pub(crate) fn seed(&mut self, report: &mut Report) -> Result<Option<Seed>> {
         let silent = std::mem::take(&mut self.silent);
         match self.seed.take() {

@@ -23,7 +23,7 @@ use check::{Fault, Kind, MOST};
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-/// For whom it is printed.
+/// The output's form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum For {
     /// A line for each finding.
@@ -32,7 +32,7 @@ pub(crate) enum For {
     Programs,
 }
 
-/// Prints what is wrong with the files; whether nothing is.
+/// Prints the findings about the files. True if there are none.
 pub(crate) fn run(files: &[PathBuf], reader: For, root: &Root) -> Result<bool> {
     let mut all = Vec::new();
     for file in files {
@@ -47,7 +47,7 @@ pub(crate) fn run(files: &[PathBuf], reader: For, root: &Root) -> Result<bool> {
     Ok(all.iter().all(|(_, findings)| finding::is_valid(findings)))
 }
 
-/// What is wrong with user-data.
+/// The findings about user-data.
 pub(crate) fn findings(data: &[u8], root: &Root) -> Result<Vec<Finding>> {
     const WHOLE: &str = "user-data";
     let includes = Includes::new(root, None, Reach::Nothing);
@@ -106,7 +106,7 @@ fn is_about_all(finding: &Finding) -> bool {
     finding.gravity == Gravity::Error && finding.key.as_ref().is_none_or(is_of)
 }
 
-/// What handlers look at beside the configuration.
+/// The handlers' other inputs.
 struct Machine {
     accounts: Accounts,
     system: SystemConfig,
@@ -115,7 +115,7 @@ struct Machine {
 /// The key of the system's configuration that says who the default user is.
 const SYSTEM_INFO: &str = "system_info";
 
-/// What is wrong with a configuration.
+/// The findings about a configuration.
 fn config(part: &Part, machine: &Machine) -> Vec<Finding> {
     let config = match user_data::read_config(&part.payload) {
         Ok(config) => config,
@@ -161,7 +161,7 @@ fn config(part: &Part, machine: &Machine) -> Vec<Finding> {
     found
 }
 
-/// What the table says of it.
+/// The table's findings.
 fn faults(config: &Mapping) -> Vec<Fault> {
     let mut found = Vec::new();
     for (key, value) in config.iter() {
@@ -179,7 +179,7 @@ fn faults(config: &Mapping) -> Vec<Fault> {
     found
 }
 
-/// What the handlers say of what the table has nothing against.
+/// The handlers' findings about entries that the table accepts.
 fn problems(config: &Mapping, faults: &[Fault], machine: &Machine) -> Vec<(Vec<Step>, String)> {
     let unusable: Vec<&[Step]> = faults
         .iter()
