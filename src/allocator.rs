@@ -18,7 +18,7 @@ const LARGE: usize = 8 << 10;
 const ALIGNMENT: usize = 16;
 
 pub(crate) struct Allocator {
-    /// Of what is aligned as blocks are.
+    /// The memory, in elements with the blocks' alignment.
     piece: UnsafeCell<[u128; PIECE / ALIGNMENT]>,
     /// How much of it was given out.
     given: AtomicUsize,
@@ -38,7 +38,7 @@ impl Allocator {
         (block as usize).checked_sub(self.piece.get() as usize).filter(|place| *place < PIECE)
     }
 
-    /// Has the last block, of so many bytes, be of so many others. Whether it is the last, and they fit.
+    /// Resizes the newest block in place. False if it is not the newest or does not fit.
     fn is_resized(&self, place: usize, from: usize, to: usize) -> bool {
         let ends = |size: usize| place + size.next_multiple_of(ALIGNMENT);
         to < LARGE
