@@ -135,7 +135,7 @@ impl Attempt {
 
     fn boot_from(&mut self, scan: &Scan) -> Result<Option<Outcome>> {
         if let Some(volume) = scan.choose_and_tell().chosen {
-            let text = format!("booting from {volume} in place of the root, which cannot be booted");
+            let text = format!("booting from {volume} in place of the root that cannot be booted");
             let original = Original::find(self.own_root.as_deref(), &scan.volumes, &volume);
             let decision = Decision::Rescue { volume, how: How::Saved(self.stuck.to_string()), original };
             let record = Record { decision, so_far: self.so_far.clone() };
@@ -239,8 +239,8 @@ impl Attempt {
         self.so_far.shun_no_more(&volume.device);
         initramfs_tools::found(&root, &volume.device)?;
         let text = format!(
-            "root={root} is on ignored volumes alone: {volume} is booted as the machine's own root (give it another \
-             label to avoid this wait)"
+            "only volumes that are not booted from have root={root}: {volume} is booted as the machine's own root (give \
+             it another label to avoid this wait)"
         );
         self.go_on(text, Waited::ENOUGH)
     }

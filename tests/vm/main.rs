@@ -105,7 +105,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// Each run has a sample of a product.
+/// Of a product, each run has a sample.
 fn of_product<C: OfProduct>(file: &str, cases: impl Iterator<Item = C>) -> impl Iterator<Item = Trial> {
     cases.map(move |case| {
         let ignored = !case.is_in_the_sample();
