@@ -42,9 +42,9 @@ pub(crate) enum Invocation {
     },
     /// `lifeboat include RELEASE DIR`: no journey, for it runs where the initramfs is built.
     Include {
-        /// Of the kernel whose initramfs it is.
+        /// The release of the initramfs's kernel.
         release: String,
-        /// Where the initramfs is put together.
+        /// The directory in which the initramfs is put together.
         destination: PathBuf,
         /// Carried out or only printed.
         mode: Mode,

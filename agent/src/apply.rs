@@ -20,7 +20,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// Carries one step out, or says that it would be, where the root is not the running system's.
+/// Carries one step out. On a root that is not the running system's, it only reports the step.
 pub(crate) fn apply(step: &Step, root: &Root, report: &mut Report) -> Result<()> {
     let mut carry_out = || match step {
         Step::Write(file) => write(file, root),
@@ -58,7 +58,7 @@ impl Patience {
         Self::Until(now + end.saturating_duration_since(now) / 2)
     }
 
-    /// Whether it has come to its end.
+    /// True once the time is over.
     pub(crate) fn is_over(self) -> bool {
         match self {
             Self::Until(end) => Instant::now() >= end,
@@ -70,14 +70,14 @@ impl Patience {
 /// A program that hangs while logins wait for the agent must not cost the keys that come after it.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// The log of outputs. Where it cannot be written, which must not cost the users and their keys, what programs print goes
-/// where what we say goes.
+/// Opens the log of outputs. If it cannot be written, the programs' output goes to our own standard error: users and their
+/// keys matter more.
 fn log(root: &Root, report: &mut Report) -> Option<std::fs::File> {
     let opened = root.open_log(OUTPUT, 0o640);
     opened.map_err(|error| report.warn_once(format!("{error:#} (it will lack the output of programs)"))).ok()
 }
 
-/// Runs a program; what it prints goes to the log of outputs.
+/// Runs a program. Its output goes to the log of outputs.
 pub(crate) fn run(
     argv: &[String],
     input: Option<&[u8]>,
@@ -125,7 +125,7 @@ pub(crate) fn run(
     Ok(())
 }
 
-/// Runs a program that changes nothing but what it was given: what it printed. `package` is what brings it.
+/// Runs a program that changes nothing but its arguments' files, and returns its output. `package` brings the program.
 pub(crate) fn ask(argv: &[String], input: Option<std::fs::File>, package: &str) -> Result<String> {
     let (program, arguments) = argv.split_first().context("nothing to run")?;
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
@@ -144,7 +144,7 @@ pub(crate) fn ask(argv: &[String], input: Option<std::fs::File>, package: &str) 
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// A program that was asked and did not do well.
+/// A program's failure.
 #[derive(Debug)]
 pub(crate) struct Ended {
     program: String,
@@ -153,7 +153,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// Whether it ended of its own will, with that status.
+    /// True if the program exited by itself with this status.
     pub(crate) fn with(&self, code: i32) -> bool {
         self.status.code() == Some(code)
     }
@@ -169,8 +169,7 @@ impl std::fmt::Display for Ended {
     }
 }
 
-/// Runs a program for the person who asked for it, with their terminal; its exit status, 128 and more when a
-/// signal ended it.
+/// Runs a program with the caller's terminal. Returns its exit status, or 128 plus the signal that killed it.
 pub(crate) fn attended(argv: &[String]) -> Result<u8> {
     let (program, arguments) = argv.split_first().context("nothing to run")?;
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
@@ -180,7 +179,7 @@ pub(crate) fn attended(argv: &[String]) -> Result<u8> {
     Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
 }
 
-/// An exit status that says so.
+/// Turns an exit status other than 0 into an error.
 pub(crate) fn succeeded(code: u8) -> Result<()> {
     if code != 0 {
         bail!("it ended with {code}");
@@ -188,7 +187,7 @@ pub(crate) fn succeeded(code: u8) -> Result<()> {
     Ok(())
 }
 
-/// Becomes a program, with the terminal that we have; comes back only when it cannot be started.
+/// Replaces this process by a program, with the same terminal. Returns only if the program cannot be started.
 pub(crate) fn become_program(argv: &[String]) -> std::io::Error {
     let Some((program, arguments)) = argv.split_first() else {
         return std::io::Error::other("nothing to run");
@@ -199,7 +198,7 @@ pub(crate) fn become_program(argv: &[String]) -> std::io::Error {
     command.args(arguments).env("PATH", PATH).env("debian_chroot", "original").exec()
 }
 
-/// Where programs of another root are looked for; ours may lead to places that it does not have.
+/// The search path of programs in another root. Ours may name directories that it does not have.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 fn ends_within(child: &Child, limit: Duration) -> Result<bool> {
@@ -233,8 +232,8 @@ fn write(file: &File, root: &Root) -> Result<()> {
     }
 }
 
-/// Adds keys to `~/.ssh/authorized_keys`. The directory belongs to the user, who may have put links there:
-/// none is followed.
+/// Adds keys to `~/.ssh/authorized_keys`. The user owns the directory and may have put links there, so none is
+/// followed.
 fn authorize(user: &str, keys: &[String], root: &Root) -> Result<()> {
     let accounts = Accounts::read(root)?;
     let Some(user) = accounts.user(user) else { bail!("there is no such user") };
@@ -268,7 +267,7 @@ fn ssh_directory(home: &OwnedFd, owner: Option<(u32, u32)>) -> rustix::io::Resul
     }
 }
 
-/// The content of a file that is no link, device or fifo; nothing when it is not there.
+/// The content of a regular file; empty if it is missing. Links, devices and fifos are refused.
 fn read_regular(directory: &OwnedFd, name: &str) -> Result<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let fd = match fs::openat(directory, name, flags, Mode::empty()) {
@@ -283,7 +282,7 @@ fn read_regular(directory: &OwnedFd, name: &str) -> Result<Vec<u8>> {
     Ok(content)
 }
 
-/// The file's text with those keys at its end that are not in it; a key is known by its body.
+/// Appends the missing keys to the file's text. A key is known by its body.
 fn with_keys(old: &str, keys: &[String]) -> String {
     let mut text = old.to_owned();
     if !text.is_empty() && !text.ends_with('\n') {

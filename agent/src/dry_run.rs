@@ -1,4 +1,4 @@
-//! `plan`: what user-data would do, in order, in words.
+//! `plan`: the steps of user-data, in order, in words.
 
 use crate::handlers::{self, HandlerFacts, Stage};
 use crate::layout;
@@ -11,10 +11,10 @@ use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// Where scripts are, in the order in which the places are run; the instance's own come after them.
+/// The directories of scripts, in the order of their runs. The instance's own scripts come after them.
 const PLACES: [&str; 3] = ["per-once", "per-boot", "per-instance"];
 
-/// The plan's text. Several files are like the parts of one.
+/// The plan's text. Several files count as the parts of one.
 pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
     let mut given = Vec::new();
     for file in files {

@@ -83,7 +83,7 @@ fn link(directory: &Path, wants: &str, unit: &str) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// Of a kept instance.
+    /// A file of a kept instance.
     const KEPT: &str = "var/lib/cloud/instance/sem/x";
 
     fn links(files: &[&str]) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! What is known of the instance: cloud-init's `instance-data.json`, and the variables of templates.
+//! The instance's data: cloud-init's `instance-data.json`, and the variables of templates.
 
 use crate::instance::NO_ID;
 use crate::layout;
@@ -7,12 +7,11 @@ use crate::plan::File;
 use crate::system_info::SystemInfo;
 use crate::yaml::{self, Mapping, Value};
 
-/// What begins a region that is a cloud of its own, of which cloud, and that cloud's id.
+/// Regions that are clouds of their own: the region's prefix, its cloud, and the id of the own cloud.
 const REGIONS: [(&str, &str, &str); 3] =
     [("cn-", "aws", "aws-china"), ("us-gov-", "aws", "aws-gov"), ("china", "azure", "azure-china")];
 
-/// What templates can compute with: a name that holds one of these has another one with `_`. The longer come
-/// first.
+/// Operators of templates. A name that holds one has a second form with `_`. Longer operators come first.
 const OPERATORS: [&str; 26] = [
     "//", "**", "==", "!=", "<=", ">=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", "<", ">",
     "=", ".", ":", "|", ",", ";",
@@ -24,19 +23,19 @@ pub(crate) struct InstanceFacts<'a> {
     pub(crate) meta_data: &'a MetaData,
     /// The kind of source.
     pub(crate) source: &'a str,
-    /// Where the seed was found; empty where nobody knows.
+    /// The seed's place; empty if unknown.
     pub(crate) place: &'a str,
     /// The system's configuration.
     pub(crate) system: &'a Mapping,
-    /// What runs on the machine.
+    /// The machine's system.
     pub(crate) info: &'a SystemInfo,
 }
 
-/// What is not everybody's to read.
+/// Keys that only root may read.
 const SENSITIVE: [&str; 2] = ["merged_cfg", "merged_system_cfg"];
 const REDACTED: &str = "redacted for non-root user";
 
-/// What a mapping says of itself, under the name that cloud-init has for it.
+/// A mapping's description of itself, under cloud-init's key.
 const ABOUT: &str = "_doc";
 const ABOUT_SOURCE: &str = "as the source gave it; the source decides what is in it";
 const ABOUT_SYSTEM: &str = "the system's configuration: the kernel command line and /etc/cloud";
@@ -129,7 +128,7 @@ fn standard(facts: &InstanceFacts<'_>) -> Mapping {
 
 const UNKNOWN: &str = "unknown";
 
-/// cloud-init's word for a source: what the kernel command line names is always `NoCloud`.
+/// cloud-init's name of a source. A seed on the kernel command line is always `NoCloud`.
 fn platform(source: &str) -> &str {
     match source {
         "nocloud-net" | "lifeboat.seed" => "nocloud",
@@ -144,7 +143,7 @@ fn region_of(zone: &str, platform: &str) -> Option<Value> {
     Some(letters.as_str().into())
 }
 
-/// How the data was come by, and where it was, in brackets.
+/// The kind of the data's source, with its place in brackets.
 fn subplatform(platform: &str, place: &str) -> String {
     // A file on a volume.
     let place = place.split("/./").next().unwrap_or_default();
@@ -160,7 +159,7 @@ fn subplatform(platform: &str, place: &str) -> String {
     }
 }
 
-/// A host name without its domain; of an address a name is made.
+/// A host name without its domain. An address becomes a name.
 fn first_label(name: &str) -> String {
     if name.parse::<std::net::Ipv4Addr>().is_ok() {
         return format!("ip-{}", name.replace('.', "-"));
@@ -168,7 +167,7 @@ fn first_label(name: &str) -> String {
     name.split('.').next().unwrap_or(name).to_owned()
 }
 
-/// A value as it is when it has been written as JSON with sorted keys, and read again.
+/// The value after a round trip through JSON with sorted keys.
 fn as_json(value: &Value) -> Value {
     let lost = |kind: &str| format!("Warning: redacted unserializable type <class '{kind}'>").into();
     match value {
@@ -216,7 +215,7 @@ pub(crate) fn files(data: &Value) -> Vec<File> {
     ]
 }
 
-/// What is known with the standard variables at the top too, under their own names alone.
+/// The data with the standard variables at the top too, under their own names alone.
 pub(crate) fn promoted(data: &Mapping) -> Mapping {
     let mut result = data.clone();
     for (name, value) in data.get("v1").and_then(Value::as_map).into_iter().flat_map(Mapping::iter) {
@@ -225,7 +224,7 @@ pub(crate) fn promoted(data: &Mapping) -> Mapping {
     result
 }
 
-/// The value of a key, or of the one that this is the second name of.
+/// The value of a key, by its first or second name.
 pub(crate) fn get<'a>(mapping: &'a Mapping, name: &str) -> Option<&'a Value> {
     let is_second = |key: &Value| key.scalar_text().is_some_and(|key| second_name(&key) == name);
     mapping.get(name).or_else(|| mapping.iter().find(|(key, _)| is_second(key)).map(|(_, value)| value))

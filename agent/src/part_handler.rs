@@ -1,4 +1,4 @@
-//! Part handlers: a program that is called for each part, or a module of Python that stays for all of them.
+//! Part handlers: a program that is called for each part, or a Python module that is loaded once.
 
 use crate::apply::{self, Conversation, Patience};
 use crate::codec;
@@ -13,22 +13,22 @@ use std::time::Instant;
 /// Loads a module and answers a line for each line.
 const DRIVER: &str = include_str!("part_handler/driver.py");
 
-/// What a call without a part is for.
+/// The types of the calls without a part.
 const BEGIN: &str = "__begin__";
 const END: &str = "__end__";
 
-/// A handler that has begun.
+/// A started handler.
 pub(crate) struct PartHandler {
-    /// Its file, below the root.
+    /// The handler's file, below the root.
     pub(crate) path: String,
-    /// What it handles.
+    /// The types that it handles.
     pub(crate) types: Vec<String>,
     frequency: &'static str,
     how: How,
     end: Instant,
 }
 
-/// More than that are none that a person wrote.
+/// No person writes a handler of more types.
 const MOST_TYPES: usize = 1000;
 
 enum How {
@@ -42,7 +42,7 @@ enum How {
 }
 
 impl PartHandler {
-    /// Asks for its types, and tells it that parts will come. Nobody waits for it after `end`.
+    /// Asks for the handler's types, and announces the parts. Nobody waits for it after `end`.
     pub(crate) fn begin(
         handler: &HandlerFile,
         frequency: Frequency,
@@ -70,12 +70,12 @@ impl PartHandler {
         Ok(begun)
     }
 
-    /// Gives it a part.
+    /// Passes a part to the handler.
     pub(crate) fn take(&mut self, part: &Part, root: &Root, report: &mut Report) -> Result<()> {
         self.call(&part.content_type, Some(part), root, report)
     }
 
-    /// Tells it that no part will come.
+    /// Announces the end of the parts.
     pub(crate) fn end(&mut self, root: &Root, report: &mut Report) -> Result<()> {
         self.call(END, None, root, report)
     }

@@ -12,13 +12,13 @@ use anyhow::{Context, Result, anyhow, bail};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-/// What was made of one source.
+/// The result of one source.
 pub(crate) struct Looked {
     /// The source.
     pub(crate) name: &'static str,
-    /// What it said.
+    /// Its answer.
     pub(crate) said: String,
-    /// How long it took.
+    /// The time that it took.
     pub(crate) took: Duration,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Found {
     pub(crate) seed: Option<Seed>,
     /// That source's name.
     name: &'static str,
-    /// The sources that are there and gave nothing, by their names.
+    /// The names of the sources that are there and gave nothing.
     silent: Vec<(&'static str, anyhow::Error)>,
     /// Configuration below the user's, from where `cloud-config-url=` leads.
     pub(crate) system_config: Option<FetchedConfig>,
@@ -71,10 +71,10 @@ pub(crate) fn find(facts: &mut SourceFacts<'_>, report: &mut Report) -> Found {
     found
 }
 
-/// In an instance's directory: the source that it came from, by the name in our table.
+/// A file in an instance's directory: the name of its source in our table.
 const SOURCE: &str = "lifeboat-source";
 
-/// Notes where the instance comes from, for the boots on which that is silent.
+/// Records the instance's source, for boots in which that source is silent.
 pub(crate) fn note(found: &Found, root: &Root) -> Result<()> {
     let Some(seed) = &found.seed else { return Ok(()) };
     root.write(&Instance::new(id(seed)).path(SOURCE), format!("{}\n", found.name).as_bytes(), 0o644)
@@ -84,7 +84,7 @@ fn id(seed: &Seed) -> &str {
     seed.meta_data.instance_id.as_deref().unwrap_or(NO_ID)
 }
 
-/// What a search comes to, in words; nothing is kept.
+/// Searches, and reports the result in words. Nothing is kept.
 pub(crate) fn describe(root: &Root, budget: Duration, report: &mut Report) -> Result<String> {
     let kept = Instance::current(root)?.map(|kept| kept.id);
     let mut facts = SourceFacts::read(root, kept, budget)?;
@@ -162,7 +162,7 @@ impl Found {
         (new != kept && is_silent).then(|| new.to_owned())
     }
 
-    /// The seed, or why there is none although a source is there.
+    /// The seed, or the reason why a source that is there gave none.
     pub(crate) fn seed(&mut self, report: &mut Report) -> Result<Option<Seed>> {
         let silent = std::mem::take(&mut self.silent);
         match self.seed.take() {

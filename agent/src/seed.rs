@@ -1,5 +1,4 @@
-//! What a source gives, and the form in which most of them have it: files named user-data, meta-data and
-//! vendor-data.
+//! A seed, and the form that most sources have: files named user-data, meta-data and vendor-data.
 
 use crate::fetch::{self, Client, Fetched, Refused};
 use crate::meta_data::{self, MetaData};
@@ -15,24 +14,24 @@ use anyhow::{Context, Result};
 pub(crate) struct Seed {
     /// The kind of source, for people.
     pub(crate) source: String,
-    /// Where it was found, for people.
+    /// The place where it was found, for people.
     pub(crate) place: String,
-    /// The user's data as it came.
+    /// The user-data as it arrived.
     pub(crate) user_data: Vec<u8>,
-    /// What the platform gives in the user's form.
+    /// The vendor-data.
     pub(crate) vendor_data: VendorData,
-    /// The same, of the platform's own customer.
+    /// The vendor-data of the platform's own customer.
     pub(crate) vendor_data2: VendorData,
-    /// Who the machine is.
+    /// The machine's identity.
     pub(crate) meta_data: MetaData,
 }
 
-/// What the platform gives in the user's form.
+/// Vendor-data: it has the form of user-data, and comes from the platform.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum VendorData {
-    /// This, which may be nothing.
+    /// The content, which may be empty.
     Given(Vec<u8>),
-    /// It cannot be had now: what was kept of it still counts.
+    /// It cannot be fetched now, so the kept one still counts.
     Silent,
 }
 
@@ -43,7 +42,7 @@ impl Default for VendorData {
 }
 
 impl VendorData {
-    /// What was read; what could not be is told.
+    /// Takes what was read, and reports an error.
     pub(crate) fn of(name: &str, read: Result<Option<Vec<u8>>>, report: &mut Report) -> Self {
         match read {
             Ok(data) => Self::Given(data.unwrap_or_default()),

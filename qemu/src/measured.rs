@@ -12,7 +12,7 @@ const HOOK: &str = include_str!("../guest/test-measured");
 /// Has the memory measured in place of the time, which that takes.
 pub const MEMORY: &str = "measured=memory";
 
-/// Of sectors in /sys/block/*/stat, whatever the disk's own are.
+/// Bytes of a sector in /sys/block/*/stat, whatever the disk's own sectors are.
 const SECTOR: u64 = 512;
 
 /// An initramfs hook that puts marks around the first of these scripts that there is.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::guest::{Guests, Tiny};
 use crate::run::program;
 
-/// Of the disk; the n-th partition's PARTUUID has the number n in the last place.
+/// The disk's UUID. The n-th partition's PARTUUID has the number n in the last place.
 const DISK: &str = "5d6b1f1c-8d5b-4c39-9f21-3a7be2d4c600";
 
 const MEBIBYTE: u64 = 1 << 20;

@@ -35,7 +35,7 @@ struct ExportPlace {
     target: OwnedFd,
     /// Its path, with every link resolved.
     point: PathBuf,
-    /// Of lib/modules, and of the release's tree in it.
+    /// The paths of lib/modules, and of the release's tree in it.
     modules: PathBuf,
     tree: PathBuf,
 }

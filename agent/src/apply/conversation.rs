@@ -1,4 +1,4 @@
-//! A program that is spoken with line by line.
+//! A program that the agent talks to line by line.
 
 use crate::report::Report;
 use crate::root::Root;
@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel}
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The program; it is ended when nobody speaks with it any more.
+/// A running program. When this value is dropped, a program that does not exit soon is killed.
 pub(crate) struct Conversation {
     child: Child,
     to: Option<Sender<String>>,
@@ -17,15 +17,15 @@ pub(crate) struct Conversation {
     end: Instant,
 }
 
-/// How many lines it may be ahead, and how long one is at the most.
+/// The most unread lines, and the longest line.
 const AHEAD: usize = 64;
 const LONGEST_LINE: u64 = 1 << 20;
 
-/// How long it may take to end.
+/// The time that the program has for its exit.
 const GRACE: Duration = Duration::from_secs(5);
 
 impl Conversation {
-    /// Starts it; what it says besides goes to the log of outputs. Nobody waits for it after `end`.
+    /// Starts the program. Its standard error goes to the log of outputs. Nobody waits for it after `end`.
     pub(crate) fn begin(argv: &[String], end: Instant, root: &Root, report: &mut Report) -> Result<Self> {
         let (program, arguments) = argv.split_first().context("nothing to run")?;
         #[expect(clippy::disallowed_methods, reason = "apply is the one place")]
@@ -53,13 +53,13 @@ impl Conversation {
         Ok(Self { to: Some(to), child, from, end })
     }
 
-    /// Says a line.
+    /// Sends a line.
     pub(crate) fn say(&mut self, line: &str) -> Result<()> {
         let to = self.to.as_ref().context("it listens no more")?;
         to.send(format!("{line}\n")).ok().context("it listens no more")
     }
 
-    /// The next line that it says; `None` when it has ended.
+    /// The program's next line; `None` if it has exited.
     pub(crate) fn line(&mut self) -> Result<Option<String>> {
         // Whoever comes next has some time, too.
         let left = self.end.saturating_duration_since(Instant::now()) / 2;

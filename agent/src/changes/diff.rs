@@ -1,4 +1,4 @@
-//! `diff`: what has changed in an instance's user-data since it was new, and what became of it.
+//! `diff`: the changes of an instance's user-data since its first boot, and what was done about them.
 
 use super::record::PartsRecord;
 use super::{APPLIED, OFFERED, Policy, STORED};
@@ -31,14 +31,14 @@ pub(crate) fn diff(root: &Root) -> Result<String> {
     Ok(head + &text(&compare(before, after), taken))
 }
 
-/// Whether what changed was taken over.
+/// Whether the changes were taken over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Taken {
     Yes,
     No,
 }
 
-/// One part that is not what it was.
+/// One changed part.
 #[derive(PartialEq, Eq, Debug)]
 enum Change {
     New(Part),
@@ -46,7 +46,7 @@ enum Change {
     Other(Part, Part),
 }
 
-/// Parts are the same by their digests, and otherwise by their names.
+/// Pairs parts by their digests, and the others by their names.
 fn compare(before: Vec<Part>, after: Vec<Part>) -> Vec<Change> {
     let mut known: HashMap<String, usize> = HashMap::new();
     for part in &before {
@@ -72,7 +72,7 @@ fn compare(before: Vec<Part>, after: Vec<Part>) -> Vec<Change> {
     changes
 }
 
-/// Takes one off a digest's count; whether there was one.
+/// Takes one off a digest's count. False if there was none.
 fn take(known: &mut HashMap<String, usize>, part: &Part) -> bool {
     match known.get_mut(&user_data::digest(part)) {
         Some(count) if *count > 0 => {
@@ -129,7 +129,7 @@ fn became(part: &Part) -> &'static str {
     }
 }
 
-/// The keys of a configuration that are others.
+/// The changed keys of a configuration.
 fn keys(text: &mut String, before: Option<&Part>, after: Option<&Part>, taken: Taken) {
     let read = |part: Option<&Part>| -> Mapping {
         // What cannot be read is told by `status`.
@@ -156,7 +156,7 @@ fn keys(text: &mut String, before: Option<&Part>, after: Option<&Part>, taken: T
     }
 }
 
-/// What becomes of a key that has changed.
+/// The effect of a changed key.
 fn done_again(key: &str) -> &'static str {
     let handler = handlers::ALL.iter().find(|handler| handler.name == key);
     match handler.map(|handler| handler.frequency) {
@@ -167,7 +167,7 @@ fn done_again(key: &str) -> &'static str {
     }
 }
 
-/// The lines between those that are the same at the beginning and at the end.
+/// The changed lines: those between the equal lines at the beginning and at the end.
 fn lines(text: &mut String, before: Option<&Part>, after: Option<&Part>) {
     let [before, after] = [before, after].map(|part| part.map(Part::text).unwrap_or_default());
     let (mut old, mut new): (Vec<_>, Vec<_>) = (before.lines().collect(), after.lines().collect());

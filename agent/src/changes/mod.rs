@@ -1,5 +1,5 @@
-//! The same instance with other user-data: what was kept is compared with what the source gives, part by part,
-//! and a policy says what becomes of the difference.
+//! Changed user-data under the same instance-id. The kept parts are compared with the source's, and a policy decides
+//! about the difference.
 
 pub(crate) mod record;
 
@@ -17,31 +17,31 @@ use anyhow::Result;
 use record::{Known, PartsRecord};
 use std::collections::HashSet;
 
-/// Below the instance's directory: the user-data that it was new with, where another one is kept since, and the
-/// one that was not taken.
+/// Files below the instance's directory: the user-data of the first boot, if another one was taken since, and the
+/// user-data that was refused.
 const APPLIED: &str = "user-data.applied.i";
 const OFFERED: &str = "user-data.offered.i";
-/// The one that is kept.
+/// The kept user-data.
 const STORED: &str = "user-data.txt.i";
 
 /// What handlers make of user-data once per instance and nobody runs again: what says that it was made, and the
 /// file. It is made anew, so that it is what the user-data says.
 const MADE: &[(&str, &str)] = &[("sem/config_runcmd", "scripts/runcmd")];
 
-/// The system's setting, and the kernel command line's.
+/// The names of the setting: in the system's configuration, and on the kernel command line.
 const SETTING: &str = "user_data_policy";
 const PARAMETER: &str = "lifeboat.user-data";
 
-/// What becomes of other user-data under the same instance-id.
+/// The policy for changed user-data under the same instance-id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Policy {
-    /// What was kept goes on.
+    /// The kept user-data stays in force.
     Ignore,
-    /// It is kept, and done where it is done on each boot.
+    /// The new user-data is kept. Only the steps of each boot are done.
     Refresh,
-    /// All of it is done again, as for a new instance.
+    /// Everything is done again, as for a new instance.
     Reapply,
-    /// What was kept goes on, and that is an error.
+    /// The kept user-data stays in force, and that is an error.
     Refuse,
 }
 
@@ -61,7 +61,7 @@ impl Policy {
         POLICIES.iter().find(|(known, _)| *known == word).map(|(_, policy)| *policy)
     }
 
-    /// The one that is set: the kernel command line's before the system's. A word that is none is told.
+    /// Reads the policy: the kernel command line wins over the system's configuration. An unknown word is reported.
     fn read(system: &Mapping, root: &Root, report: &mut Report) -> Self {
         let line = report.take(command_line::read(root)).unwrap_or_default();
         let given = [
@@ -82,22 +82,22 @@ impl Policy {
     }
 }
 
-/// What is done with what a source gives.
+/// The treatment of a source's user-data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Treatment {
-    /// It is taken: the instance is new, or there is nothing new in it.
+    /// It is taken: the instance is new, or the user-data is unchanged.
     Take,
-    /// It is taken, and what is done once per instance is not done again.
+    /// It is taken. The steps of a new instance are not done again.
     Refresh,
     /// It is taken, and everything is done again.
     Reapply,
-    /// What was kept goes on, for it cannot be told what has changed.
+    /// The kept user-data stays in force, because a part is missing and changes cannot be detected.
     Incomplete,
-    /// What was kept goes on, as the policy says.
+    /// The kept user-data stays in force, as the policy says.
     Keep(Policy),
 }
 
-/// What a source gives -> what is done with it.
+/// Decides about a source's user-data.
 fn decide(kept: Option<&[Known]>, given: &[Known], lacking: Lacking, policy: Policy) -> Treatment {
     let Some(kept) = kept else { return Treatment::Take };
     let differs = || kept.iter().zip(given).any(|(one, other)| one.sha256 != other.sha256);
@@ -116,17 +116,17 @@ fn decide(kept: Option<&[Known]>, given: &[Known], lacking: Lacking, policy: Pol
     }
 }
 
-/// Whether a part could not be had of user-data that is what it was.
+/// Whether a part of unchanged user-data is missing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Lacking {
-    /// All could, or it is another.
+    /// No part is missing, or the user-data has changed.
     Nothing,
-    /// One could not.
+    /// A part is missing.
     Something,
 }
 
-/// Decides about the parts of user-data, prepares the instance for what was decided, and says so. What goes wrong
-/// here is told: people are waiting for their keys.
+/// Decides about the parts of user-data, prepares the instance, and reports the decision. An error here is only
+/// reported, because people are waiting for their keys.
 pub(crate) fn treat(
     parts: &[Part],
     lacking: Lacking,
@@ -213,7 +213,7 @@ fn make_anew(instance: &Instance, root: &Root) -> Result<()> {
     })
 }
 
-/// The files that came of parts.
+/// The files that were made from parts.
 pub(crate) struct Made {
     /// Their paths.
     pub(crate) files: Vec<String>,

@@ -87,7 +87,7 @@ impl From<Often> for Frequency {
     }
 }
 
-/// Does what the command line says.
+/// Runs the subcommand.
 pub(super) fn run(report: &mut Report) -> Result<ExitCode> {
     let arguments = match args::parse::<CloudInitArguments>(BAD_USAGE) {
         Ok(arguments) => arguments,

@@ -1,5 +1,4 @@
-//! The names under which tools and documents call cloud-init: each is a link to the agent, which answers in
-//! cloud-init's formats.
+//! The names of cloud-init's programs. Each is a link to the agent, which answers in cloud-init's formats.
 
 mod cloud_id;
 mod command;
@@ -15,10 +14,10 @@ use std::process::ExitCode;
 #[cfg(test)]
 pub(crate) use command::CloudInitArguments;
 
-/// Bad usage, as cloud-init has it.
+/// cloud-init's exit status of bad usage.
 const BAD_USAGE: u8 = 2;
 
-/// A name that is not the agent's own.
+/// A program of cloud-init.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Name {
     name: &'static str,
@@ -32,7 +31,7 @@ const ALL: &[Name] = &[
 ];
 
 impl Name {
-    /// The name that the agent was called by; `None` when it is the agent's own.
+    /// The program that the agent was called as; `None` under its own name.
     pub(crate) fn called() -> Option<Self> {
         let called = std::env::args_os().next()?;
         let called = Path::new(&called).file_name()?;
@@ -40,7 +39,7 @@ impl Name {
     }
 }
 
-/// Does what a name is called for.
+/// Runs the program of this name.
 pub(crate) fn run(name: Name, report: &mut Report) -> Result<ExitCode> {
     (name.run)(report)
 }

@@ -19,7 +19,7 @@ FREQUENCY:
   always    each time
 ";
 
-/// What is asked for.
+/// The parsed arguments.
 #[derive(PartialEq, Eq, Debug)]
 struct PerCall {
     root: String,
@@ -38,7 +38,7 @@ enum PerFrequency {
 const FREQUENCIES: [(&str, PerFrequency); 3] =
     [("once", PerFrequency::Once), ("instance", PerFrequency::Instance), ("always", PerFrequency::Always)];
 
-/// Runs the command where it is to be run; its exit status.
+/// Runs the command if it must run now. Returns its exit status.
 pub(super) fn run(report: &mut Report) -> Result<ExitCode> {
     let words: Vec<String> =
         std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
@@ -61,11 +61,11 @@ pub(super) fn run(report: &mut Report) -> Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-/// What a shell says of a command that is not there, and of one that it cannot start.
+/// A shell's exit statuses for a missing command, and for one that cannot be started.
 const NOT_FOUND: u8 = 127;
 const NOT_STARTED: u8 = 126;
 
-/// As a shell would run it: what begins with no `#!` is the shell's own.
+/// Runs a command as a shell would: a file without `#!` is a shell script.
 fn attended(command: &[String]) -> Result<u8> {
     let is_shells = |error: &anyhow::Error| error.downcast_ref().is_some_and(is_no_program);
     let ran = match apply::attended(command) {

@@ -65,7 +65,7 @@ fn all_shown(findings: &[&Finding]) -> String {
     findings.iter().map(|finding| shown(finding)).collect::<Vec<_>>().join(", ")
 }
 
-/// As cloud-init has it: what is not about a key is about a place.
+/// A finding in cloud-init's form: the key, or else the line and column, and the message.
 fn shown(finding: &Finding) -> String {
     let (line, column) = finding.place.unwrap_or((1, 1));
     let path = finding.key.clone().unwrap_or_else(|| format!("format-l{line}.c{column}"));
@@ -73,8 +73,7 @@ fn shown(finding: &Finding) -> String {
     format!("{path}: {part}{}", finding.message)
 }
 
-/// The text, with numbers behind the lines and what they stand for below it: their letter, the heading, and what was
-/// found.
+/// The annotated text: numbers behind the lines refer to the findings below, each with its letter and heading.
 fn annotated(text: &str, kinds: &[(&str, &str, &[&Finding])]) -> String {
     let mut out = String::new();
     for (index, line) in text.lines().enumerate() {

@@ -9,7 +9,7 @@ use crate::fetch;
 use crate::meta_data::MetaData;
 use anyhow::Result;
 
-/// The types of which the beginning of the content says more. What claims to be a script may be anything.
+/// Types whose content's first bytes say more than the type. A so-called script may be anything.
 const TOLD_BY_CONTENT: &[&str] = &[mime::PLAIN, kinds::UNKNOWN, kinds::SCRIPT];
 
 /// What blobs consist of, whichever machine each part is for.
@@ -245,7 +245,7 @@ impl Expander<'_, '_> {
         }
     }
 
-    /// A part that has its number and no content.
+    /// A part with its number and no content.
     fn faulty(&mut self, headers: &Headers, place: &str, error: &anyhow::Error) {
         self.count += 1;
         self.drop(named(headers, self.count), place, error);
@@ -266,7 +266,7 @@ fn named(headers: &Headers, number: usize) -> String {
     headers.file_name().filter(|name| !name.is_empty()).unwrap_or_else(|| names::default(number))
 }
 
-/// What still holds when the content has been unpacked.
+/// The headers that still hold for unpacked content.
 fn of_unpacked(headers: &Headers) -> Headers {
     let mut kept = Headers::default();
     if let Some(name) = headers.file_name() {

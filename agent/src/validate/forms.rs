@@ -25,7 +25,7 @@ pub(super) enum Form {
 /// The keys of a mapping.
 #[derive(Debug)]
 pub(super) struct Keys {
-    /// Of each of these groups one has to be there.
+    /// Each of these groups needs one key.
     pub(super) needs: &'static [&'static [&'static str]],
     pub(super) all: &'static [Key],
     pub(super) spelling: Spelling,

@@ -18,7 +18,7 @@ use check::{Fault, FaultKind, MOST};
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-/// For whom it is printed.
+/// The output's form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Audience {
     /// A line for each finding.
@@ -136,7 +136,7 @@ fn config(part: &Part, target: &TargetMachine<'_>) -> Vec<Finding> {
     found
 }
 
-/// What the table says of it.
+/// The table's findings.
 fn faults(config: &Mapping) -> Vec<Fault> {
     let mut found = Vec::new();
     for (key, value) in config.iter() {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 /// A text as it is read.
 pub(super) struct Masked<'a> {
-    /// Of as many characters as the text, but for its end.
+    /// The masked text. It has as many characters as the original, except at the end.
     pub(super) text: Cow<'a, str>,
     /// For a comma, and in the comment at the end.
     masks: Option<[char; 2]>,

@@ -17,7 +17,7 @@ pub(crate) enum PathStep {
 pub(crate) struct Places(Option<Rc<Node>>);
 
 impl Places {
-    /// Of a text; of one that is no YAML there are none.
+    /// The places of a text; none if it is not YAML.
     pub(crate) fn of(text: &str) -> Self {
         Self(lenient::reading(text, compose).unwrap_or_default())
     }

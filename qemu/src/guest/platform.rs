@@ -39,9 +39,9 @@ pub struct Platform {
 /// Which run-init leaves the initramfs. Klibc's refuses to go when something is mounted below; busybox's goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunInit {
-    /// Of klibc, as all other small tools.
+    /// klibc's, like all other small tools.
     Klibc,
-    /// Of busybox, as all other small tools and the shell.
+    /// busybox's, like all other small tools and the shell.
     Busybox,
 }
 
