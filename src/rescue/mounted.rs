@@ -17,7 +17,7 @@ use std::path::Path;
 pub(crate) fn run(mode: Mode) -> Result<Outcome> {
     let root = initramfs_tools::root_mount_point();
     let Some(device) = SoFar::read()?.rescue else { return Ok(Outcome::Quiet) };
-    if mounts::at(&root)?.is_none_or(|mount| mount.source != device) {
+    if mounts::at(&root)?.is_none_or(|mount| mount.source != Path::new(&device)) {
         return Ok(Outcome::Quiet);
     }
     let volumes = volume::all_with_partitions(&volume::devices()?);
