@@ -32,11 +32,10 @@ pub(crate) fn at(point: &Path) -> Result<Option<Mount>> {
 fn is_mounted(device: &Path) -> Result<bool> {
     let numbers = volume::numbers(device);
     let is_here = |mount: &Mount| {
-        let source = Path::new(&mount.source);
-        source == device
+        mount.source == device
             || numbers.as_ref().is_some_and(|numbers| {
                 // btrfs has numbers of its own, but tells the device's name.
-                *numbers == mount.number || volume::numbers(source).as_ref() == Some(numbers)
+                *numbers == mount.number || volume::numbers(&mount.source).as_ref() == Some(numbers)
             })
     };
     Ok(read()?.iter().any(is_here))

@@ -136,7 +136,7 @@ impl Writes {
             let medium = volume::FILE_SYSTEMS.iter().any(|known| {
                 known.nature == Nature::ReadOnly && known.name.to_bytes() == mount.kind.as_bytes()
             });
-            medium || mount.kind == "erofs" || volume::is_read_only(Path::new(&mount.source))
+            medium || mount.kind == "erofs" || volume::is_read_only(&mount.source)
         });
         Ok(if read_only || root.holds(AGENT)? { Self::None } else { Self::Refused })
     }

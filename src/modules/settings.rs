@@ -7,6 +7,7 @@ use crate::root::Root;
 use crate::state;
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
+use lifeboat_common::hand_off::MOVED_SUFFIX;
 use std::fmt;
 
 /// The first place that says anything is the one that counts, whole.
@@ -106,7 +107,7 @@ impl ModulesSettings {
 
     /// The specification's suffix for a tree that is in the way belongs to the specification's switch.
     pub(super) fn moved_suffix(&self) -> &'static str {
-        if self.place == Some(ModulesSettingPlace::Ec2) { "ec2-init-moved" } else { "lifeboat-moved" }
+        if self.place == Some(ModulesSettingPlace::Ec2) { "ec2-init-moved" } else { MOVED_SUFFIX }
     }
 }
 

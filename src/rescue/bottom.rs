@@ -95,7 +95,7 @@ impl PivotFacts {
         let choice = scan.choose();
         let own_root = match (&choice.chosen, &mounted) {
             // A root that cannot be read is named by its device: it is the rescue volume that matters now.
-            (Some(_), Some(mount)) => volume::probe(Path::new(&mount.source)).unwrap_or_default(),
+            (Some(_), Some(mount)) => volume::probe(&mount.source).unwrap_or_default(),
             _ => None,
         };
         let named = initramfs_tools::own_root();
@@ -107,8 +107,7 @@ impl PivotFacts {
     /// The own root is booted: what names its disk leads to no ignored volume, also of those that were not there at
     /// the first look. What fails here is told, and the boot goes on.
     fn give_links_away(&self) {
-        let Some(mount) = self.mounted.as_ref().filter(|mount| Path::new(&mount.source).starts_with("/dev"))
-        else {
+        let Some(mount) = self.mounted.as_ref().filter(|mount| mount.source.starts_with("/dev")) else {
             return;
         };
         let own_disk = volume::disk_of(&mount.source);
@@ -127,7 +126,7 @@ impl PivotFacts {
     fn wait(&mut self, settings: &RescueSettings) -> Result<()> {
         let source = self.mounted.as_ref().map(|mount| mount.source.clone());
         let message = match &source {
-            Some(source) => format!("{source} holds no init"),
+            Some(source) => format!("{} holds no init", source.display()),
             None => "nothing is mounted".to_owned(),
         };
         let shell = PanicShell::read();
@@ -144,8 +143,7 @@ impl PivotFacts {
             let Some(scan) = Scan::of_new(&mut self.so_far, settings, None)? else { continue };
             let choice = scan.choose_and_tell();
             if choice.chosen.is_some() {
-                self.own_root =
-                    source.and_then(|source| volume::probe(Path::new(&source)).unwrap_or_default());
+                self.own_root = source.and_then(|source| volume::probe(&source).unwrap_or_default());
                 self.choice = choice;
                 break;
             }
@@ -180,11 +178,10 @@ enum PivotPlan {
 }
 
 fn plan(facts: &PivotFacts) -> PivotPlan {
-    let source = facts.mounted.as_ref().map(|mount| mount.source.clone());
+    let source = facts.mounted.as_ref().map(|mount| mount.source.display().to_string());
     if let Some(steered_to) = &facts.so_far.rescue {
         // Another script may have made the volume the lower layer of something; then it is not to be seen.
-        let hidden =
-            facts.mounted.as_ref().is_some_and(|mount| !Path::new(&mount.source).starts_with("/dev"));
+        let hidden = facts.mounted.as_ref().is_some_and(|mount| !mount.source.starts_with("/dev"));
         return if hidden || source.as_ref() == Some(steered_to) {
             PivotPlan::Stay(format!("the root is {steered_to}, as decided before it was mounted"))
         } else {

@@ -12,7 +12,7 @@ use crate::volume::{self, Volume};
 use crate::{files, state};
 use anyhow::{Context, Result};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Covers, where the root is a rescue volume.
 pub(crate) fn run(mode: Mode) -> Result<Outcome> {
@@ -45,7 +45,7 @@ struct MountedState {
     /// The device of the rescue volume that was chosen.
     steered_to: Option<String>,
     /// The device of what is mounted as the root.
-    mounted: Option<String>,
+    mounted: Option<PathBuf>,
 }
 
 /// What happened.
@@ -82,8 +82,8 @@ impl MountedState {
     /// What to do about an event.
     fn plan(&self, event: MountedEvent) -> MountedAction {
         // init may have gone elsewhere.
-        let steered_to = self.steered_to.as_deref().filter(|_| self.mounted == self.steered_to);
-        let Some(device) = steered_to.map(Path::new) else {
+        let steered_to = self.steered_to.as_deref().map(Path::new);
+        let Some(device) = steered_to.filter(|device| self.mounted.as_deref() == Some(device)) else {
             return MountedAction::Leave;
         };
         match event {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn state(steered_to: Option<&str>, mounted: Option<&str>) -> MountedState {
-        MountedState { steered_to: steered_to.map(str::to_owned), mounted: mounted.map(str::to_owned) }
+        MountedState { steered_to: steered_to.map(str::to_owned), mounted: mounted.map(PathBuf::from) }
     }
 
     fn looked(devices: &[&str], original: Option<&str>) -> MountedEvent {

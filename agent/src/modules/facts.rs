@@ -5,7 +5,7 @@ use super::local::Local;
 use crate::rescue::mounts::{self, Access, Mount, is_within};
 use crate::root::Root;
 use anyhow::{Context, Result};
-use lifeboat_common::hand_off::{Layout, Modules};
+use lifeboat_common::hand_off::{Layout, MOVED_SUFFIX, Modules};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -124,7 +124,7 @@ impl Seen {
             (false, _) => None,
         };
         let tree = format!("{place}/{release}");
-        let name = export.moved.clone().unwrap_or_else(|| format!("{release}.lifeboat-moved"));
+        let name = export.moved.clone().unwrap_or_else(|| format!("{release}.{MOVED_SUFFIX}"));
         let moved = if cover.is_some() { format!("{place}/{name}") } else { SHOWN.to_owned() };
         let moved = Some(moved).filter(|path| mounts::at(path, mounts).is_some());
         let disk = mounts::holding(parent(cover.as_deref().unwrap_or(place)), mounts);

@@ -39,7 +39,8 @@ impl Identity {
 
     /// Whether this is a mount of it.
     pub(crate) fn is_of(&self, mount: &Mount) -> bool {
-        self.number.as_ref() == Some(&mount.number) || self.nodes.contains(&mount.source)
+        self.number.as_ref() == Some(&mount.number)
+            || self.nodes.iter().any(|node| mount.source == Path::new(node))
     }
 }
 

@@ -5,7 +5,7 @@ mod parameters;
 mod rescue;
 mod seed;
 
-pub use modules::{Layout, Modules, Way};
+pub use modules::{Layout, MOVED_SUFFIX, Modules, Way};
 pub use parameters::ONLY_CONFIG;
 pub use rescue::{Boot, Original, Record, Rescue, SoFar, Volume};
 pub use seed::{Place, Seed};
@@ -27,6 +27,9 @@ pub trait HandOff {
     /// The file's text.
     fn render(&self) -> String;
 }
+
+#[cfg(test)]
+mod tests;
 
 /// What a value holds that may come from a disk or a command line.
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The mount table as /proc/self/mountinfo has it.
 
+use std::path::PathBuf;
+
 /// The table's file, below a root.
 pub const MOUNTINFO: &str = "proc/self/mountinfo";
 
@@ -22,7 +24,7 @@ pub struct Mount {
     /// The file system's type.
     pub kind: String,
     /// What is mounted: a device's node, or a word.
-    pub source: String,
+    pub source: PathBuf,
     /// Whether it may be written to.
     pub access: Access,
 }
@@ -50,7 +52,7 @@ fn parse_line(line: &str) -> Option<Mount> {
         point: unescape(point),
         number: number.to_owned(),
         kind: kind.to_owned(),
-        source: unescape(source),
+        source: unescape(source).into(),
         access: if read_only(options) || read_only(super_options) {
             Access::ReadOnly
         } else {
@@ -111,7 +113,7 @@ mod tests {
     fn escaped_characters_are_read_back() {
         let mounts = parse(TABLE);
         assert_eq!(mounts[3].point, "/root/mnt/a b");
-        assert_eq!(mounts[3].source, "/dev/disk/by-label/a\\b");
+        assert_eq!(mounts[3].source, PathBuf::from("/dev/disk/by-label/a\\b"));
         for (field, plain) in [
             ("a\\011\\012b", "a\t\nb"),
             ("\\043a", "#a"),

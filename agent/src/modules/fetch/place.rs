@@ -6,6 +6,7 @@ use crate::modules::disk::{Disk, MODULES, complete};
 use crate::report::Report;
 use crate::root::Root;
 use anyhow::{Context, Result, bail};
+use lifeboat_common::hand_off::MOVED_SUFFIX;
 use rustix::fs::{AtFlags, CWD, Dir, FlockOperation, RenameFlags, flock, fstatvfs, renameat_with, statat};
 use rustix::io::Errno;
 use std::fs::{self, File};
@@ -13,9 +14,6 @@ use std::path::{Path, PathBuf};
 
 /// What names begin with that are ours, and not yet anyone else's.
 const TEMPORARY: &str = ".lifeboat-new-";
-
-/// How the boot program names what it finds in its place too.
-const MOVED: &str = ".lifeboat-moved";
 
 /// Left free on the disk.
 const SPARE: u64 = 32 << 20;
@@ -91,7 +89,7 @@ impl Place {
         match rename(RenameFlags::empty()) {
             // Something is in it, and it is not complete: it is kept beside it.
             Err(Errno::NOTEMPTY | Errno::EXIST) => {
-                let moved = format!("{release}{MOVED}");
+                let moved = format!("{release}.{MOVED_SUFFIX}");
                 if statat(&self.fd, &moved, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
                     bail!(
                         "there is something in it, and {moved} is there from an earlier time: remove one of them"

@@ -45,6 +45,9 @@ pub enum Way {
     },
 }
 
+/// What follows the release and a dot in the name of a tree that was in the way.
+pub const MOVED_SUFFIX: &str = "lifeboat-moved";
+
 const RELEASE: &str = "RELEASE";
 const LAYOUT: &str = "LAYOUT";
 const PLACE: &str = "PLACE";
