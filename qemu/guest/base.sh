@@ -30,6 +30,7 @@ dpkg-deb --extract "$tree"/downloads/busybox-static_*.deb "$tree/downloads"
 dpkg-deb --extract "$tree"/downloads/linux-image-*.deb "$tree/downloads"
 
 cp "$tree/downloads/bin/busybox" "$ENTRY/busybox"
+mv "$tree"/downloads/busybox-static_*.deb "$ENTRY/busybox.deb"
 mkdir "$ENTRY/external"
 echo "$release" >"$ENTRY/external/release"
 mv "$tree/downloads/boot/vmlinuz-$release" "$ENTRY/external/vmlinuz"

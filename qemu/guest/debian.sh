@@ -22,12 +22,20 @@ mkdir "$output/external"
 chroot "$tree" mkinitramfs -o /tmp/plain.img "$release" &
 chroot "$tree" mkinitramfs -d /tmp/faults -o /tmp/faulty.img "$release"
 wait $!
+# With busybox's tools and run-init in place of klibc's. Its package is in the tree only for this, and unpacked only:
+# dpkg would make the own kernel's initramfs anew.
+dpkg-deb --fsys-tarfile "$base/busybox.deb" | tar --directory "$tree" --extract --keep-directory-symlink
+chroot "$tree" mkinitramfs -d /tmp/faults -o /tmp/busybox.img "$release"
+chroot "$tree" unmkinitramfs /tmp/busybox.img /tmp/busybox
+found=$(find "$tree/tmp/busybox" -path '*/sbin/run-init' | head -n 1)
+cmp "$found" "$tree/bin/busybox"
+dpkg-deb --fsys-tarfile "$base/busybox.deb" | tar --list | grep -v '/$' | sed "s,^,$tree/," | xargs rm
 # How many files an export must hold.
 chroot "$tree" unmkinitramfs /tmp/plain.img /tmp/plain
 find "$tree/tmp/plain" -path "*/lib/modules/$release/*" -type f | wc -l >"$output/external/module-files"
-mv "$tree/tmp/plain.img" "$tree/tmp/faulty.img" "$output/external/"
+mv "$tree/tmp/plain.img" "$tree/tmp/faulty.img" "$tree/tmp/busybox.img" "$output/external/"
 rm "$tree/etc/initramfs-tools/hooks/test-wait"
-rm -r "$tree/lib/modules/$release" "$tree/boot/config-$release" "$tree/tmp/faults" "$tree/tmp/plain"
+rm -r "$tree/lib/modules/$release" "$tree/boot/config-$release" "$tree/tmp/faults" "$tree/tmp/plain" "$tree/tmp/busybox"
 
 # LABEL HOST-NAME
 image() {

@@ -60,6 +60,8 @@ pub enum Initramfs {
     Without,
     /// With scripts that say that they ran, and a lifeboat that fails where `test.fault=` says.
     Faulty,
+    /// As `Faulty`, with busybox's tools, shell and run-init in place of klibc's.
+    Busybox,
 }
 
 impl Guests {
@@ -116,6 +118,7 @@ impl Guests {
             (Kernel::External, Initramfs::Lifeboat) => (external, self.debian.join("external/plain.img")),
             (Kernel::External, Initramfs::Without) => (external, self.base.join("external/without.img")),
             (Kernel::External, Initramfs::Faulty) => (external, self.debian.join("external/faulty.img")),
+            (Kernel::External, Initramfs::Busybox) => (external, self.debian.join("external/busybox.img")),
         }
     }
 

@@ -246,7 +246,8 @@ impl Machine {
         let console = Console::new(input, output);
         let (run_init, suite) = match &self.platform {
             Some(platform) => (platform.its_run_init(), platform.suite().to_owned()),
-            // There is no busybox in it.
+            None if self.initramfs == Initramfs::Busybox => (Some(RunInit::Busybox), guest::SUITE.to_owned()),
+            // There is no busybox in the others.
             None => (Some(RunInit::Klibc), guest::SUITE.to_owned()),
         };
         Ok(Vm {

@@ -2,7 +2,7 @@
 //! have, is the stricter one.
 
 use anyhow::Result;
-use lifeboat_qemu::guest::{Platform, RunInit};
+use lifeboat_qemu::guest::{Initramfs, RunInit};
 use lifeboat_qemu::vm::Machine;
 
 use crate::cover::Covers::Left;
@@ -32,12 +32,8 @@ pub(crate) const TESTS: &[Test] = &[
     }),
 ];
 
-/// Says which calls there were.
-const CALLS: &str = include_str!("../../../qemu/guest/faults/hooks/test-faults");
-
 fn busybox() -> Result<Machine> {
-    let platform = Platform::new("bookworm").run_init(RunInit::Busybox).hook("test-faults", CALLS);
-    Ok(machine()?.platform(&platform))
+    Ok(machine()?.initramfs(Initramfs::Busybox))
 }
 
 fn steered() -> Result<()> {
