@@ -144,6 +144,19 @@ fn a_seed_that_is_misspelt_is_told_once() {
     assert_eq!(said.matches("ftp: is not supported").count(), 1, "{said}");
 }
 
+#[test]
+fn a_seed_whose_place_is_misspelt_still_names_the_machine() {
+    for (line, told) in [
+        ("ds=nocloud;s=ftp://x/;h=web", "set the host name to web"),
+        ("ds=nocloud;s=ftp://x/;h=a'b;i=i-1", "the host name stays as it is"),
+    ] {
+        let machine = Machine::new();
+        machine.write("proc/cmdline", line);
+        let (code, said) = machine.agent(&["local"]);
+        assert!(code == 0 && said.contains(told), "{line}: {said}");
+    }
+}
+
 /// What each of the ways says in which a seed reaches the agent.
 fn each_way(line: &str) -> [(&'static str, String); 3] {
     let keys = [("s=", "SEED_FROM="), ("h=", "LOCAL_HOSTNAME="), ("i=", "INSTANCE_ID=")];
