@@ -33,6 +33,11 @@ impl Shell {
     pub(crate) fn connect(socket: &Path, until: Instant) -> Result<Self> {
         let stream =
             UnixStream::connect(socket).with_context(|| format!("connect to {}", socket.display()))?;
+        Self::greet(stream, until)
+    }
+
+    /// Waits until the guest answers on this line.
+    pub(crate) fn greet(stream: UnixStream, until: Instant) -> Result<Self> {
         let mut shell = Self { stream, number: 0, received: Vec::new() };
         while Instant::now() < until {
             let pause = until.min(Instant::now() + GREETING_PAUSE);
