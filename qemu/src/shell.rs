@@ -81,7 +81,7 @@ impl Shell {
             self.stream.set_read_timeout(Some(left)).context("set a deadline for the guest's shell")?;
             let mut chunk = [0; 4096];
             match self.stream.read(&mut chunk) {
-                Ok(0) => bail!("read from the guest's shell: qemu ended"),
+                Ok(0) => bail!("read from the guest's shell: the machine ended"),
                 Ok(length) => self.received.extend(chunk.iter().take(length)),
                 Err(err) if matches!(err.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 Err(err) if err.kind() == ErrorKind::Interrupted => {}

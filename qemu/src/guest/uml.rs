@@ -140,6 +140,15 @@ fn replaced(mut bytes: Vec<u8>, old: &[u8], new: &[u8]) -> Result<Vec<u8>> {
 mod tests {
     use super::*;
 
+    impl Guests {
+        /// For tests that boot nothing.
+        pub(crate) fn of_no_files() -> Self {
+            let cache = Cache::at(std::env::temp_dir()).unwrap();
+            let packages = super::super::Packages { lifeboat: PathBuf::new(), agent: PathBuf::new() };
+            Self { cache, base: PathBuf::new(), debian: "debian".into(), packages, uml: None }
+        }
+    }
+
     #[test]
     fn what_occurs_once_is_replaced_and_the_rest_is_zero() {
         assert_eq!(replaced(b"a\0ubd%c\0b".to_vec(), b"\0ubd%c\0", b"\0vd%c\0").unwrap(), b"a\0vd%c\0\0b");

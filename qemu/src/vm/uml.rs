@@ -5,6 +5,7 @@
 
 mod control;
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -34,15 +35,20 @@ const FIRST_BOOT: Duration = Duration::from_mins(1);
 /// the file descriptor 3, because the kernel itself writes to standard output too.
 const START: &str = r#"LD_LIBRARY_PATH=. exec ./linux "$@" 3<&1 >&2"#;
 
+/// What machines are booted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Vehicle {
+    Qemu,
+    Uml,
+}
+
 /// The guests of user-mode Linux, or nothing where it is not available.
 static GUESTS: OnceLock<Option<Guests>> = OnceLock::new();
 
 /// The guests to boot this machine with in user-mode Linux; nothing if it is to run in QEMU.
 pub(super) fn guests(machine: &Machine) -> Result<Option<Guests>> {
-    match std::env::var_os(VEHICLE).unwrap_or_default().to_str() {
-        Some("" | "qemu") => return Ok(None),
-        Some("uml") => {}
-        _ => bail!("{VEHICLE} is neither qemu nor uml"),
+    if vehicle(&std::env::var_os(VEHICLE).unwrap_or_default())? == Vehicle::Qemu {
+        return Ok(None);
     }
     if let Some(reason) = machine.needs_qemu() {
         phase::say(&format!("user-mode-linux: not for this machine ({reason}): it runs in QEMU"));
@@ -56,6 +62,14 @@ pub(super) fn guests(machine: &Machine) -> Result<Option<Guests>> {
         }
     };
     Ok(GUESTS.get_or_init(prepare).clone())
+}
+
+fn vehicle(name: &OsStr) -> Result<Vehicle> {
+    match name.to_str() {
+        Some("" | "qemu") => Ok(Vehicle::Qemu),
+        Some("uml") => Ok(Vehicle::Uml),
+        _ => bail!("{VEHICLE} is neither qemu nor uml: {}", name.display()),
+    }
 }
 
 /// Builds what is missing, and boots once on each kernel of the host.
@@ -198,6 +212,58 @@ fn file_name(image: &Path) -> Result<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guest::Platform;
+
+    type Change = fn(Machine) -> Machine;
+
+    fn needs_qemu(change: Change) -> Option<&'static str> {
+        let machine = Machine::new(&Guests::of_no_files()).disk(Tiny::new("lifeboat-root", "own"));
+        change(machine).needs_qemu()
+    }
+
+    #[test]
+    fn tiny_guests_need_no_qemu() {
+        let changes: [Change; 4] = [
+            |machine| machine,
+            |machine| machine.initramfs(Initramfs::Faulty).settings("off").parameter("panic=10").reboots(),
+            |machine| machine.disk_on(Bus::ReadOnly, "", Tiny::new("RESCUE", "rescue")),
+            |machine| machine.disk(Disk::Image("volume.img".into())),
+        ];
+        for change in changes {
+            assert_eq!(needs_qemu(change), None);
+        }
+    }
+
+    #[test]
+    fn what_user_mode_linux_has_not_needs_qemu() {
+        let debian = Partition::Debian { label: "RESCUE", uuid: "", files: Vec::new() };
+        let machine = Machine::new(&Guests::of_no_files()).disk(Disk::Partitioned(vec![debian]));
+        assert_eq!(machine.needs_qemu(), Some("a disk holds Debian"));
+        let changes: [(Change, &str); 8] = [
+            (|machine| machine.only_in_qemu("it looks at PCI"), "it looks at PCI"),
+            (|machine| machine.platform(&Platform::new("trixie")), "it boots a platform's own kernel"),
+            (|machine| machine.kernel(Kernel::Own), "it boots Debian's own kernel"),
+            (Machine::second_console, "it has a second console"),
+            (|machine| machine.clock(Clock::Instructions), "its clock counts instructions"),
+            (|machine| machine.parameter("root=/dev/nfs ip=dhcp"), "it has a network"),
+            (
+                |machine| machine.disk_on(Bus::Nvme, "", Tiny::new("RESCUE", "rescue")),
+                "a disk is on another bus",
+            ),
+            (|machine| machine.disk(Disk::Image(Guests::of_no_files().debian_root())), "a disk holds Debian"),
+        ];
+        for (change, reason) in changes {
+            assert_eq!(needs_qemu(change), Some(reason));
+        }
+    }
+
+    #[test]
+    fn the_vehicle_is_qemu_unless_it_is_asked_for_otherwise() {
+        assert_eq!(vehicle(OsStr::new("")).unwrap(), Vehicle::Qemu);
+        assert_eq!(vehicle(OsStr::new("qemu")).unwrap(), Vehicle::Qemu);
+        assert_eq!(vehicle(OsStr::new("uml")).unwrap(), Vehicle::Uml);
+        assert!(vehicle(OsStr::new("UML")).is_err());
+    }
 
     #[test]
     fn a_name_with_a_comma_or_a_colon_is_refused() {
