@@ -21,6 +21,7 @@ use crate::qmp::Qmp;
 use crate::run::{self, Program, Running};
 use crate::scratch::Scratch;
 use crate::shell::{Output, Shell};
+pub use uml::VEHICLE;
 
 /// How many guests run at a time, over all processes: more are slower, for each takes a processor.
 const GUESTS_AT_A_TIME: u32 = 2;

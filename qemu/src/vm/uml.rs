@@ -25,8 +25,8 @@ use crate::run;
 use crate::scratch::Scratch;
 pub(super) use control::Control;
 
-/// The environment variable that chooses the vehicle.
-const VEHICLE: &str = "LIFEBOAT_VEHICLE";
+/// The environment variable that chooses the vehicle: `qemu`, or `uml` for each machine that can.
+pub const VEHICLE: &str = "LIFEBOAT_VEHICLE";
 
 /// How long the first boot may take.
 const FIRST_BOOT: Duration = Duration::from_mins(1);
