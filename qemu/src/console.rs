@@ -67,7 +67,7 @@ impl Console {
     }
 
     /// Waits until the guest has written this after what was waited for before. Fails when the kernel
-    /// panics, qemu ends or the time is over; the error holds the whole console.
+    /// panics, the machine ends or the time is over; the error holds the whole console.
     pub fn wait_for(&mut self, wanted: &str, until: Instant) -> Result<()> {
         let mut text = self.shared.lock();
         let why = loop {
@@ -80,7 +80,7 @@ impl Console {
                 break "the kernel panicked";
             }
             if text.ended == Ended::Yes {
-                break "qemu ended";
+                break "the machine ended";
             }
             let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
             else {

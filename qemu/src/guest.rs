@@ -3,6 +3,7 @@
 mod medium;
 mod platform;
 mod tiny;
+mod uml;
 mod workshop;
 
 use std::fs;
@@ -40,6 +41,7 @@ pub struct Guests {
     base: PathBuf,
     debian: PathBuf,
     packages: Packages,
+    uml: Option<uml::Uml>,
 }
 
 /// The packages under test.
@@ -72,7 +74,7 @@ impl Guests {
         let packages = packages::build(&cache)?;
         let base = base(&cache)?;
         let debian = debian(&cache, &base, &packages)?;
-        Ok(Self { cache, base, debian, packages })
+        Ok(Self { cache, base, debian, packages, uml: None })
     }
 
     /// Where they are cached.
@@ -102,17 +104,21 @@ impl Guests {
 
     /// The release of the external kernel.
     pub fn external_release(&self) -> Result<String> {
-        read_line(&self.base.join("external/release"))
+        read_line(&self.external().join("release"))
     }
 
     /// How many files of modules lifeboat's initramfs for the external kernel holds.
     pub fn external_module_files(&self) -> Result<String> {
-        read_line(&self.debian.join("external/module-files"))
+        let in_qemu = || self.debian.join("external/module-files");
+        read_line(&self.uml.as_ref().map_or_else(in_qemu, uml::Uml::module_files))
     }
 
     /// The kernel's own file, and an initramfs for it.
     pub fn kernel(&self, kernel: Kernel, initramfs: Initramfs) -> (PathBuf, PathBuf) {
         let external = self.base.join("external/vmlinuz");
+        if let (Kernel::External, Some(uml)) = (kernel, &self.uml) {
+            return (uml.kernel.join("linux"), uml.initramfs(initramfs));
+        }
         match (kernel, initramfs) {
             (Kernel::Own, _) => (self.debian.join("own/vmlinuz"), self.debian.join("own/initrd.img")),
             (Kernel::External, Initramfs::Lifeboat) => (external, self.debian.join("external/plain.img")),
@@ -169,7 +175,12 @@ impl Guests {
     }
 
     fn external_modules(&self) -> PathBuf {
-        self.base.join("external/modules")
+        self.external().join("modules")
+    }
+
+    /// The folder with the external kernel's `release` and `modules`.
+    fn external(&self) -> PathBuf {
+        self.uml.as_ref().map_or_else(|| self.base.join("external"), |uml| uml.kernel.clone())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -161,6 +162,12 @@ impl Program {
     /// Starts it with pipes to its standard input and output; its errors go to `errors`.
     pub fn spawn(self, errors: File) -> Result<Running> {
         let child = self.start(Stdio::piped(), Stdio::piped(), errors.into())?;
+        Ok(Running { child, name: self.to_string() })
+    }
+
+    /// Starts it with these as its standard input and output; its errors go to `errors`.
+    pub fn attach(self, input: OwnedFd, output: OwnedFd, errors: File) -> Result<Running> {
+        let child = self.start(input.into(), output.into(), errors.into())?;
         Ok(Running { child, name: self.to_string() })
     }
 

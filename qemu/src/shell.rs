@@ -33,6 +33,11 @@ impl Shell {
     pub(crate) fn connect(socket: &Path, until: Instant) -> Result<Self> {
         let stream =
             UnixStream::connect(socket).with_context(|| format!("connect to {}", socket.display()))?;
+        Self::greet(stream, until)
+    }
+
+    /// Waits until the guest answers on this line.
+    pub(crate) fn greet(stream: UnixStream, until: Instant) -> Result<Self> {
         let mut shell = Self { stream, number: 0, received: Vec::new() };
         while Instant::now() < until {
             let pause = until.min(Instant::now() + GREETING_PAUSE);
@@ -76,7 +81,7 @@ impl Shell {
             self.stream.set_read_timeout(Some(left)).context("set a deadline for the guest's shell")?;
             let mut chunk = [0; 4096];
             match self.stream.read(&mut chunk) {
-                Ok(0) => bail!("read from the guest's shell: qemu ended"),
+                Ok(0) => bail!("read from the guest's shell: the machine ended"),
                 Ok(length) => self.received.extend(chunk.iter().take(length)),
                 Err(err) if matches!(err.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 Err(err) if err.kind() == ErrorKind::Interrupted => {}

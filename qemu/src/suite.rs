@@ -15,6 +15,7 @@ use journal::{Begin, Journal};
 use crate::args::{Family, TestArgs};
 use crate::cache::Cache;
 use crate::run::Program;
+use crate::vm::VEHICLE;
 use crate::{phase, setup, workspace};
 pub(crate) use checks::limit;
 
@@ -52,6 +53,10 @@ const CHECKS: &[Check] = &[
     Check { name: "advisories", runs: Runs::Full, run: checks::advisories },
     Check { name: "unit and namespace tests", runs: Runs::Each, run: |_| unit_tests().map(Some) },
 ];
+
+/// The families that mostly boot tiny guests. Larger runs than the gate boot those in user-mode Linux where they can.
+const TINY: &[Family] =
+    &[Family::Choose, Family::Identity, Family::Failure, Family::Modules, Family::Seed, Family::Harmless];
 
 /// What the agent's tests use where it is there: it is no part of this repository.
 const VECTORS: &str = "../shared/conformance/run";
@@ -123,23 +128,31 @@ struct Slice {
     family: Option<Family>,
 }
 
-/// The gate is one slice; of the others each family is one.
+/// The gate is one slice; of the others each family is one. A full run begins with the gate, so that its tests run in
+/// QEMU: what has passed is left out afterwards.
 fn slices(args: TestArgs) -> Vec<Slice> {
+    let gate = Slice { tier: "gate", family: None };
     let of = |family| Slice { tier: "full", family: Some(family) };
     match args.family {
         Some(family) => vec![of(family)],
-        None if args.full => Family::value_variants().iter().copied().map(of).collect(),
-        None => vec![Slice { tier: "gate", family: None }],
+        None if args.full => {
+            std::iter::once(gate).chain(Family::value_variants().iter().copied().map(of)).collect()
+        }
+        None => vec![gate],
     }
 }
 
 impl Slice {
+    fn vehicle(&self) -> &'static str {
+        if self.family.is_some_and(|family| TINY.contains(&family)) { "uml" } else { "qemu" }
+    }
+
     fn run(&self, journal: &Journal) -> Result<Row> {
         let name =
             self.family.map_or("VM tests".to_owned(), |family| format!("VM tests: {}", name_of(family)));
         let before = journal.passed()?.len();
         Ok(row(&name, || {
-            let tally = boots(self.tier, self.family, Some(journal))?;
+            let tally = boots(self.tier, self.family, Some(journal), self.vehicle())?;
             // All of a slice may have passed before.
             Ok((tally != Tally::default() || before == 0).then_some(tally))
         }))
@@ -151,8 +164,12 @@ pub fn soak(rounds: u32) -> Result<ExitCode> {
     let cache = Cache::open()?;
     setup::build(&cache)?;
     setup::guests()?;
-    let rows =
-        (1..=rounds).map(|round| row(&format!("round {round}"), || boots("soak", None, None).map(Some)));
+    let rows = (1..=rounds).map(|round| {
+        // Each vehicle has every other round.
+        let (vehicle, shown) =
+            if round.is_multiple_of(2) { ("uml", " (user-mode Linux)") } else { ("qemu", "") };
+        row(&format!("round {round}{shown}"), || boots("soak", None, None, vehicle).map(Some))
+    });
     Ok(conclude(&rows.collect::<Vec<_>>()))
 }
 
@@ -182,8 +199,12 @@ fn unit_tests() -> Result<Tally> {
     tally(setup::cargo("test").args(["--workspace", "--no-fail-fast"]), Shown::OnFailure)
 }
 
-fn boots(tier: &str, family: Option<Family>, journal: Option<&Journal>) -> Result<Tally> {
+/// Runs VM tests in this vehicle, unless our own environment names one.
+fn boots(tier: &str, family: Option<Family>, journal: Option<&Journal>, vehicle: &str) -> Result<Tally> {
     let mut run = setup::cargo("run").args(["--quiet", "--package", "lifeboat-vm-tests"]).env(TIER, tier);
+    if std::env::var_os(VEHICLE).is_none() {
+        run = run.env(VEHICLE, vehicle);
+    }
     if let Some(family) = family {
         run = run.env(FAMILY, name_of(family));
     }
@@ -319,6 +340,17 @@ test result: FAILED. 3 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; 
         let one = TestArgs { family: Some(Family::Seed), ..args };
         assert_eq!((kind(one), slices(one).len()), ("seed".to_owned(), 1));
         assert_eq!(slices(TestArgs { full: false, ..args })[0].tier, "gate");
+    }
+
+    #[test]
+    fn the_gate_boots_in_qemu_and_is_part_of_a_full_run() {
+        let args = TestArgs { full: false, family: None, resume: false };
+        let shown = |args| slices(args).iter().map(|slice| (slice.tier, slice.vehicle())).collect::<Vec<_>>();
+        assert_eq!(shown(args), [("gate", "qemu")]);
+        let full = shown(TestArgs { full: true, ..args });
+        assert_eq!(full[..2], [("gate", "qemu"), ("full", "uml")]);
+        assert_eq!(full.iter().filter(|slice| **slice == ("full", "qemu")).count(), 2);
+        assert_eq!(shown(TestArgs { family: Some(Family::Agent), ..args }), [("full", "qemu")]);
     }
 
     #[test]

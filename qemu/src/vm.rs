@@ -1,6 +1,7 @@
 //! A machine: what it is put together from, and the guest while it runs.
 
 mod attach;
+mod uml;
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -21,12 +22,16 @@ use crate::qmp::Qmp;
 use crate::run::{self, Program, Running};
 use crate::scratch::Scratch;
 use crate::shell::{Output, Shell};
+pub use uml::VEHICLE;
 
 /// How many guests run at a time, over all processes: more are slower, for each takes a processor.
 const GUESTS_AT_A_TIME: u32 = 2;
 
 /// How long until it is tried again to start a guest when too many run, or to connect to one that starts.
 const BETWEEN_TRIES: Duration = Duration::from_millis(10);
+
+/// How long any one thing is waited for.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A machine that is not running.
 #[derive(Debug, Clone)]
@@ -42,6 +47,7 @@ pub struct Machine {
     consoles: Consoles,
     on_reboot: OnReboot,
     clock: Clock,
+    only_in_qemu: Option<&'static str>,
 }
 
 /// What the guest's clock counts.
@@ -79,6 +85,7 @@ pub struct Vm {
     pub patience: Duration,
     shell: Option<Shell>,
     qmp: Option<Qmp>,
+    uml: Option<uml::Control>,
     attached: u32,
     scratch: Scratch,
     guests: Guests,
@@ -126,6 +133,7 @@ impl Machine {
             consoles: Consoles::One,
             on_reboot: OnReboot::End,
             clock: Clock::Time,
+            only_in_qemu: None,
         }
     }
 
@@ -217,6 +225,10 @@ impl Machine {
 
     /// Starts it, when it is its turn.
     pub fn boot(self) -> Result<Vm> {
+        // Before its turn: what is tried there takes turns too.
+        if let Some(guests) = uml::guests(&self)? {
+            return self.boot_in_uml(guests);
+        }
         let turn = turn(self.guests.cache())?;
         let scratch = Scratch::new()?;
         let errors = scratch.path().join("errors");
@@ -254,9 +266,10 @@ impl Machine {
             running,
             console,
             second,
-            patience: Duration::from_mins(3),
+            patience: PATIENCE,
             shell: None,
             qmp: None,
+            uml: None,
             attached: 0,
             scratch,
             guests: self.guests,
@@ -429,15 +442,23 @@ impl Vm {
     fn shell(&mut self, until: Instant) -> Result<&mut Shell> {
         let shell = match self.shell.take() {
             Some(shell) => shell,
-            None => Shell::connect(&self.scratch.path().join("shell"), until)?,
+            None => match &self.uml {
+                Some(uml) => Shell::greet(uml.shell()?, until)?,
+                None => Shell::connect(&self.scratch.path().join("shell"), until)?,
+            },
         };
         Ok(self.shell.insert(shell))
     }
 
-    /// Adds what qemu itself complained of.
+    /// What it was put together from; its external kernel is that of the vehicle.
+    pub fn guests(&self) -> &Guests {
+        &self.guests
+    }
+
+    /// Adds what the vehicle itself complained of.
     fn complained(&self, err: anyhow::Error) -> anyhow::Error {
         let text = std::fs::read_to_string(self.scratch.path().join("errors")).unwrap_or_default();
         let process = self.running.child.id();
-        if text.is_empty() { err } else { err.context(format!("qemu (process {process}) says:\n{text}")) }
+        if text.is_empty() { err } else { err.context(format!("process {process} says:\n{text}")) }
     }
 }

@@ -12,6 +12,9 @@ impl Vm {
     /// Attaches a disk to the running guest.
     pub fn attach(&mut self, disk: impl Into<Disk>) -> Result<()> {
         let (image, name) = self.make(disk.into())?;
+        if let Some(uml) = &mut self.uml {
+            return uml.attach(&image);
+        }
         self.qmp()?.attach(&image, &name)
     }
 

@@ -7,7 +7,7 @@ use lifeboat_qemu::vm::Vm;
 use crate::cover::Covers::{By, Left, Stage};
 use crate::cover::Outcome::Done;
 use crate::cover::{Generator, Journey, Stage as stage};
-use crate::lab::{guests, machine, must_hold, must_not_say, must_say, root};
+use crate::lab::{machine, must_hold, must_not_say, must_say, root};
 use crate::tier::{Test, full, gate};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -27,8 +27,8 @@ pub(crate) const TESTS: &[Test] = &[
     full("are_not_exported_over_a_usable_tree", usable),
 ];
 
-/// A module that is in the initramfs, and not loaded by a boot.
-const MODULE: &str = "xfs";
+/// A module that is in each vehicle's initramfs, and not loaded by a boot.
+const MODULE: &str = "udf";
 
 fn exported() -> Result<()> {
     let mut vm = machine()?.disk(root().modules(Modules::Foreign)).boot()?;
@@ -48,9 +48,8 @@ fn absolute_link() -> Result<()> {
 }
 
 fn must_be_exported(vm: &mut Vm) -> Result<()> {
-    let guests = guests()?;
-    let release = guests.external_release()?;
-    let expected = guests.external_module_files()?;
+    let release = vm.guests().external_release()?;
+    let expected = vm.guests().external_module_files()?;
     must_say(vm, &format!("lifeboat: modules: exported the modules for {release} (bind, cover)"))?;
     let files = vm.read(&format!("find /lib/modules/{release}/ -type f | wc -l"))?;
     ensure!(files == expected, "{files} files are exported, the initramfs has {expected}");

@@ -27,8 +27,8 @@ pub(crate) const TESTS: &[Test] = &[
     soak("would_need_more_memory_by_the_specifications_recipe", || little_memory(Exporter::Recipe)),
 ];
 
-/// A module that is in the initramfs, and not loaded by a boot.
-const MODULE: &str = "xfs";
+/// A module that is in each vehicle's initramfs, and not loaded by a boot.
+const MODULE: &str = "udf";
 
 const OVERLAYROOT: &str = "overlayroot=tmpfs:recurse=0";
 
