@@ -40,6 +40,8 @@ impl Uml {
             Initramfs::Lifeboat => "plain.img",
             Initramfs::Without => "without.img",
             Initramfs::Faulty => "faulty.img",
+            // It is not made: such machines run in QEMU.
+            Initramfs::Busybox => "busybox.img",
         })
     }
 

@@ -106,6 +106,7 @@ impl Machine {
         let reasons = [
             (self.only_in_qemu.is_some(), self.only_in_qemu.unwrap_or_default()),
             (self.platform.is_some(), "it boots a platform's own kernel"),
+            (self.initramfs == Initramfs::Busybox, "its initramfs has busybox's tools"),
             (self.kernel != Kernel::External, "it boots Debian's own kernel"),
             (self.consoles == Consoles::Two, "it has a second console"),
             (self.clock == Clock::Instructions, "its clock counts instructions"),
