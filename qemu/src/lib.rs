@@ -59,6 +59,8 @@ pub fn workspace() -> &'static Path {
 }
 
 fn build() -> Result<ExitCode> {
+    // So that `cargo test` finds what it runs.
+    setup::checks()?;
     let packages = packages::build(&cache::Cache::open()?)?;
     for file in ["lifeboat", "lifeboat-agent"]
         .map(packages::binary)
