@@ -7,7 +7,7 @@ mod boots;
 mod changes;
 mod cloud_init;
 mod commands;
-mod conformance;
+mod deviations;
 mod durability;
 mod fetching;
 mod guestinfo;
