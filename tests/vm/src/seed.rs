@@ -9,6 +9,7 @@ use crate::cover::{Generator, Journey, Stage as stage};
 use crate::lab::{machine, root};
 use crate::tier::{Test, full, gate};
 
+/// Which seeds are handed over is shown by tests/boot/seed.rs; here that they reach the booted system.
 pub(crate) const TESTS: &[Test] = &[
     gate(
         "nocloud_is_handed_over",
@@ -24,31 +25,7 @@ pub(crate) const TESTS: &[Test] = &[
             )
         },
     ),
-    full("nocloud_net_with_long_names_is_handed_over", || {
-        handed_over(
-            "ds=nocloud-net;seedfrom=http://10.0.2.2/%s;local-hostname=web-2;instance-id=i-2",
-            "SOURCE=nocloud-net\nSEED_FROM=http://10.0.2.2/%s\nLOCAL_HOSTNAME=web-2\nINSTANCE_ID=i-2",
-        )
-    }),
-    full("cloud_config_url_is_handed_over", || {
-        handed_over(
-            "cloud-config-url=http://10.0.2.2/config",
-            "SOURCE=cloud-config-url\nCLOUD_CONFIG_URL=http://10.0.2.2/config",
-        )
-    }),
-    full("lifeboat_seed_is_handed_over", || {
-        handed_over(
-            "lifeboat.seed=http://10.0.2.2/seed/",
-            "SOURCE=lifeboat.seed\nSEED_FROM=http://10.0.2.2/seed/",
-        )
-    }),
     full("is_not_handed_over_without_lifeboat", || not_handed_over(Initramfs::Without, SEED)),
-    full("is_not_handed_over_when_switched_off", || {
-        not_handed_over(Initramfs::Lifeboat, &format!("{SEED} lifeboat.seed=off"))
-    }),
-    full("is_not_handed_over_when_it_is_malformed", || {
-        not_handed_over(Initramfs::Lifeboat, "ds=nocloud;s=ftp://x/")
-    }),
 ];
 
 const SEED: &str = "ds=nocloud;s=http://10.0.2.2/";

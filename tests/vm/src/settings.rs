@@ -10,20 +10,10 @@ use lifeboat_qemu::tree::Tree;
 use crate::lab::{guests, machine, must_hold, must_say, root, volume};
 use crate::tier::{Test, full};
 
+/// Which settings hold is shown by tests/boot/settings.rs; here that init then does so.
 pub(crate) const TESTS: &[Test] = &[
-    full("a_required_uuid_lets_that_volume_in", || boots("require=UUID={own}", "", "rescue")),
-    full("a_required_uuid_refuses_every_other_volume", || refuses("require=UUID={other}", "")),
     full("a_required_partuuid_lets_that_volume_in", || boots("require=PARTUUID={own-part}", "", "rescue")),
     full("a_required_partuuid_refuses_every_other_volume", || refuses("require=PARTUUID={other}", "")),
-    full("a_required_uuid_is_not_undone_by_the_command_line", || {
-        refuses("require=UUID={other}", "require=UUID={own},UUID={own},LABEL=RESCUE")
-    }),
-    full("a_required_uuid_is_undone_where_override_is_baked_in", || {
-        boots("require=UUID={other},override", "require=UUID={own}", "rescue")
-    }),
-    full("off_is_not_undone_by_the_command_line", || boots("off", "LABEL=RESCUE,wait:9,override", "own")),
-    full("off_is_undone_where_override_is_baked_in", || boots("off,override", "LABEL=RESCUE", "rescue")),
-    full("off_with_override_is_off_where_nobody_asks", || boots("off,override", "", "own")),
     full("a_volume_that_is_named_is_booted_whatever_its_label", || {
         booted(volume("fixer"), "LABEL=fixer", "", "rescue")
     }),
