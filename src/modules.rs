@@ -20,7 +20,7 @@ use crate::root::Root;
 use anyhow::Result;
 use facts::ExportFacts;
 use lifeboat_common::command_line::CommandLine;
-use plan::{ExportPlan, Way, plan};
+use plan::{ExportPlan, ExportWay, plan};
 use settings::{Means, ModulesSettings};
 
 /// Where modules are, in the initramfs and in a root.
@@ -44,7 +44,7 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
     let Err(error) = apply::apply(&export, &root, &mount_point) else {
         return Ok(Outcome::Done(export.to_string()));
     };
-    if export.way != Way::Bind || forced {
+    if export.way != ExportWay::Bind || forced {
         return Err(error);
     }
     kmsg::log(LogLevel::Error, "modules", &format!("{error:#}; copying instead"));

@@ -23,7 +23,7 @@ use crate::mounts;
 use crate::volume::{self, Volume, glance};
 use anyhow::Result;
 use candidate::{Candidate, Verdict};
-use decision::{Decision, DecisionRecord, SoFar};
+use decision::{BootSoFar, Decision, DecisionRecord};
 use lifeboat_common::rescue_volume::{self, LABELS};
 use notice::Tenants;
 use settings::{RescueSettings, Selector};
@@ -41,7 +41,7 @@ struct Scan {
 impl Scan {
     /// As [`Self::of_new`], where it only matters whether there is a rescue volume: most machines have none.
     fn of_rescue_volumes(
-        so_far: &mut SoFar,
+        so_far: &mut BootSoFar,
         settings: &RescueSettings,
         own_root: Option<&str>,
     ) -> Result<Self> {
@@ -57,7 +57,11 @@ impl Scan {
 
     /// Looks at the devices that were not looked at yet, and takes note of it; `None` when none came or went.
     /// `own_root` is what `root=` says.
-    fn of_new(so_far: &mut SoFar, settings: &RescueSettings, own_root: Option<&str>) -> Result<Option<Self>> {
+    fn of_new(
+        so_far: &mut BootSoFar,
+        settings: &RescueSettings,
+        own_root: Option<&str>,
+    ) -> Result<Option<Self>> {
         let devices = volume::devices()?;
         let known = so_far.looked_at.len();
         let new = so_far.new_among(&devices);
@@ -72,7 +76,7 @@ impl Scan {
     }
 
     /// A volume that has failed is no candidate any more, and takes note of those that are not to be booted from.
-    fn leave_out(&mut self, so_far: &mut SoFar, own_root: Option<&str>) {
+    fn leave_out(&mut self, so_far: &mut BootSoFar, own_root: Option<&str>) {
         self.candidates.retain(|candidate| !so_far.has_failed(&candidate.volume));
         // A root that is named by such a label is meant, whatever else is said of it.
         if !own_root.and_then(Selector::parse).is_some_and(|own_root| own_root.is_one_of(&LABELS)) {

@@ -3,7 +3,7 @@
 use super::MODULES;
 use super::aside::{self, Aside};
 use super::facts::{Labels, own_tree};
-use super::plan::{Beside, BesideHow, Layout, ModulesExport, Way};
+use super::plan::{Beside, BesideHow, ExportWay, Layout, ModulesExport};
 use super::tree::{Moved, TreeSize};
 use crate::files;
 use crate::initramfs_tools;
@@ -73,7 +73,7 @@ pub(super) fn apply(export: &ModulesExport, root: &Root, mount_point: &Path) -> 
         Layout::Overlay => Some(overlay(&place.point)?),
         Layout::Mount | Layout::Cover => None,
     };
-    let staged = if (export.layout, export.way) == (Layout::Mount, Way::Bind) {
+    let staged = if (export.layout, export.way) == (Layout::Mount, ExportWay::Bind) {
         Staged::empty("modules.new")?
     } else {
         let options = CString::new(format!("mode=0755,size={}", export.limit))?;
@@ -122,7 +122,7 @@ fn fill(export: &ModulesExport, root: &Root, mut staged: Staged) -> Result<(Stag
         }
     };
     let taken = match export.way {
-        Way::Bind => {
+        ExportWay::Bind => {
             let (aside, mount) = Aside::take(&export.release)?;
             move_on_fd(&mount, &tree, "bind the modules")?;
             staged.is_mounted();
@@ -130,7 +130,7 @@ fn fill(export: &ModulesExport, root: &Root, mut staged: Staged) -> Result<(Stag
                 .context("keep devices and setuid programs out of the modules")?;
             TakenTree::Aside(aside)
         }
-        Way::Copy(_) => TakenTree::Moved(Moved::files(&own_tree(&export.release), &tree)?),
+        ExportWay::Copy(_) => TakenTree::Moved(Moved::files(&own_tree(&export.release), &tree)?),
     };
     if !export.beside.is_empty() {
         let from = root.enter(MODULES)?.with_context(|| format!("{} has gone", root.show(MODULES)))?;
@@ -229,8 +229,8 @@ fn record(export: &ModulesExport, place: &ExportPlace, mount_point: &Path) -> Re
         place: booted(&place.modules),
         moved: moved.map(|beside| beside.shown_as.display().to_string()),
         way: match export.way {
-            Way::Bind => hand_off::Way::Bind,
-            Way::Copy(TreeSize { files, bytes, .. }) => hand_off::Way::Copy { files, bytes },
+            ExportWay::Bind => hand_off::Way::Bind,
+            ExportWay::Copy(TreeSize { files, bytes, .. }) => hand_off::Way::Copy { files, bytes },
         },
     })?;
     if export.labels == Labels::Needed {

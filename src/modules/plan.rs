@@ -25,7 +25,7 @@ pub(super) enum ExportPlan {
 pub(super) struct ModulesExport {
     pub(super) release: String,
     pub(super) layout: Layout,
-    pub(super) way: Way,
+    pub(super) way: ExportWay,
     /// In bytes, of the tmpfs if there is one; a limit reserves nothing.
     pub(super) limit: u64,
     pub(super) beside: Vec<Beside>,
@@ -37,7 +37,7 @@ pub(super) struct ModulesExport {
 
 /// How the files get there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Way {
+pub(super) enum ExportWay {
     /// The initramfs's own files are mounted.
     Bind,
     /// They are moved to a tmpfs, one after the other.
@@ -63,8 +63,8 @@ impl fmt::Display for ModulesExport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (release, layout) = (&self.release, self.layout.name());
         match self.way {
-            Way::Bind => write!(f, "exported the modules for {release} (bind, {layout})")?,
-            Way::Copy(size) => {
+            ExportWay::Bind => write!(f, "exported the modules for {release} (bind, {layout})")?,
+            ExportWay::Copy(size) => {
                 let mebibytes = size.bytes.div_ceil(1 << 20);
                 write!(f, "exported {} files ({mebibytes} MiB) for {release} (copy, {layout})", size.files)?;
             }
@@ -104,8 +104,8 @@ pub(super) fn plan(facts: &ExportFacts) -> Result<ExportPlan> {
     };
     let way = way(facts)?;
     let content = match way {
-        Way::Bind => 0,
-        Way::Copy(size) => size.bytes,
+        ExportWay::Bind => 0,
+        ExportWay::Copy(size) => size.bytes,
     };
     let unusable = match &facts.usable {
         Usable::No(reason) => Some(reason.clone()),
@@ -122,9 +122,9 @@ pub(super) fn plan(facts: &ExportFacts) -> Result<ExportPlan> {
     }))
 }
 
-fn way(facts: &ExportFacts) -> Result<Way> {
+fn way(facts: &ExportFacts) -> Result<ExportWay> {
     if facts.means() != Means::Copy {
-        return Ok(Way::Bind);
+        return Ok(ExportWay::Bind);
     }
     let size = facts.size.context("measure the modules")?;
     let needed = size.largest + SPARE_MEMORY;
@@ -135,7 +135,7 @@ fn way(facts: &ExportFacts) -> Result<Way> {
             facts.memory.available >> 20
         );
     }
-    Ok(Way::Copy(size))
+    Ok(ExportWay::Copy(size))
 }
 
 fn beside(theirs: &[DirectoryEntry], release: &str, suffix: &str) -> Vec<Beside> {
@@ -231,13 +231,13 @@ mod tests {
             ("asked for", ExportFacts { settings: settings("copy"), ..facts() }),
         ] {
             let export = export(&facts);
-            assert!(matches!(export.way, Way::Copy(_)), "{reason}");
+            assert!(matches!(export.way, ExportWay::Copy(_)), "{reason}");
             assert_eq!(export.limit, (36 + 256) << 20);
             let text = export.to_string();
             assert!(text.starts_with("exported 190 files (36 MiB) for 6.1.0-53 (copy, cover)"), "{text}");
         }
         let forced = ExportFacts { switcher: Switcher::Unknown, settings: settings("bind"), ..facts() };
-        assert_eq!(export(&forced).way, Way::Bind);
+        assert_eq!(export(&forced).way, ExportWay::Bind);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! While init waits for a missing root, once a second: boots from a rescue volume that appeared.
 
-use super::decision::{Decision, DecisionRecord, HowBooted, OriginalRoot, SoFar};
+use super::decision::{BootSoFar, Decision, DecisionRecord, HowBooted, OriginalRoot};
 use super::settings::{RescueSettingPlace, RescueSettings};
 use super::{Choice, Scan, carry_out};
 use crate::initramfs_tools::{self, Ignored, Stuck};
@@ -15,7 +15,7 @@ use std::fmt;
 /// also be the device of /usr or of a hibernated system.
 pub(crate) fn run(line: &CommandLine, missing: &str, mode: Mode) -> Result<Outcome> {
     let settings = RescueSettings::read(line)?;
-    let so_far = SoFar::read()?;
+    let so_far = BootSoFar::read()?;
     let passed_over = if so_far.shunned().next().is_none() { Ignored::None } else { Ignored::Some };
     let own_root = initramfs_tools::own_root();
     let mut state = BlockState { missing, own_root, off: settings.off, passed_over, so_far };
@@ -60,7 +60,7 @@ struct BlockState<'a> {
     /// Whether init passes over ignored volumes already: it does since there was one, or one failed.
     passed_over: Ignored,
     /// What happened so far in this boot.
-    so_far: SoFar,
+    so_far: BootSoFar,
 }
 
 /// What happened.
@@ -162,13 +162,13 @@ mod tests {
             own_root: Some(MISSING.into()),
             off: None,
             passed_over: Ignored::None,
-            so_far: SoFar::default(),
+            so_far: BootSoFar::default(),
         }
     }
 
     fn states() -> [(&'static str, BlockState<'static>); 7] {
-        let steered = SoFar { rescue: Some("/dev/vdb".into()), ..SoFar::default() };
-        let ignoring = || SoFar { ignored: vec!["vdb".into()], ..SoFar::default() };
+        let steered = BootSoFar { rescue: Some("/dev/vdb".into()), ..BootSoFar::default() };
+        let ignoring = || BootSoFar { ignored: vec!["vdb".into()], ..BootSoFar::default() };
         [
             ("the root is missing", state()),
             ("something else is", BlockState { own_root: Some("UUID=own".into()), ..state() }),

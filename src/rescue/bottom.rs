@@ -2,7 +2,7 @@
 //! appeared since the first look, or when the root holds no init.
 
 use super::candidate::INITS;
-use super::decision::{Decision, DecisionRecord, HowBooted, OriginalRoot, SoFar, Waited};
+use super::decision::{BootSoFar, Decision, DecisionRecord, HowBooted, OriginalRoot, Waited};
 use super::settings::RescueSettings;
 use super::watch::{self, Tick, Watch};
 use super::{Choice, Scan, identity, mounted, notice};
@@ -54,7 +54,7 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
 }
 
 struct PivotFacts {
-    so_far: SoFar,
+    so_far: BootSoFar,
     /// What is mounted as the root.
     mounted: Option<Mount>,
     /// The superblock of that, where it is a device.
@@ -76,7 +76,7 @@ enum Init {
 impl PivotFacts {
     fn gather(root: &Path, settings: &RescueSettings) -> Result<Self> {
         mounts::clear_stale();
-        let mut so_far = SoFar::read()?;
+        let mut so_far = BootSoFar::read()?;
         let mounted = mounts::at(root)?;
         let init = match mounted {
             Some(_) if initramfs_tools::root_is_made_later() => Init::Present,
@@ -210,7 +210,7 @@ fn apply(plan: &PivotPlan, facts: PivotFacts, root: &Path) -> Result<()> {
         PivotPlan::Stay(_) => Ok(()),
         PivotPlan::TakeBack { .. } => {
             let reason = "init mounted another root than it was told to".into();
-            let so_far = SoFar { rescue: None, ..facts.so_far };
+            let so_far = BootSoFar { rescue: None, ..facts.so_far };
             DecisionRecord { decision: Decision::OwnRoot { reason }, so_far }.write()?;
             initramfs_tools::use_init(&initramfs_tools::kept_init()?)?;
             notice::forget()
@@ -309,7 +309,7 @@ mod tests {
 
     fn facts(steered_to: Option<&str>, mounted: Option<&str>, chosen: Option<&str>) -> PivotFacts {
         PivotFacts {
-            so_far: SoFar { rescue: steered_to.map(str::to_owned), ..SoFar::default() },
+            so_far: BootSoFar { rescue: steered_to.map(str::to_owned), ..BootSoFar::default() },
             init: Init::Present,
             mounted: mounted.map(|source| Mount {
                 point: "/root".into(),

@@ -100,12 +100,12 @@ pub(crate) struct DecisionRecord {
     /// What is booted.
     pub(crate) decision: Decision,
     /// What happened so far in this boot.
-    pub(crate) so_far: SoFar,
+    pub(crate) so_far: BootSoFar,
 }
 
 /// What happened so far in this boot: each stage is a process of its own, and reads it.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub(crate) struct SoFar {
+pub(crate) struct BootSoFar {
     /// The device that was made the root.
     pub(crate) rescue: Option<String>,
     /// The devices that were looked at and are still there, as the kernel names them.
@@ -135,7 +135,7 @@ impl Waited {
     pub(crate) const ENOUGH: Self = Self::Until(0);
 }
 
-impl SoFar {
+impl BootSoFar {
     /// Reads it; nothing is there when no stage came to its end yet.
     pub(crate) fn read() -> Result<Self> {
         let Rescue { boot, so_far } = state::read_back()?.unwrap_or_default();
@@ -271,7 +271,9 @@ mod tests {
 
     fn state(decision: Decision, looked_at: &[&str]) -> String {
         let looked_at = looked_at.iter().map(ToString::to_string).collect();
-        DecisionRecord { decision, so_far: SoFar { looked_at, ..SoFar::default() } }.hand_off().render()
+        DecisionRecord { decision, so_far: BootSoFar { looked_at, ..BootSoFar::default() } }
+            .hand_off()
+            .render()
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! upon, the ordinary tests on a fixed number.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails is a finding")]
 
-use super::decision::{Decision, DecisionRecord, HowBooted, OriginalRoot, SoFar};
+use super::decision::{BootSoFar, Decision, DecisionRecord, HowBooted, OriginalRoot};
 use super::notice::Tenants;
 use super::settings::{RescueSettings, Selector};
 use super::{fstab, notice};
@@ -110,7 +110,7 @@ fn the_state(rescue: &Volume, original: OriginalRoot) {
         _ => None,
     };
     let decision = Decision::Rescue { volume: rescue.clone(), how: HowBooted::Steered, original };
-    let so_far = SoFar { looked_at: vec!["vda".into(), "vdb".into()], ..SoFar::default() };
+    let so_far = BootSoFar { looked_at: vec!["vda".into(), "vdb".into()], ..BootSoFar::default() };
     let text = DecisionRecord { decision, so_far }.hand_off().render();
     let shown = |value: &str| value.chars().map(|c| if is_plain(c) { c } else { '?' }).collect::<String>();
     for (key, wanted) in [

@@ -1,7 +1,7 @@
 //! Right after init mounted a rescue volume, before it looks for /usr in its fstab: covers files of the rescue
 //! system with generated ones. The volume itself is unchanged.
 
-use super::decision::{self, OriginalRoot, SoFar};
+use super::decision::{self, BootSoFar, OriginalRoot};
 use super::notice::Tenants;
 use super::{fstab, notice};
 use crate::initramfs_tools;
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// Covers, where the root is a rescue volume.
 pub(crate) fn run(mode: Mode) -> Result<Outcome> {
     let root = initramfs_tools::root_mount_point();
-    let steered_to = SoFar::read()?.rescue;
+    let steered_to = BootSoFar::read()?.rescue;
     let mounted = match steered_to {
         Some(_) => mounts::at(&root)?.map(|mount| mount.source),
         None => None,

@@ -1,6 +1,6 @@
 //! Before the root is waited for, unlocked or mounted: steers init to a rescue volume.
 
-use super::decision::{Decision, DecisionRecord, HowBooted, OriginalRoot, SoFar};
+use super::decision::{BootSoFar, Decision, DecisionRecord, HowBooted, OriginalRoot};
 use super::settings::{RescueSettings, Selector};
 use super::{Choice, Scan, carry_out, identity};
 use crate::initramfs_tools::{self, Ignored};
@@ -19,7 +19,7 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
         return Ok(Outcome::Skipped(format!("`off` is {place}")));
     }
     let own_root = initramfs_tools::own_root();
-    let mut so_far = SoFar::default();
+    let mut so_far = BootSoFar::default();
     let scan = Scan::of_rescue_volumes(&mut so_far, &settings, own_root.as_deref())?;
     let plan = plan(scan.choose(), own_root.as_deref(), &scan.volumes);
     if mode == Mode::Apply {
@@ -48,7 +48,7 @@ struct Settled {
 
 /// Sees to it that what names the own root and disk does not lead to an ignored volume. Whatever fails here
 /// fails alone: it is told, and the boot is as it would have been.
-fn settle_identities(scan: &Scan, so_far: &SoFar, own_root: Option<&str>) -> Settled {
+fn settle_identities(scan: &Scan, so_far: &BootSoFar, own_root: Option<&str>) -> Settled {
     let Some(selector) = own_root.and_then(Selector::parse) else { return Settled::default() };
     let tell = |error: &anyhow::Error| kmsg::log(LogLevel::Error, "rescue", &format!("{error:#}"));
     let pinned = identity::pin(&selector, &scan.volumes, &scan.candidates).inspect_err(tell).ok().flatten();

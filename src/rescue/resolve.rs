@@ -2,7 +2,7 @@
 //! some are ignored volumes or on the disks of such.
 
 use super::Scan;
-use super::decision::SoFar;
+use super::decision::BootSoFar;
 use super::settings::RescueSettings;
 use crate::initramfs_tools;
 use crate::outcome::Outcome;
@@ -17,7 +17,7 @@ const NONE: &str = "-";
 /// Answers on standard output; whoever asked goes on as without lifeboat where nothing is said.
 pub(crate) fn run(line: &CommandLine, devices: &[String]) -> Result<Outcome> {
     let settings = RescueSettings::read(line)?;
-    let mut so_far = SoFar::read()?;
+    let mut so_far = BootSoFar::read()?;
     let own_root = initramfs_tools::own_root();
     // What appeared since the last look may be a copy too. Nothing is noted: the next stage looks as well.
     Scan::of_new(&mut so_far, &settings, own_root.as_deref())?;

@@ -5,7 +5,7 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-use super::decision::{Decision, DecisionRecord, HowBooted, SoFar, Waited};
+use super::decision::{BootSoFar, Decision, DecisionRecord, HowBooted, Waited};
 use super::settings::RescueSettings;
 use super::watch::{self, Tick, Watch};
 use super::{Scan, carry_out, notice};
@@ -26,7 +26,7 @@ pub(crate) fn run(line: &CommandLine, message: &str, mode: Mode) -> Result<Outco
         Err(reason) => return Ok(Outcome::GaveUp(reason)),
     };
     let (wait, shell, now) = (settings.wait, PanicShell::read(), watch::now());
-    let state = WaitState { stuck, own_root, wait, shell, now, so_far: SoFar::read()? };
+    let state = WaitState { stuck, own_root, wait, shell, now, so_far: BootSoFar::read()? };
     let mut call = InitCall { message, settings, state, watch: Watch::none() };
     let mut event = WaitEvent::GaveUp;
     loop {

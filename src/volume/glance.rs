@@ -53,7 +53,7 @@ pub(crate) fn without(labels: &[&str]) -> Result<Option<Vec<String>>> {
 
 /// Looks at a device.
 pub(crate) fn look(file: &File, labels: &[&str]) -> Result<Sight> {
-    let mut parts = Parts([0; LENGTH]);
+    let mut parts = PartsRead([0; LENGTH]);
     let mut rest = parts.0.as_mut_slice();
     for part in READ {
         let (bytes, behind) = rest.split_at_mut_checked(part.len()).unwrap_or_default();
@@ -88,9 +88,9 @@ fn open_ahead(name: &str) -> Result<Option<File>> {
 }
 
 /// What was read, one part after the other.
-struct Parts([u8; LENGTH]);
+struct PartsRead([u8; LENGTH]);
 
-impl Parts {
+impl PartsRead {
     /// Whether a device that begins so can, unless it is vfat.
     fn may_hold(&self, labels: &[&str]) -> bool {
         let is_labelled =
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn each_place_is_found_in_its_part() {
-        let mut parts = Parts([0; LENGTH]);
+        let mut parts = PartsRead([0; LENGTH]);
         for (place, byte) in parts.0.iter_mut().enumerate() {
             *byte = u8::try_from(place / 1024).unwrap();
         }

@@ -2,7 +2,7 @@
 
 use crate::initramfs_tools::{Ignored, PanicShell, Stuck};
 use crate::outcome::Mode;
-use crate::rescue::decision::{OriginalRoot, SoFar, Waited};
+use crate::rescue::decision::{BootSoFar, OriginalRoot, Waited};
 use crate::rescue::settings::{RescueSettings, Selector};
 use crate::rescue::{Scan, identity};
 use crate::volume::Volume;
@@ -22,7 +22,7 @@ pub(super) struct WaitState {
     /// In seconds since the kernel's start.
     pub(super) now: u64,
     /// What happened so far in this boot.
-    pub(super) so_far: SoFar,
+    pub(super) so_far: BootSoFar,
 }
 
 /// What happened.

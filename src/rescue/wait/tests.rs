@@ -4,7 +4,7 @@ use super::plan::{Devices, LookTime, Span, Tried, WaitAction, WaitEvent, WaitSta
 use crate::initramfs_tools::{Ignored, PanicShell, Stuck};
 use crate::outcome::Mode;
 use crate::rescue::candidate::{Candidate, Verdict};
-use crate::rescue::decision::{SoFar, Waited};
+use crate::rescue::decision::{BootSoFar, Waited};
 use crate::rescue::settings::RescueSettings;
 use crate::rescue::{Claim, Scan};
 use crate::volume::Volume;
@@ -19,7 +19,7 @@ fn missing(root: &str) -> WaitState {
         wait: 300,
         shell: PanicShell::Allowed,
         now: 10,
-        so_far: SoFar::default(),
+        so_far: BootSoFar::default(),
     }
 }
 
@@ -31,21 +31,21 @@ fn unmountable() -> WaitState {
     WaitState { stuck: Stuck::Unmountable, ..own() }
 }
 
-fn with(so_far: SoFar) -> WaitState {
+fn with(so_far: BootSoFar) -> WaitState {
     WaitState { so_far, ..own() }
 }
 
-fn waited(waited: Waited) -> SoFar {
-    SoFar { waited, ..SoFar::default() }
+fn waited(waited: Waited) -> BootSoFar {
+    BootSoFar { waited, ..BootSoFar::default() }
 }
 
 /// The copy is among what was looked at, and is not to be booted from.
-fn ignoring() -> SoFar {
-    SoFar { ignored: vec!["vde".into()], ..SoFar::default() }
+fn ignoring() -> BootSoFar {
+    BootSoFar { ignored: vec!["vde".into()], ..BootSoFar::default() }
 }
 
-fn failed(device: &str) -> SoFar {
-    SoFar { failed: vec![device.into()], ..SoFar::default() }
+fn failed(device: &str) -> BootSoFar {
+    BootSoFar { failed: vec![device.into()], ..BootSoFar::default() }
 }
 
 fn volume(device: &str, kind: &str, label: &str, uuid: &str) -> Volume {
@@ -121,7 +121,7 @@ fn states() -> Vec<(&'static str, WaitState)> {
         (
             "a rescue volume cannot be mounted",
             WaitState {
-                so_far: SoFar { rescue: Some("/dev/vdb".into()), ..SoFar::default() },
+                so_far: BootSoFar { rescue: Some("/dev/vdb".into()), ..BootSoFar::default() },
                 ..unmountable()
             },
         ),
@@ -275,7 +275,7 @@ fn a_missing_root_is_found_once_and_never_in_an_ignored_copy() {
     let looked = || WaitEvent::Looked(LookTime::Waiting, finished(&[copy(), root()]));
     let find = WaitAction::Find { root: "UUID=own".into(), volume: root() };
     assert_eq!(
-        with(SoFar { ignored: vec!["vde".into()], ..waited(Waited::Until(60)) }).plan(&looked()),
+        with(BootSoFar { ignored: vec!["vde".into()], ..waited(Waited::Until(60)) }).plan(&looked()),
         find
     );
     assert_eq!(with(waited(Waited::ENOUGH)).plan(&looked()), WaitAction::KeepWaiting);
@@ -292,7 +292,7 @@ fn an_ignored_copy_is_the_root_in_the_end_where_nothing_else_is() {
     assert_eq!(with(ignoring()).plan(&last(&[root(), copy()])), find);
     // A copy that failed comes after one that was only ignored.
     let second = volume("/dev/vdf", "ext4", "RESCUE", "own");
-    let state = with(SoFar { failed: vec!["/dev/vdf".into()], ..ignoring() });
+    let state = with(BootSoFar { failed: vec!["/dev/vdf".into()], ..ignoring() });
     assert_eq!(state.plan(&last(&[second.clone(), copy()])), adopt);
     let adopted = WaitAction::Adopt { root: "UUID=own".into(), volume: second.clone() };
     assert_eq!(state.plan(&last(&[second])), adopted);
