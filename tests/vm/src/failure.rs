@@ -15,6 +15,7 @@ use crate::cover::Stage::{Block, Wait};
 use crate::lab::{machine, must_hold, must_not_say, must_say, root, swap, volume};
 use crate::tier::{OfProduct, Test, Tier, full, gate};
 
+/// What a wait does about each event is shown by tests/boot/waits.rs; here that init then does so.
 pub(crate) const TESTS: &[Test] = &[
     gate(
         "a_volume_attached_while_init_waits_for_a_missing_root_is_booted",
@@ -30,13 +31,9 @@ pub(crate) const TESTS: &[Test] = &[
     full("a_missing_root_that_appears_after_another_disk_is_booted", root_appears_second),
     full("a_missing_root_that_appears_while_init_waits_is_booted", root_appears_while_init_waits),
     full("a_root_whose_uuid_is_written_in_capitals_is_booted", capitals),
-    full("another_disk_ends_no_wait", other_disk),
     full("it_is_waited_once_in_a_boot", waits_once),
     full("enter_ends_the_wait_where_a_shell_is_allowed", || enter(Typed::OnTheFirst)),
     full("enter_on_a_console_that_init_does_not_use_ends_the_wait_too", || enter(Typed::OnTheSecond)),
-    full("no_key_ends_the_wait_where_panic_forbids_a_shell", no_key),
-    full("switched_off_nothing_is_waited_for", || not_waited("lifeboat.rescue=off")),
-    full("a_wait_of_zero_is_none", || not_waited("lifeboat.rescue=wait:0")),
     full("break_still_gives_a_shell", breaks),
     full("a_boot_that_goes_well_waits_for_nothing", goes_well),
     gate("a_volume_that_cannot_be_mounted_gives_way_to_the_own_root", &[Stage(Wait, GaveBack)], volume_fails),
@@ -306,14 +303,6 @@ fn root_appears_second() -> Result<()> {
     must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vdc / ext4 "])
 }
 
-fn other_disk() -> Result<()> {
-    let mut vm = machine()?.disk(broken()).parameter("lifeboat.rescue=wait:8").boot()?;
-    vm.wait_for(WAITING)?;
-    vm.attach(volume("other"))?;
-    vm.wait_out("reboot: Restarting system")?;
-    must_say(&vm, "no rescue volume was attached within 8 s")
-}
-
 fn waits_once() -> Result<()> {
     let mut vm = machine()?.disk(root()).parameter("root=/dev/vdz panic= lifeboat.rescue=wait:2").boot()?;
     for _ in 0..2 {
@@ -352,21 +341,6 @@ fn enter(typed: Typed) -> Result<()> {
     }
     vm.wait_for("lifeboat: rescue: Enter was pressed")?;
     vm.wait_for("(initramfs)")
-}
-
-fn no_key() -> Result<()> {
-    let mut vm = machine()?.disk(broken()).parameter("lifeboat.rescue=wait:5").boot()?;
-    vm.wait_for("after that what panic= says")?;
-    vm.type_line("")?;
-    vm.wait_out("no rescue volume was attached within 5 s")?;
-    vm.wait_for("reboot: Restarting system")?;
-    must_not_say(&vm, "(initramfs)")
-}
-
-fn not_waited(parameter: &str) -> Result<()> {
-    let mut vm = machine()?.disk(broken()).parameter(parameter).boot()?;
-    vm.wait_for("reboot: Restarting system")?;
-    must_not_say(&vm, WAITING)
 }
 
 /// And when it is left, the boot goes on as it would have.
