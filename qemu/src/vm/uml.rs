@@ -1,4 +1,4 @@
-//! User-mode Linux, the second vehicle: the same tests on a kernel that is a process, some times as fast as QEMU.
+//! User-mode Linux, the second vehicle: the same tests on a kernel that is a process, in about half of QEMU's time.
 //!
 //! It has no buses, no firmware, no network and one console. A machine that needs one of these runs in QEMU, as all do
 //! where the package cannot be had or does not work. It is asked for by `LIFEBOAT_VEHICLE=uml`.
