@@ -18,6 +18,7 @@ const SCRIPTS: &[&str] = &[
     "agent/kernel-hooks",
     "agent/maintainer-scripts",
     "qemu/guest",
+    "findings",
     ".ci",
 ];
 
