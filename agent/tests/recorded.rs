@@ -17,11 +17,14 @@ const AGENT: &str = env!("CARGO_BIN_EXE_lifeboat-agent");
 fn main() -> ExitCode {
     let are_there = Path::new(VECTORS).join("run").is_file();
     let of_vectors = [
-        trial("vectors_pass_but_for_those_that_are_listed", vectors),
-        trial("validate_has_nothing_against_what_cloud_init_takes", validate),
+        trial("vectors_pass_but_for_those_that_are_listed", vectors_pass_but_for_those_that_are_listed),
+        trial(
+            "validate_has_nothing_against_what_cloud_init_takes",
+            validate_has_nothing_against_what_cloud_init_takes,
+        ),
     ];
     let of_vectors = of_vectors.map(|trial| trial.with_ignored_flag(!are_there));
-    let own = trial("the_runners_json_is_read", json);
+    let own = trial("the_runners_json_is_read", the_runners_json_is_read);
     libtest_mimic::run(&Arguments::from_args(), of_vectors.into_iter().chain([own]).collect()).exit_code()
 }
 
@@ -56,7 +59,7 @@ fn python() -> Result<&'static str> {
     found.context("find a Python with PyYAML (is the package python3-yaml installed?)")
 }
 
-fn vectors() -> Result<()> {
+fn vectors_pass_but_for_those_that_are_listed() -> Result<()> {
     let runner = Path::new(VECTORS).join("run");
     let output = Command::new(python()?).arg(&runner).args(["--agent", AGENT, "--json"]).output()?;
     let said = String::from_utf8_lossy(&output.stdout);
@@ -95,7 +98,7 @@ for path in glob.glob(os.path.join(sys.argv[1], 'user-data', '*.json')):
 /// What cloud-init carries out so far as it goes, and its own schema refuses.
 const REFUSED_BY_ITS_SCHEMA: &[&str] = &["yaml-342-runcmd-colon-map"];
 
-fn validate() -> Result<()> {
+fn validate_has_nothing_against_what_cloud_init_takes() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let mut unpack = Command::new(python()?);
     let unpacked = unpack.args(["-c", WITHOUT_FAULT, VECTORS]).arg(directory.path()).status()?;
@@ -122,7 +125,7 @@ fn validate() -> Result<()> {
     Ok(())
 }
 
-fn json() -> Result<()> {
+fn the_runners_json_is_read() -> Result<()> {
     let json = r#"{"passed": 1, "cases": [{"name": "a-1", "family": "a", "passed": true, "problems": []}, {"name": "b", "family": "b", "passed": false, "problems": ["x"]}]}"#;
     ensure!(cases(json)? == [("a-1".to_owned(), true), ("b".to_owned(), false)], "other cases were read");
     ensure!(listed("1. x\n   Vectors: `a`, `b-c`\nvectors `d`\n", "Vectors:").len() == 2, "another list");
