@@ -379,5 +379,21 @@ pub(crate) fn natural_order(a: &str, b: &str) -> Ordering {
     key(a).cmp(&key(b))
 }
 
+/// What the stages' tests find on devices.
+#[cfg(test)]
+pub(crate) mod for_tests {
+    use super::Volume;
+
+    /// An ext4 with a label and nothing else.
+    pub(crate) fn volume(device: &str, label: &str) -> Volume {
+        Volume {
+            device: device.into(),
+            kind: "ext4".into(),
+            label: Some(label.as_bytes().to_vec()),
+            ..Volume::default()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

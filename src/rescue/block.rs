@@ -153,6 +153,7 @@ mod tests {
     use super::*;
     use crate::rescue::Claim;
     use crate::rescue::candidate::{Candidate, Verdict};
+    use crate::volume::for_tests::volume;
 
     const MISSING: &str = "UUID=gone";
 
@@ -178,15 +179,6 @@ mod tests {
             ("a volume is ignored", BlockState { so_far: ignoring(), ..state() }),
             ("and was before", BlockState { so_far: ignoring(), passed_over: Ignored::Some, ..state() }),
         ]
-    }
-
-    fn volume(device: &str, label: &str) -> Volume {
-        Volume {
-            device: device.into(),
-            kind: "ext4".into(),
-            label: Some(label.as_bytes().to_vec()),
-            ..Volume::default()
-        }
     }
 
     /// A look at a volume that is a candidate.

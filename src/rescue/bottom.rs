@@ -273,16 +273,8 @@ fn unmount_tree(point: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::volume::for_tests::volume;
     use lifeboat_common::mounts::Access;
-
-    fn volume(device: &str, label: &str) -> Volume {
-        Volume {
-            device: device.into(),
-            kind: "ext4".into(),
-            label: Some(label.as_bytes().to_vec()),
-            ..Volume::default()
-        }
-    }
 
     #[test]
     fn where_nothing_is_mounted_the_volume_is() {

@@ -125,15 +125,7 @@ fn cover_file(root: &Root, name: &str, generate: impl Fn(&[u8]) -> Vec<u8>) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn volume(device: &str, label: &str) -> Volume {
-        Volume {
-            device: device.into(),
-            kind: "ext4".into(),
-            label: Some(label.as_bytes().to_vec()),
-            ..Volume::default()
-        }
-    }
+    use crate::volume::for_tests::volume;
 
     fn state(steered_to: Option<&str>, mounted: Option<&str>) -> MountedState {
         MountedState { steered_to: steered_to.map(str::to_owned), mounted: mounted.map(PathBuf::from) }

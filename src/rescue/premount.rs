@@ -139,15 +139,7 @@ fn plan(choice: Choice, own_root: Option<&str>, volumes: &[Volume]) -> SteerPlan
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn volume(device: &str, label: &str) -> Volume {
-        Volume {
-            device: device.into(),
-            kind: "ext4".into(),
-            label: Some(label.as_bytes().to_vec()),
-            ..Volume::default()
-        }
-    }
+    use crate::volume::for_tests::volume;
 
     fn choice(chosen: Option<Volume>) -> Choice {
         Choice { chosen, reasons: Vec::new() }
