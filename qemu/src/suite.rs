@@ -196,7 +196,11 @@ fn conclude(rows: &[Row]) -> ExitCode {
 
 /// Boots no guest: the VM tests are a program.
 fn unit_tests() -> Result<Tally> {
-    tally(setup::cargo("test").args(["--workspace", "--no-fail-fast"]), Shown::OnFailure)
+    let quick = setup::cargo("test").args(["--workspace", "--no-fail-fast"]);
+    let slow = setup::cargo("test").args(["--package", "lifeboat", "--test", "slow"]);
+    Ok([tally(quick, Shown::OnFailure)?.or_failed(), tally(slow, Shown::OnFailure)?.or_failed()]
+        .into_iter()
+        .sum())
 }
 
 /// Runs VM tests in this vehicle, unless our own environment names one.

@@ -1,38 +1,9 @@
 //! `lifeboat modules`: where in a root modules are shown, and how they get there.
 
 use crate::scratch::{Ran, Scratch, release};
+use crate::trees::{LAYOUTS, Layout, TREES, Trees};
 use std::fs;
 use std::os::unix::fs::symlink;
-
-/// What a root has, what is said then, and what must be mounted below it.
-struct Layout {
-    name: &'static str,
-    root: fn(Scratch) -> Scratch,
-    mounts: &'static str,
-}
-
-const LAYOUTS: [Layout; 3] = [
-    Layout {
-        name: "mount",
-        root: |scratch| scratch.directory(format!("root/lib/modules/{}", release())),
-        mounts: "/root/lib/modules/RELEASE WAY\n",
-    },
-    Layout {
-        name: "cover",
-        root: |scratch| scratch.tree("root/", "5.10.0-other"),
-        // The tree of the other kernel last, on the root's own file system.
-        mounts: "/root/lib/modules tmpfs\nBIND/root/lib/modules/5.10.0-other DISK\n",
-    },
-    Layout {
-        name: "overlay",
-        root: |scratch| {
-            fs::remove_dir(scratch.path("root/lib/modules")).unwrap();
-            let scratch = scratch.file("root/lib/note", "a note").file("root/usr/bin/lifeboat-agent", "");
-            scratch.before("mount -o remount,bind,ro root")
-        },
-        mounts: "/root/lib overlay\n/root/lib/modules tmpfs\nBIND",
-    },
-];
 
 /// What is mounted below the root, each with its type.
 const MOUNTS: &str =
@@ -249,34 +220,6 @@ fn the_settings_of_the_root_are_heeded_by_rank() {
     }
 }
 
-/// What the trees hold.
-const WHOLE: &str = "kernel/a.ko: kernel/b.ko\nkernel/b.ko:\nmodule amodule b";
-
-/// The root's modules, what is mounted in the root, and the initramfs's modules.
-const TREES: &str = "
-    tree() { cd $1/lib/modules/$(uname -r) 2>/dev/null && cat modules.dep kernel/a.ko kernel/b.ko 2>/dev/null; echo; }
-    tree /root; grep -c ' /root/' /proc/self/mountinfo; tree; true";
-
-/// What an export makes of those.
-struct Trees {
-    /// The root's modules are the initramfs's.
-    exported: bool,
-    /// The root is as it was before.
-    untouched: bool,
-    /// What is still to run in the initramfs has its modules.
-    own: bool,
-}
-
-impl Trees {
-    fn of(ran: &Ran) -> Self {
-        Self {
-            exported: ran.seen.starts_with(WHOLE),
-            untouched: ran.seen.starts_with("\n0\n"),
-            own: ran.seen.trim_end().ends_with(WHOLE),
-        }
-    }
-}
-
 #[test]
 fn what_fails_late_leaves_the_root_and_the_initramfs_their_modules() {
     for layout in &LAYOUTS {
@@ -294,72 +237,4 @@ fn what_fails_late_leaves_the_root_and_the_initramfs_their_modules() {
             );
         }
     }
-}
-
-/// Calls by which an export changes something.
-const CALLS: [&str; 13] = [
-    "mount",
-    "move_mount",
-    "open_tree",
-    "rename",
-    "renameat",
-    "mkdir",
-    "mkdirat",
-    "unlinkat",
-    "symlink",
-    "fchmod",
-    "copy_file_range",
-    "sendfile",
-    "write",
-];
-
-/// A system call that an export makes, refused or the last that is made, the first time, the second time …
-fn inject(layout: &Layout, way: &str, call: &str, what: &str, nth: usize) -> (Ran, bool) {
-    let trace = format!("strace -f -o /trace -e trace={call} -e inject={call}:{what}:when={nth}");
-    let scratch = (layout.root)(Scratch::new().tree("", &release()))
-        .sparing()
-        .cmdline(&format!("lifeboat.modules={way}"))
-        .through(&trace);
-    let ran = scratch.run("modules", TREES);
-    let trace = fs::read_to_string(scratch.path("trace")).unwrap();
-    let hit = trace.contains("(INJECTED)") || trace.contains("killed by SIGKILL");
-    (ran, hit)
-}
-
-#[test]
-fn after_a_fault_at_any_system_call_the_root_is_as_before_or_whole() {
-    let mut hits = [0; CALLS.len()];
-    for layout in &LAYOUTS {
-        for way in ["bind", "copy"] {
-            for (call, hits) in CALLS.iter().zip(&mut hits) {
-                for what in ["error=ENOMEM", "signal=SIGKILL"] {
-                    let mut faults = 0;
-                    loop {
-                        let (ran, hit) = inject(layout, way, call, what, faults + 1);
-                        let trees = Trees::of(&ran);
-                        let at = format!(
-                            "{}, {way}, {call} {what} {}: status {}, {}\n{}",
-                            layout.name,
-                            faults + 1,
-                            ran.status,
-                            ran.said,
-                            ran.seen
-                        );
-                        assert!(trees.exported || trees.untouched, "{at}");
-                        // Whoever was killed gives nothing back.
-                        assert!(trees.exported || trees.own || what.starts_with("signal"), "{at}");
-                        if !hit {
-                            assert!(trees.exported && trees.own && ran.status == 0, "{at}");
-                            break;
-                        }
-                        faults += 1;
-                        assert!(faults < 64, "it never ends: {at}");
-                    }
-                    *hits += faults;
-                }
-            }
-        }
-    }
-    println!("{hits:?} faults");
-    assert!(hits.iter().all(|hits| *hits > 0), "{hits:?} faults of {CALLS:?}");
 }

@@ -4,15 +4,16 @@
 #![expect(clippy::disallowed_methods, reason = "these tests start the program")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
-mod damage;
 mod include;
 mod layouts;
 mod modules;
 mod namespace;
 mod rescue;
+#[allow(dead_code, reason = "the tests in the other folder use the rest")]
 mod scratch;
 mod seed;
 mod settings;
+#[allow(dead_code, reason = "the tests in the other folder use the rest")]
+mod trees;
 mod usable;
 mod usage;
-mod waits;

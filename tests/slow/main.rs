@@ -1,0 +1,18 @@
+//! What takes seconds: time that passes, a fault at each system call, hundreds of damaged images. `cargo test` leaves this
+//! out; `cargo test --test slow` runs it, and so does `cargo vm test`.
+
+#![expect(clippy::disallowed_methods, reason = "these tests start the program")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod attached;
+mod damage;
+mod faults;
+#[path = "../boot/namespace.rs"]
+mod namespace;
+#[allow(dead_code, reason = "the tests in the other folder use the rest")]
+#[path = "../boot/scratch.rs"]
+mod scratch;
+#[allow(dead_code, reason = "the tests in the other folder use the rest")]
+#[path = "../boot/trees.rs"]
+mod trees;
+mod waits;
