@@ -103,28 +103,3 @@ fn a_volume_that_is_named_is_let_in_whatever_its_label() {
         assert!(ran.said.contains(expected), "{baked} {parameter}: {}", ran.said);
     }
 }
-
-#[test]
-fn the_required_volume_is_asked_for_and_no_other_ends_the_wait() {
-    let wait = |required: &str| {
-        let ran = with_volume("RESCUE", &format!("require=UUID={required},wait:2"), "")
-            .before("mv sys/class/block/vdz late; (sleep 1; mv late sys/class/block/vdz) &")
-            .run(
-                "rescue wait 'Failed to mount /dev/vda as root file system.'",
-                "grep -c ^resolve_device /conf/param.conf; true",
-            );
-        assert!(ran.said.contains(&format!(" (only UUID={} is accepted)", fill(required))), "{}", ran.said);
-        assert!(ran.said.contains("lifeboat: rescue: waiting 2 s"), "{}", ran.said);
-        // Here the required one cannot be booted from either.
-        assert_eq!(ran.status, 1, "{}", ran.said);
-        assert!(ran.said.contains("no rescue volume was attached within 2 s"), "{}", ran.said);
-        ran
-    };
-    let other = wait("OTHER");
-    assert!(other.said.contains(&format!("is ignored: only UUID={OTHER} is accepted")), "{}", other.said);
-    // init finds no such volume when it is made to look again.
-    assert_eq!(other.seen, "1\n", "{}", other.said);
-    let own = wait("OWN");
-    assert!(own.said.contains(LET_IN), "{}", own.said);
-    assert_eq!(own.seen, "grep: /conf/param.conf: No such file or directory\n", "{}", own.said);
-}

@@ -156,3 +156,30 @@ fn nothing_is_waited_for_where_it_is_switched_off_or_the_wait_is_zero() {
         assert_eq!(ran.said.contains("waiting "), setting == "wait:1", "{setting}: {}", ran.said);
     }
 }
+
+#[test]
+fn the_required_volume_is_asked_for_and_no_other_ends_the_wait() {
+    let wait = |required: &str| {
+        let ran = Scratch::new()
+            .file("etc/default/lifeboat", &format!("LIFEBOAT_RESCUE=require=UUID={required},wait:2\n"))
+            .volume("vdz", "RESCUE", OWN)
+            .before("mv sys/class/block/vdz late; (sleep 1; mv late sys/class/block/vdz) &")
+            .run(
+                "rescue wait 'Failed to mount /dev/vda as root file system.'",
+                "grep -c ^resolve_device /conf/param.conf; true",
+            );
+        assert!(ran.said.contains(&format!(" (only UUID={} is accepted)", required)), "{}", ran.said);
+        assert!(ran.said.contains("lifeboat: rescue: waiting 2 s"), "{}", ran.said);
+        // Here the required one cannot be booted from either.
+        assert_eq!(ran.status, 1, "{}", ran.said);
+        assert!(ran.said.contains("no rescue volume was attached within 2 s"), "{}", ran.said);
+        ran
+    };
+    let other = wait(OTHER);
+    assert!(other.said.contains(&format!("is ignored: only UUID={OTHER} is accepted")), "{}", other.said);
+    // init finds no such volume when it is made to look again.
+    assert_eq!(other.seen, "1\n", "{}", other.said);
+    let own = wait(OWN);
+    assert!(own.said.contains("is ignored: make /dev/vdz read-only: "), "{}", own.said);
+    assert_eq!(own.seen, "grep: /conf/param.conf: No such file or directory\n", "{}", own.said);
+}
