@@ -1,9 +1,10 @@
 //! A machine: what it is put together from, and the guest while it runs.
 
 mod attach;
+mod ended;
+mod turn;
 mod uml;
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -14,7 +15,6 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::architecture::QEMU;
 use crate::args::Kernel;
-use crate::cache::Cache;
 use crate::console::Console;
 use crate::disk::{Bus, Connected, Disk};
 use crate::guest::{self, Guests, Initramfs, PASSWORD, Platform, RunInit};
@@ -22,10 +22,9 @@ use crate::qmp::Qmp;
 use crate::run::{self, Program, Running};
 use crate::scratch::Scratch;
 use crate::shell::{Output, Shell};
+pub use ended::{Ended, ended};
+use turn::turn;
 pub use uml::VEHICLE;
-
-/// How many guests run at a time, over all processes: more are slower, for each takes a processor.
-const GUESTS_AT_A_TIME: u32 = 2;
 
 /// How long until it is tried again to start a guest when too many run, or to connect to one that starts.
 const BETWEEN_TRIES: Duration = Duration::from_millis(10);
@@ -93,26 +92,6 @@ pub struct Vm {
     suite: String,
     /// `None` while it only waits: another guest may run then.
     turn: Option<File>,
-}
-
-/// What a guest that has ended has shown.
-#[derive(Debug, Clone)]
-pub struct Ended {
-    /// All that was on its console.
-    pub console: String,
-    /// The program that leaves its initramfs, where that is known.
-    pub run_init: Option<RunInit>,
-    /// The Debian suite that its initramfs was made of.
-    pub suite: String,
-}
-
-thread_local! {
-    static ENDED: RefCell<Vec<Ended>> = const { RefCell::new(Vec::new()) };
-}
-
-/// The guests that have ended in this thread since the last call.
-pub fn ended() -> Vec<Ended> {
-    ENDED.take()
 }
 
 impl Machine {
@@ -338,33 +317,6 @@ fn connect(socket: &Path, running: &mut Running) -> Result<Console> {
         std::thread::sleep(BETWEEN_TRIES);
     }
     bail!("connect to {}: qemu ended", socket.display())
-}
-
-/// Waits until another guest may run; it may while this is held.
-fn turn(cache: &Cache) -> Result<File> {
-    let folder = cache.folder(".locks")?;
-    // The kernel hands a lock on in the order in which it was asked for: who just ended does not come first.
-    let queue = folder.join("guest-queue");
-    let queue = File::create(&queue).with_context(|| format!("make {}", queue.display()))?;
-    queue.lock().context("wait for a turn")?;
-    loop {
-        for number in 0..GUESTS_AT_A_TIME {
-            let path = folder.join(format!("guest-{number}"));
-            let file = File::create(&path).with_context(|| format!("make {}", path.display()))?;
-            if file.try_lock().is_ok() {
-                return Ok(file);
-            }
-        }
-        // Whichever ends first: a lock can be waited for, but only one at a time.
-        std::thread::sleep(BETWEEN_TRIES);
-    }
-}
-
-impl Drop for Vm {
-    fn drop(&mut self) {
-        let (console, suite) = (self.console.text(), std::mem::take(&mut self.suite));
-        ENDED.with_borrow_mut(|ended| ended.push(Ended { console, run_init: self.run_init, suite }));
-    }
 }
 
 impl Vm {
