@@ -1,8 +1,7 @@
 //! The system's configuration, below the user's: the kernel command line's `cc:`, then /run/cloud-init/cloud.cfg,
 //! cloud.cfg.d with the later name first, cloud.cfg, and what is built in for the distribution.
 //!
-//! It is read once in a run of the program and passed down. What a boothook writes there counts from the next stage
-//! on.
+//! It is read once in a run of the program and passed down; once more after boothooks, which may write there.
 
 mod defaults;
 pub(crate) mod modules;
@@ -60,6 +59,11 @@ impl SystemConfig {
         config.take("os-release", || Ok(defaults::of(&os_release::read(root)?)));
         config.merge();
         config
+    }
+
+    /// Reads it once more.
+    pub(crate) fn read_again(&mut self, root: &Root) {
+        *self = Self::read(root);
     }
 
     /// One that holds what a text says, for tests.

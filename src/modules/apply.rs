@@ -207,7 +207,8 @@ fn publish(staged: Staged, place: &ExportPlace, before: &[Mount], mount_point: &
         .with_context(|| format!("mount the modules on {}", place.point.display()))?;
     staged.moved();
     let after = mounts::read()?;
-    let violation = initramfs_tools::in_the_way(&after, mount_point).find(|mount| !before.contains(mount));
+    let violation = initramfs_tools::in_the_way(&after, mount_point)
+        .find(|mount| !before.iter().any(|old| old.is_same(mount)));
     if let Some(mount) = violation {
         let point = &mount.point;
         unmount(&place.point, UnmountFlags::NOFOLLOW | UnmountFlags::DETACH)

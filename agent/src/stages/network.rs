@@ -63,8 +63,13 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
     };
     let boot = booted(root)?;
     let context = super::Context { instance: &instance, boot: &boot, root };
+    let are_programs = !work.is_empty();
     let done = work::run(work, &context, report);
     report.take(done);
+    if are_programs {
+        // As in cloud-init, what boothooks and part handlers configure counts for all that comes after them.
+        config.read_again(root);
+    }
     let config = kept_config(&instance, &config, root, report);
     let combined = yaml::to_json(&config.clone().into()) + "\n";
     report.take(root.write(layout::COMBINED_CONFIG, combined.as_bytes(), 0o600));

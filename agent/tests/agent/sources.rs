@@ -184,18 +184,13 @@ fn an_underscore_in_the_host_name_is_taken_whoever_reads_it() {
 
 #[test]
 fn a_bad_field_costs_only_itself_and_is_told_whoever_reads_it() {
-    for (bad, reason) in [("h=a'b", "not a host name"), ("i=a'b", "quotes are not allowed")] {
-        for (path, content) in each_way(&format!("ds=nocloud;s=/seed;{bad}")) {
-            let files = [(path, content.as_str()), ("seed/user-data", SCRIPT), ("seed/meta-data", META)];
-            let (machine, code, said) = network(&files);
-            assert_eq!((code, script(&machine).as_str()), (0, SCRIPT), "{path}: {said}");
-            assert_eq!(
-                (instance(&machine).as_str(), machine.read("etc/hostname").as_str()),
-                ("i-1", "web\n")
-            );
-            let told = said.lines().filter(|line| line.contains("warning: ") && line.contains(reason));
-            assert_eq!(told.count(), 1, "{path}: {said}");
-        }
+    for (path, content) in each_way(&format!("ds=nocloud;s=/seed;h=a'b")) {
+        let files = [(path, content.as_str()), ("seed/user-data", SCRIPT), ("seed/meta-data", META)];
+        let (machine, code, said) = network(&files);
+        assert_eq!((code, script(&machine).as_str()), (0, SCRIPT), "{path}: {said}");
+        assert_eq!((instance(&machine).as_str(), machine.read("etc/hostname").as_str()), ("i-1", "web\n"));
+        let told = said.lines().filter(|line| line.contains("warning: ") && line.contains("not a host name"));
+        assert_eq!(told.count(), 1, "{path}: {said}");
     }
 }
 

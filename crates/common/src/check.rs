@@ -2,27 +2,28 @@
 
 use crate::text::is_plain;
 
-/// Checks a host name. An underscore is taken, for cloud-init takes it.
+/// A domain name's, which is more than the kernel takes.
+const LONGEST_HOST_NAME: usize = 253;
+
+/// Checks a host name. What else the system does not take is for it to say: cloud-init takes an underscore.
 pub fn host_name(name: &str) -> Result<(), String> {
     word(name)?;
-    let good_label = |label: &str| {
-        let inner = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
-        (1..=63).contains(&label.len())
-            && label.chars().all(inner)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    if name.len() > 253 || !name.split('.').all(good_label) {
-        return Err("not a host name (letters, digits, `-` and `_`, in labels separated by `.`)".into());
+    if name.contains(['"', '\'', '`']) {
+        return Err("not a host name: quotes are not allowed".into());
+    }
+    if name.len() > LONGEST_HOST_NAME {
+        return Err(format!("not a host name: it is longer than {LONGEST_HOST_NAME} bytes"));
     }
     Ok(())
 }
 
-/// Checks an instance-id.
+/// Checks an instance-id. Quotes and blanks stay: without its id a machine would become another instance.
 pub fn instance_id(id: &str) -> Result<(), String> {
-    word(id)?;
-    if id.contains(['"', '\'', '`']) {
-        return Err("quotes are not allowed".into());
+    if id.trim().is_empty() {
+        return Err("empty value".into());
+    }
+    if !id.chars().all(is_plain) {
+        return Err("control characters are not allowed".into());
     }
     Ok(())
 }
@@ -65,7 +66,7 @@ mod tests {
 
     #[test]
     fn no_value_is_empty_or_holds_blanks_or_control_characters() {
-        for check in [host_name, instance_id, place] {
+        for check in [host_name, place] {
             for text in HOSTILE {
                 assert!(check(text).is_err(), "{text:?}");
                 assert!(check(&format!("http://x/{text} ")).is_err(), "{text:?}");
@@ -74,25 +75,23 @@ mod tests {
     }
 
     #[test]
-    fn a_host_name_is_made_of_labels() {
-        let (longest, long) = ("a".repeat(63), "a".repeat(64));
-        for name in ["a", "web-1", "a_b", "_a", "a.b.c", "1", &longest] {
+    fn a_host_name_holds_no_quotes() {
+        let longest = "a".repeat(253);
+        for name in ["a", "web-1", "a_b", "_a", "a.b.c", "1", "web.example.org.", "a-", &longest] {
             assert_eq!(host_name(name), Ok(()), "{name}");
         }
-        for name in ["a'b", "a\"b", "a`b", "$(a)", "-a", "a-", "a..b", ".", "a.", "a/b", "ä", &long] {
+        for name in ["a'b", "a\"b", "a`b", &"a".repeat(254)] {
             assert!(host_name(name).unwrap_err().starts_with("not a host name"), "{name}");
         }
-        assert!(host_name(&["ab"; 85].join(".")).is_err());
-        assert_eq!(host_name(&["ab"; 84].join(".")), Ok(()));
     }
 
     #[test]
-    fn an_instance_id_holds_no_quotes() {
-        for id in ["i-1", "a_b", "2/3", "ä", "a;b"] {
+    fn an_instance_id_is_a_line() {
+        for id in ["i-1", "a_b", "2/3", "ä", "a;b", "it's", "a b", "\""] {
             assert_eq!(instance_id(id), Ok(()), "{id}");
         }
-        for id in ["a'b", "\"", "`a`"] {
-            assert_eq!(instance_id(id).unwrap_err(), "quotes are not allowed", "{id}");
+        for id in ["", " ", "a\nb", "a\u{7}b", "a\u{202e}b"] {
+            assert!(instance_id(id).is_err(), "{id:?}");
         }
     }
 

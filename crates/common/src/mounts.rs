@@ -29,6 +29,14 @@ pub struct Mount {
     pub access: Access,
 }
 
+impl Mount {
+    /// Whether it is the same mount, which may have become read-only meanwhile.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.point, &self.number, &self.kind, &self.source)
+            == (&other.point, &other.number, &other.kind, &other.source)
+    }
+}
+
 /// The mounts in the order in which they were made, later ones covering earlier ones on the same point. A line that
 /// makes no sense is passed over.
 pub fn parse(table: &str) -> Vec<Mount> {

@@ -157,3 +157,10 @@ fn a_filter_that_modules_are_not_packed_with_is_refused() {
     assert!(decode(&pack("xz --x86 --lzma2=preset=6", &module(5000))).is_err());
     assert!(decode(&pack("xz --delta --lzma2=preset=6", &module(5000))).is_err());
 }
+
+#[test]
+fn a_module_in_very_many_blocks_is_given_up() {
+    let module = module(300_000);
+    assert_eq!(decode(&pack("xz --block-size=1200", &module)).unwrap().as_ref(), module);
+    assert!(decode(&pack("xz --block-size=1000", &module)).is_err());
+}

@@ -9,6 +9,9 @@ const LZMA2: u8 = 0x21;
 /// How far back bytes are copied from, at the most: no module is larger. Memory is taken as the window fills.
 const LARGEST_WINDOW: u32 = 16 << 20;
 
+/// Each takes a window of its own. A module is packed as one, or as one for each processor.
+const MOST_BLOCKS: u32 = 256;
+
 /// Unpacks the first stream of an xz file.
 pub(super) fn decode(input: &[u8], mut output: Decoded) -> Option<Vec<u8>> {
     let rest = input.strip_prefix(b"\xfd7zXZ\0")?;
@@ -19,8 +22,13 @@ pub(super) fn decode(input: &[u8], mut output: Decoded) -> Option<Vec<u8>> {
         _ => return None,
     };
     let mut rest = rest.get(6..)?;
+    let mut blocks = 0;
     // Instead of a block's size, the index begins with a 0.
     while let size @ 1.. = usize::from(*rest.first()?) {
+        blocks += 1;
+        if blocks > MOST_BLOCKS {
+            return None;
+        }
         let (header, packed) = rest.split_at_checked((size + 1) * 4)?;
         if !only_lzma2(header)? {
             return None;

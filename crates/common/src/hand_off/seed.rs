@@ -45,6 +45,10 @@ pub(super) struct Field {
     pub(super) set: fn(&mut Seed, Option<String>),
 }
 
+/// How much is told of what was left out, in bytes.
+const MOST_REFUSED: usize = 800;
+const AND_MORE: &str = "; and more";
+
 /// The file's keys, in their order.
 pub(super) const FIELDS: [Field; 4] = [
     Field {
@@ -105,10 +109,14 @@ impl Seed {
         }
     }
 
-    /// Leaves something out.
+    /// Leaves something out. Of very many the first are told: a line of the log has its limits.
     pub(super) fn refuse(&mut self, what: &str) {
-        let before = self.refused.take();
-        self.refused = Some(before.map_or_else(|| what.to_owned(), |before| format!("{before}; {what}")));
+        self.refused = Some(match self.refused.take() {
+            None => what.to_owned(),
+            Some(before) if before.len() + what.len() < MOST_REFUSED => format!("{before}; {what}"),
+            Some(before) if before.ends_with(AND_MORE) => before,
+            Some(before) => before + AND_MORE,
+        });
     }
 
     /// Takes a field's value, or leaves it out. `name`: how the value was given, for people.
@@ -202,7 +210,7 @@ mod tests {
             assert_eq!((seed.local_hostname.as_deref(), seed.instance_id.as_deref()), (None, Some("i")));
             assert!(seed.refused.unwrap().starts_with(&format!("LOCAL_HOSTNAME={value}: ")), "{value}");
         }
-        let seed = Seed::parse("SOURCE=nocloud\nSEED_FROM=ftp://x\nCLOUD_CONFIG_URL=x\nINSTANCE_ID='a\"'\n");
+        let seed = Seed::parse("SOURCE=nocloud\nSEED_FROM=ftp://x\nCLOUD_CONFIG_URL=x\nINSTANCE_ID=' '\n");
         let expected = Seed { source: "nocloud".into(), seed_from: Place::Refused, ..Seed::default() };
         assert_eq!(Seed { refused: None, ..seed.clone() }, expected);
         assert_eq!(seed.refused.unwrap().split("; ").count(), 3);
