@@ -124,7 +124,8 @@ fn workshop() -> Result<Workshop> {
 }
 
 fn boot(machine: Machine, workshop: &Workshop) -> Result<Vm> {
-    let mut vm = machine.disk(Disk::Image(workshop.root())).reboots().boot()?;
+    let machine = machine.only_in_qemu("the disk holds Debian").disk(Disk::Image(workshop.root()));
+    let mut vm = machine.reboots().boot()?;
     vm.patience = PATIENCE;
     vm.wait_for_login("own")?;
     Ok(vm)
