@@ -184,7 +184,7 @@ fn an_underscore_in_the_host_name_is_taken_whoever_reads_it() {
 
 #[test]
 fn a_bad_field_costs_only_itself_and_is_told_whoever_reads_it() {
-    for (path, content) in each_way(&format!("ds=nocloud;s=/seed;h=a'b")) {
+    for (path, content) in each_way("ds=nocloud;s=/seed;h=a'b") {
         let files = [(path, content.as_str()), ("seed/user-data", SCRIPT), ("seed/meta-data", META)];
         let (machine, code, said) = network(&files);
         assert_eq!((code, script(&machine).as_str()), (0, SCRIPT), "{path}: {said}");
