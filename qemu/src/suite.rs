@@ -150,11 +150,11 @@ impl Slice {
     fn run(&self, journal: &Journal) -> Result<Row> {
         let name =
             self.family.map_or("VM tests".to_owned(), |family| format!("VM tests: {}", name_of(family)));
-        let before = journal.passed()?.len();
+        // All of a slice may have passed before. The journal has checks too, whose names hold no `::`.
+        let some_passed = journal.passed()?.iter().any(|name| name.contains("::"));
         Ok(row(&name, || {
             let tally = boots(self.tier, self.family, Some(journal), self.vehicle())?;
-            // All of a slice may have passed before.
-            Ok((tally != Tally::default() || before == 0).then_some(tally))
+            Ok((tally != Tally::default() || !some_passed).then_some(tally))
         }))
     }
 }
