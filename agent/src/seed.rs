@@ -56,6 +56,82 @@ impl VendorData {
     }
 }
 
+/// The files of a seed in one place, as they arrived.
+#[derive(Debug)]
+pub(crate) struct Files {
+    /// The place, for people.
+    pub(crate) place: String,
+    /// The user-data, when it is there.
+    pub(crate) user_data: Option<Vec<u8>>,
+    /// The meta-data, when it is there.
+    pub(crate) meta_data: Option<Vec<u8>>,
+    /// The vendor-data.
+    pub(crate) vendor_data: VendorData,
+}
+
+impl Files {
+    /// Reads them. `None` when there is neither user-data nor meta-data.
+    pub(crate) fn read(
+        place: &str,
+        read: impl Fn(&str) -> Result<Option<Vec<u8>>>,
+        report: &mut Report,
+    ) -> Result<Option<Self>> {
+        let (user_data, meta_data) = (read("user-data")?, read("meta-data")?);
+        if user_data.is_none() && meta_data.is_none() {
+            return Ok(None);
+        }
+        let vendor_data = VendorData::of("vendor-data", read("vendor-data"), report);
+        Ok(Some(Self { place: place.to_owned(), user_data, meta_data, vendor_data }))
+    }
+
+    /// Fetches them from below a URL or an absolute path.
+    pub(crate) fn fetch(
+        from: &str,
+        client: &Client,
+        facts: &SourceFacts<'_>,
+        report: &mut Report,
+    ) -> Result<Option<Self>> {
+        let read = |name: &str| {
+            Ok(match client.get(&fetch::place(from, name), facts.root)? {
+                Fetched::Body(body) => Some(body),
+                Fetched::Absent => None,
+            })
+        };
+        Self::read(&fetch::shown(from), read, report)
+    }
+
+    /// Reads them in a directory.
+    pub(crate) fn in_directory(path: &str, files: &Root, report: &mut Report) -> Result<Option<Self>> {
+        let read = |name: &str| files.read_at_most(&format!("{path}/{name}"), fetch::LARGEST);
+        Self::read(files.show(path).trim_end_matches('/'), read, report)
+    }
+
+    /// What they say.
+    fn seed(self, facts: &SourceFacts<'_>, report: &mut Report) -> Seed {
+        let Self { place, user_data, meta_data, vendor_data } = self;
+        let mut seed = Seed { source: "nocloud".into(), place, vendor_data, ..Seed::default() };
+        let place = &seed.place;
+        match user_data {
+            Some(user_data) => seed.user_data = user_data,
+            None => report.warn(format!("{place}: there is no user-data")),
+        }
+        let parsed = meta_data.as_deref().context("there is no meta-data").and_then(meta_data::parse);
+        match parsed {
+            Ok(parsed) if parsed.all.is_empty() && facts.kept_has_id_of_meta_data() => {
+                report.warn(format!("{place}: the meta-data is empty, and was not before"));
+                seed.meta_data.instance_id.clone_from(&facts.kept);
+            }
+            Ok(parsed) => seed.meta_data = parsed,
+            Err(error) => {
+                report.warn(format!("{place}: {error:#}"));
+                // Nobody says that this is another machine than it was.
+                seed.meta_data.instance_id.clone_from(&facts.kept);
+            }
+        }
+        seed
+    }
+}
+
 /// Takes a seed from files. `None` when there is neither user-data nor meta-data.
 pub(crate) fn from_files(
     place: &str,
@@ -63,61 +139,7 @@ pub(crate) fn from_files(
     facts: &SourceFacts<'_>,
     report: &mut Report,
 ) -> Result<Option<Seed>> {
-    let (user_data, meta_data) = (read("user-data")?, read("meta-data")?);
-    if user_data.is_none() && meta_data.is_none() {
-        return Ok(None);
-    }
-    let mut seed = Seed {
-        source: "nocloud".into(),
-        place: place.to_owned(),
-        vendor_data: VendorData::of("vendor-data", read("vendor-data"), report),
-        ..Seed::default()
-    };
-    match user_data {
-        Some(user_data) => seed.user_data = user_data,
-        None => report.warn(format!("{place}: there is no user-data")),
-    }
-    let parsed = meta_data.as_deref().context("there is no meta-data").and_then(meta_data::parse);
-    match parsed {
-        Ok(parsed) if parsed.all.is_empty() && facts.kept_has_id_of_meta_data() => {
-            report.warn(format!("{place}: the meta-data is empty, and was not before"));
-            seed.meta_data.instance_id.clone_from(&facts.kept);
-        }
-        Ok(parsed) => seed.meta_data = parsed,
-        Err(error) => {
-            report.warn(format!("{place}: {error:#}"));
-            // Nobody says that this is another machine than it was.
-            seed.meta_data.instance_id.clone_from(&facts.kept);
-        }
-    }
-    Ok(Some(seed))
-}
-
-/// Takes a seed from below a URL or an absolute path.
-pub(crate) fn from_url(
-    from: &str,
-    client: &Client,
-    facts: &SourceFacts<'_>,
-    report: &mut Report,
-) -> Result<Option<Seed>> {
-    let read = |name: &str| {
-        Ok(match client.get(&fetch::place(from, name), facts.root)? {
-            Fetched::Body(body) => Some(body),
-            Fetched::Absent => None,
-        })
-    };
-    from_files(&fetch::shown(from), read, facts, report)
-}
-
-/// Takes a seed from a directory.
-pub(crate) fn from_directory(
-    path: &str,
-    files: &Root,
-    facts: &SourceFacts<'_>,
-    report: &mut Report,
-) -> Result<Option<Seed>> {
-    let read = |name: &str| files.read_at_most(&format!("{path}/{name}"), fetch::LARGEST);
-    from_files(files.show(path).trim_end_matches('/'), read, facts, report)
+    Ok(Files::read(place, read, report)?.map(|files| files.seed(facts, report)))
 }
 
 /// Fetches what the meta-data's `seedfrom` names, where it names something. What the meta-data says beside it
@@ -125,8 +147,9 @@ pub(crate) fn from_directory(
 pub(crate) fn completed(mut seed: Seed, facts: &SourceFacts<'_>, report: &mut Report) -> Result<Seed> {
     let Some(from) = seed.meta_data.all.get("seedfrom").and_then(Value::as_str) else { return Ok(seed) };
     let from = facts.substituted(from);
-    let fetched = from_url(&from, &facts.client()?, facts, report)?
-        .with_context(|| format!("{}: neither user-data nor meta-data is there", fetch::shown(&from)))?;
+    let fetched = Files::fetch(&from, &facts.client()?, facts, report)?
+        .with_context(|| format!("{}: neither user-data nor meta-data is there", fetch::shown(&from)))?
+        .seed(facts, report);
     let own = std::mem::take(&mut seed.meta_data.all);
     let mut meta_data = MetaData::from(system_config::over(own, &fetched.meta_data.all));
     meta_data.instance_id = meta_data.instance_id.or(fetched.meta_data.instance_id);

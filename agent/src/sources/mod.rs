@@ -25,6 +25,7 @@ use crate::command_line;
 use crate::dmi;
 use crate::fetch::{self, Client, Over};
 use crate::instance::{Instance, NO_ID};
+use crate::nocloud::{self, Said};
 use crate::report::Report;
 use crate::root::Root;
 use crate::seed::Seed;
@@ -206,6 +207,44 @@ pub(crate) const ALL: &[Source] = &[
 const NOCLOUD: &str = "NoCloud";
 const NONE: &str = "None";
 
+/// One of `NoCloud`'s places: its source, and what it says.
+type NoCloudPlace = (&'static str, fn(&SourceFacts<'_>, &mut Report) -> Result<Option<Said>>);
+
+/// `NoCloud`'s places, each before those whose meta-data it wins over.
+const NOCLOUD_PLACES: [NoCloudPlace; 6] = [
+    ("smbios_serial", smbios_serial::said),
+    ("smbios_strings", smbios_strings::said),
+    ("hand_off", hand_off::said),
+    ("nocloud_directory", nocloud_directory::said),
+    ("nocloud_config", nocloud_config::said),
+    ("nocloud_volume", nocloud_volume::said),
+];
+
+/// Joins the places of a source and of those behind it. Those before it were asked, and are silent.
+fn nocloud(first: &str, facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
+    nocloud::join(nocloud_places(first, facts, report)?, facts, report)
+}
+
+/// What the places of a source and of those behind it say.
+pub(crate) fn nocloud_places(first: &str, facts: &SourceFacts<'_>, report: &mut Report) -> Result<Vec<Said>> {
+    let from_first = || ALL.iter().skip_while(|source| source.name != first);
+    let mut all = Vec::new();
+    for (name, said) in NOCLOUD_PLACES {
+        if !from_first().any(|source| source.name == name) {
+            continue;
+        }
+        match said(facts, report) {
+            Ok(said) => all.extend(said),
+            // The others count for a new machine. An old one would lose what this place said.
+            Err(error) if facts.kept.is_none() && name != first => {
+                report.warn(format!("source {name}: {error:#}"));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(all)
+}
+
 /// The parameters by which the kernel command line names a source.
 const PARAMETERS: [&str; 3] = ["ds", "ci.ds", "ci.datasource"];
 
@@ -216,13 +255,12 @@ impl<'a> SourceFacts<'a> {
         Ok(Self { root, config, line, kept, budget, volumes: Volumes::default() })
     }
 
-    /// Whether a command line that names no place is about the instance that is kept: under the id that it gives, if
-    /// any, there is user-data already, whose volume has gone.
-    fn goes_on_as(&self, id: Option<&str>) -> Result<bool> {
+    /// Whether a seed without user-data is about the instance that is kept: under the id that it gives, if any, there
+    /// is user-data already, whose volume has gone.
+    pub(crate) fn goes_on_as(&self, id: Option<&str>) -> Result<bool> {
         let Some(kept) = self.kept.as_deref() else { return Ok(false) };
-        let Some(id) = id else { return Ok(true) };
         let path = Instance::new(kept).path("user-data.txt");
-        Ok(id == kept && self.root.read(&path)?.is_some_and(|data| !data.is_empty()))
+        Ok(id.is_none_or(|id| id == kept) && self.root.read(&path)?.is_some_and(|data| !data.is_empty()))
     }
 
     /// Whether the instance that is kept has an id that nothing but meta-data can have given it.

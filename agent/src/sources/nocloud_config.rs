@@ -1,39 +1,56 @@
 //! `NoCloud`'s seed in the system's configuration: `datasource: {NoCloud: {seedfrom: …}}`, or the data itself.
 
-use super::{NOCLOUD, Signal, SourceFacts};
-use crate::meta_data::{self, MetaData};
+use super::{NOCLOUD, Signal, SourceFacts, nocloud};
+use crate::meta_data;
+use crate::nocloud::{self as places, Kind, Said};
 use crate::report::Report;
-use crate::seed::{self, Seed, VendorData};
-use crate::yaml::Value;
-use anyhow::{Context, Result, bail};
+use crate::seed::{Seed, VendorData};
+use crate::yaml::{Mapping, Value};
+use anyhow::{Result, anyhow};
+use lifeboat_common::hand_off::Place;
 
 #[expect(clippy::unnecessary_wraps, reason = "looking for a source may fail; for this one it cannot")]
 pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
     let Some(settings) = facts.settings(NOCLOUD) else { return Ok(None) };
     let from = settings.get("seedfrom").and_then(Value::as_str);
-    let data = settings.get("user-data").is_some() && settings.get("meta-data").is_some();
-    Ok((from.is_some() || data).then(|| Signal::at(from, "datasource.NoCloud has a seed")))
+    Ok(has_a_seed(settings).then(|| Signal::at(from, "datasource.NoCloud has a seed")))
 }
 
 pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
-    let Some(settings) = facts.settings(NOCLOUD) else { return Ok(None) };
-    let text = |name: &str| settings.get(name).and_then(Value::as_str).unwrap_or_default();
-    let mut meta_data = match settings.get("meta-data") {
-        Some(Value::Map(all)) => all.clone().into(),
-        Some(Value::Str(text)) => meta_data::parse(text.as_bytes())?,
-        None => MetaData::default(),
-        Some(other) => bail!("datasource.NoCloud: meta-data is {} and no mapping", other.kind()),
+    nocloud("nocloud_config", facts, report)
+}
+
+/// What it says beside other places.
+#[expect(clippy::unnecessary_wraps, reason = "reading a place may fail; this one's cannot")]
+pub(super) fn said(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Said>> {
+    let Some(settings) = facts.settings(NOCLOUD).filter(|settings| has_a_seed(settings)) else {
+        return Ok(None);
     };
-    if let Some(from) = settings.get("seedfrom") {
-        meta_data.all.set("seedfrom", from.as_str().context("datasource.NoCloud: seedfrom is no text")?);
-    }
-    let seed = Seed {
-        source: "nocloud".into(),
-        place: "the system's configuration".into(),
-        user_data: text("user-data").into(),
-        vendor_data: VendorData::Given(text("vendor-data").into()),
-        meta_data,
-        ..Seed::default()
+    let text = |name: &str| settings.get(name).and_then(Value::as_str).map(|text| text.as_bytes().to_vec());
+    let meta_data = match settings.get("meta-data") {
+        Some(Value::Map(all)) => Ok(all.clone()),
+        Some(Value::Str(text)) => meta_data::parse(text.as_bytes()).map(|parsed| parsed.all),
+        None => Ok(Mapping::default()),
+        Some(other) => Err(anyhow!("meta-data is {} and no mapping", other.kind())),
     };
-    seed::completed(seed, facts, report).map(Some)
+    let seed_from = match settings.get("seedfrom") {
+        None | Some(Value::Null) => places::seed_from(meta_data.as_ref().ok()),
+        Some(Value::Str(from)) => Place::At(from.clone()),
+        Some(other) => {
+            report.warn(format!("datasource.NoCloud: seedfrom is {} and no text", other.kind()));
+            Place::Unnamed
+        }
+    };
+    Ok(Some(Said {
+        place: "ds_config".into(),
+        kind: Kind::Configuration,
+        meta_data: Some(meta_data),
+        user_data: text("user-data"),
+        vendor_data: VendorData::Given(text("vendor-data").unwrap_or_default()),
+        seed_from,
+    }))
+}
+
+fn has_a_seed(settings: &Mapping) -> bool {
+    ["seedfrom", "user-data", "meta-data"].iter().any(|name| settings.get(name).is_some())
 }

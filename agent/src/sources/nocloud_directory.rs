@@ -1,8 +1,9 @@
 //! `NoCloud`'s seed in a directory of the root itself.
 
-use super::{Signal, SourceFacts};
+use super::{Signal, SourceFacts, nocloud};
+use crate::nocloud::Said;
 use crate::report::Report;
-use crate::seed::{self, Seed};
+use crate::seed::{Files, Seed};
 use anyhow::Result;
 
 /// In the order in which they are looked at. The last two are Ubuntu Core's.
@@ -20,9 +21,13 @@ pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
 }
 
 pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
+    nocloud("nocloud_directory", facts, report)
+}
+
+/// What it says beside other places.
+pub(super) fn said(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Said>> {
     let Some(path) = directory(facts)? else { return Ok(None) };
-    let seed = seed::from_directory(path, facts.root, facts, report)?;
-    seed.map(|seed| seed::completed(seed, facts, report)).transpose()
+    Ok(Files::in_directory(path, facts.root, report)?.map(Said::of_files))
 }
 
 fn directory(facts: &SourceFacts<'_>) -> Result<Option<&'static str>> {

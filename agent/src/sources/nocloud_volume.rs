@@ -1,8 +1,9 @@
 //! `NoCloud`'s seed on a volume labelled `cidata`.
 
-use super::{NOCLOUD, Signal, SourceFacts};
+use super::{NOCLOUD, Signal, SourceFacts, nocloud};
+use crate::nocloud::Said;
 use crate::report::Report;
-use crate::seed::{self, Seed};
+use crate::seed::{Files, Seed};
 use crate::volume;
 use crate::yaml::Value;
 use anyhow::Result;
@@ -15,10 +16,15 @@ pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
 }
 
 pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
+    nocloud("nocloud_volume", facts, report)
+}
+
+/// What the first of them that holds a seed says beside other places.
+pub(super) fn said(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Said>> {
     for path in labelled(facts)? {
         let files = volume::open(&path, facts.root)?;
-        if let Some(seed) = seed::from_directory("", &files, facts, report)? {
-            return seed::completed(seed, facts, report).map(Some);
+        if let Some(files) = Files::in_directory("", &files, report)? {
+            return Ok(Some(Said::of_files(files)));
         }
         report.warn(format!("{}: neither user-data nor meta-data is there", facts.root.show(&path)));
     }

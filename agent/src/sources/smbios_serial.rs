@@ -1,7 +1,8 @@
 //! The machine's serial number, where a hypervisor can write what else the kernel command line would say:
 //! `qemu -smbios type=1,serial='ds=nocloud;s=http://…'`.
 
-use super::{Signal, SourceFacts, hand_off};
+use super::{Signal, SourceFacts, nocloud};
+use crate::nocloud::Said;
 use crate::report::Report;
 use crate::seed::Seed;
 use anyhow::Result;
@@ -14,10 +15,13 @@ pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
 }
 
 pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
-    match parse(facts) {
-        Some(hand_off) => hand_off::fetch_seed(hand_off, facts, report).map(Some),
-        None => Ok(None),
-    }
+    nocloud("smbios_serial", facts, report)
+}
+
+/// What it says beside other places.
+#[expect(clippy::unnecessary_wraps, reason = "reading a place may fail; this one's cannot")]
+pub(super) fn said(facts: &SourceFacts<'_>, _: &mut Report) -> Result<Option<Said>> {
+    Ok(parse(facts).map(|hand_off| Said::of_line(hand_off, "dmi")))
 }
 
 fn parse(facts: &SourceFacts<'_>) -> Option<HandOff> {

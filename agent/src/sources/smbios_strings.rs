@@ -1,9 +1,10 @@
 //! SMBIOS's strings for the system's vendor (type 11): `ds=nocloud;…` as on the kernel command line, or
 //! systemd's `io.systemd.credential:cloud-init.user-data=…` where systemd itself did not take them.
 
-use super::{Signal, SourceFacts, credentials, hand_off};
+use super::{Signal, SourceFacts, credentials, nocloud};
 use crate::codec;
 use crate::fetch;
+use crate::nocloud::Said;
 use crate::report::Report;
 use crate::seed::{self, Seed};
 use anyhow::{Context, Result};
@@ -27,11 +28,16 @@ pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
 
 pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
     let strings = strings(facts)?;
-    if let Some(hand_off) = line(&strings) {
-        return hand_off::fetch_seed(hand_off, facts, report).map(Some);
+    if line(&strings).is_some() {
+        return nocloud("smbios_strings", facts, report);
     }
     let seed = seed::from_files("SMBIOS", |name| credential(name, &strings), facts, report)?;
     seed.map(|seed| seed::completed(seed, facts, report)).transpose()
+}
+
+/// What the string that names a seed says beside other places.
+pub(super) fn said(facts: &SourceFacts<'_>, _: &mut Report) -> Result<Option<Said>> {
+    Ok(line(&strings(facts)?).map(|hand_off| Said::of_line(hand_off, "dmi")))
 }
 
 fn line(strings: &[Vec<u8>]) -> Option<HandOff> {

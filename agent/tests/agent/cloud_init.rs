@@ -28,7 +28,7 @@ fn timeless(text: &str) -> String {
         }
         Some(("last_update", _)) => "last_update: …\n".into(),
         // The server's port.
-        Some((key, value)) if value.contains("[seed=http:") => {
+        Some((key, value)) if value.contains("[seed=cmdline,http:") => {
             format!("{key}: {} [seed=…]\n", value.split(" [").next().unwrap_or_default())
         }
         _ => format!("{line}\n"),

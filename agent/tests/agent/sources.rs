@@ -322,3 +322,36 @@ fn configuration_that_stands_alone_is_a_source_but_not_of_another_instance() {
     let (_, said) = machine.agent(&["network"]);
     assert_eq!(instance(&machine), "i-1", "{said}");
 }
+
+#[test]
+fn the_command_line_gives_the_id_and_the_configuration_the_place() {
+    let config =
+        "datasource_list: [NoCloud, None]\ndatasource: {NoCloud: {seedfrom: 'file:///boot/firmware'}}\n";
+    let files = [
+        ("proc/cmdline", "root=/dev/vda ds=nocloud;i=rpi-1\n"),
+        ("etc/cloud/cloud.cfg.d/99.cfg", config),
+        ("boot/firmware/meta-data", "instance-id: rpi-1\n"),
+        ("boot/firmware/user-data", SCRIPT),
+    ];
+    let (machine, code, said) = network(&files);
+    assert_eq!(
+        (code, script(&machine).as_str(), instance(&machine).as_str()),
+        (0, SCRIPT, "rpi-1"),
+        "{said}"
+    );
+    assert!(!said.contains("warning: "), "{said}");
+}
+
+#[test]
+fn user_data_of_a_place_that_is_gone_is_not_taken_from_its_instance() {
+    let (user, meta) = ("var/lib/cloud/seed/nocloud/user-data", "var/lib/cloud/seed/nocloud/meta-data");
+    let (machine, ..) = network(&[(user, SCRIPT), (meta, META)]);
+    std::fs::remove_file(machine.path(user)).unwrap();
+    let (_, said) = machine.agent(&["network"]);
+    assert_eq!(script(&machine), SCRIPT, "{said}");
+    assert!(said.contains("there is no user-data, and there was before"), "{said}");
+    // Under another id it is another machine's seed.
+    machine.write(meta, "instance-id: i-2\n");
+    let (_, said) = machine.agent(&["network"]);
+    assert_eq!((instance(&machine).as_str(), script(&machine).as_str()), ("i-2", ""), "{said}");
+}

@@ -40,17 +40,18 @@ fn a_source_that_falls_silent_leaves_the_instance_as_it_was() {
 #[test]
 fn while_its_own_source_is_silent_no_other_makes_another_machine_of_it() {
     let server = Server::with_seed(SCRIPT, META);
+    let other = "sys/firmware/qemu_fw_cfg/by_name/opt/io.cloud-init/cloud-init/meta-data/raw";
     let machine = Machine::with_seed(&server.hand_off());
-    machine.write("var/lib/cloud/seed/nocloud/meta-data", "instance-id: other\n");
+    machine.write(other, "instance-id: other\n");
     assert!(machine.boot().0);
     let silent = ("run/lifeboat/seed", "SOURCE=nocloud\nSEED_FROM=/nowhere\n");
     machine.write(silent.0, silent.1);
     let (well, said) = machine.boot();
     assert!(well && instance(&machine) == "i-1", "{said}");
     let (code, text) = machine.agent(&["status"]);
-    assert!(code == 2 && text.contains("nocloud_directory answers with instance other, but"), "{text}");
+    assert!(code == 2 && text.contains("qemu_fw_cfg answers with instance other, but"), "{text}");
     // A new machine, and one that came from elsewhere, are what the next source says.
-    let files = [silent, ("var/lib/cloud/seed/nocloud/meta-data", "instance-id: other\n")];
+    let files = [silent, (other, "instance-id: other\n")];
     assert_eq!(instance(&network(&files).0), "other");
     machine.write("var/lib/cloud/instances/i-1/lifeboat-source", "ec2\n");
     let (well, said) = machine.boot();
