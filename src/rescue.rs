@@ -13,6 +13,8 @@ pub(crate) mod mounted;
 mod notice;
 pub(crate) mod premount;
 pub(crate) mod resolve;
+mod runnable;
+mod selector;
 mod settings;
 pub(crate) mod wait;
 mod watch;
@@ -26,7 +28,8 @@ use candidate::{Candidate, Verdict};
 use decision::{BootSoFar, Decision, DecisionRecord};
 use lifeboat_common::rescue_volume::{self, LABELS};
 use notice::Tenants;
-use settings::{RescueSettings, Selector};
+use selector::Selector;
+use settings::RescueSettings;
 
 /// What is on the machine's block devices.
 #[derive(Default, Debug)]
@@ -216,6 +219,7 @@ fn claim(volume: &Volume, settings: &RescueSettings) -> Option<Claim> {
 
 #[cfg(test)]
 mod tests {
+    use super::candidate::Looked;
     use super::*;
 
     fn volume(device: &str, label: &str, uuid: &str) -> Volume {
@@ -259,7 +263,9 @@ mod tests {
 
     #[test]
     fn the_next_volume_is_taken_when_the_first_is_ignored() {
-        let candidates = || vec![candidate("/dev/vdb", Verdict::NoInit), candidate("/dev/vdc", Verdict::Fit)];
+        let candidates = || {
+            vec![candidate("/dev/vdb", Verdict::NoInit(Looked::InAll)), candidate("/dev/vdc", Verdict::Fit)]
+        };
         assert_eq!(chosen(candidates()), "/dev/vdc");
         assert_eq!(
             scan(candidates()).choose().reasons,

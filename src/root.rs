@@ -71,6 +71,28 @@ impl Root {
         Ok(Some(content))
     }
 
+    /// The beginning of a file; `None` when it is not there, or no regular file.
+    pub(crate) fn head(&self, path: impl AsRef<Path>, length: usize) -> Result<Option<Vec<u8>>> {
+        let path = path.as_ref();
+        let Some(fd) = self.open_at(path, OFlags::RDONLY | OFlags::NONBLOCK)? else { return Ok(None) };
+        let describe = || format!("read {}", self.show(path));
+        let stat = rustix::fs::fstat(&fd).with_context(describe)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Ok(None);
+        }
+        let mut content = Vec::new();
+        File::from(fd).take(length as u64).read_to_end(&mut content).with_context(describe)?;
+        Ok(Some(content))
+    }
+
+    /// Whether a path leads to a file that may be executed.
+    pub(crate) fn is_program(&self, path: impl AsRef<Path>) -> Result<bool> {
+        let Some(fd) = self.locate(&path)? else { return Ok(false) };
+        let stat = rustix::fs::fstat(&fd).with_context(|| format!("stat {}", self.show(path)))?;
+        let executable = Mode::from_raw_mode(stat.st_mode).intersects(Mode::XUSR | Mode::XGRP | Mode::XOTH);
+        Ok(FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && executable)
+    }
+
     /// The size in bytes of what a path leads to; `None` when nothing is there.
     pub(crate) fn size(&self, path: impl AsRef<Path>) -> Result<Option<u64>> {
         let Some(fd) = self.locate(&path)? else { return Ok(None) };

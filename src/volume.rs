@@ -1,6 +1,7 @@
 //! Block devices and the file systems on them, read from their superblocks without mounting anything.
 
 pub(crate) mod glance;
+pub(crate) mod udev;
 mod vfat;
 
 use crate::ffi;
@@ -14,6 +15,7 @@ use std::fs::{self, File};
 use std::num::NonZeroU64;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use udev::UdevRecord;
 
 const SYS_BLOCK: &str = "/sys/class/block";
 
@@ -122,6 +124,8 @@ pub(crate) struct Volume {
     pub(crate) disk: String,
     /// The partition's own id and name, where they were asked for.
     pub(crate) partition: PartitionNames,
+    /// udev's priority of its links.
+    pub(crate) priority: i32,
 }
 
 /// What a partition table says of a partition.
@@ -247,6 +251,7 @@ pub(crate) fn probe(device: &Path) -> Result<Option<Volume>> {
         device_uuid: superblock.device_uuid,
         disk: disk_name(&name_of(device)),
         partition: PartitionNames::default(),
+        priority: UdevRecord::of(device).priority,
     }))
 }
 
@@ -254,7 +259,9 @@ pub(crate) fn probe(device: &Path) -> Result<Option<Volume>> {
 pub(crate) fn all_with_partitions(names: &[String]) -> Vec<Volume> {
     let read = |name: &String| -> Option<Volume> {
         let device = node(name);
-        let mut volume = probe(&device).ok().flatten()?;
+        let Some(mut volume) = probe(&device).ok().flatten() else {
+            return UdevRecord::of(&device).volume(&device, name);
+        };
         volume.partition = partition(&device).unwrap_or_default();
         Some(volume)
     };

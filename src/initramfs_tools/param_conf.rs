@@ -38,6 +38,8 @@ const RESOLVE: &str = "\
 			meant=$(/usr/sbin/lifeboat rescue resolve \"$DEV\" $(blkid -t \"$1\" -o device))
 			[ \"$meant\" != - ] || exit 1
 			case \"$meant\" in /dev/*) DEV=$meant ;; esac ;;
+		/dev/disk/by-uuid/* | /dev/disk/by-label/* | /dev/disk/by-part*)
+			[ \"$(/usr/sbin/lifeboat rescue resolve \"$DEV\")\" != - ] || exit 1 ;;
 		esac
 		echo \"$DEV\" )";
 
@@ -188,6 +190,8 @@ mod tests {
             			meant=$(/usr/sbin/lifeboat rescue resolve "$DEV" $(blkid -t "$1" -o device))
             			[ "$meant" != - ] || exit 1
             			case "$meant" in /dev/*) DEV=$meant ;; esac ;;
+            		/dev/disk/by-uuid/* | /dev/disk/by-label/* | /dev/disk/by-part*)
+            			[ "$(/usr/sbin/lifeboat rescue resolve "$DEV")" != - ] || exit 1 ;;
             		esac
             		echo "$DEV" ) ;;
             	esac

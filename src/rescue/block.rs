@@ -152,7 +152,7 @@ fn apply(action: BlockAction, state: BlockState) -> Result<()> {
 mod tests {
     use super::*;
     use crate::rescue::Claim;
-    use crate::rescue::candidate::{Candidate, Verdict};
+    use crate::rescue::candidate::{Candidate, Looked, Verdict};
     use crate::volume::for_tests::volume;
 
     const MISSING: &str = "UUID=gone";
@@ -250,7 +250,8 @@ mod tests {
             );
             assert_eq!(passed_over, ignored, "{name}");
         }
-        let BlockAction::Refuse { ignored, .. } = state().plan(&looked(Verdict::NoInit)) else {
+        let BlockAction::Refuse { ignored, .. } = state().plan(&looked(Verdict::NoInit(Looked::InAll)))
+        else {
             panic!("refused")
         };
         assert_eq!(ignored, Ignored::None);

@@ -112,7 +112,8 @@ impl PivotFacts {
         };
         let own_disk = volume::disk_of(&mount.source);
         if self.so_far.rescue.is_none()
-            && let Err(error) = identity::give_way(&self.so_far.shunned_disks(own_disk.as_deref()))
+            && let Err(error) =
+                identity::give_way(&self.so_far.shunned_disks(own_disk.as_deref()), own_disk.as_deref())
         {
             kmsg::log(LogLevel::Error, "rescue", &format!("{error:#}"));
         }

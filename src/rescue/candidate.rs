@@ -1,7 +1,8 @@
 //! A volume that is labelled or named as a rescue volume: is it fit to be booted from, and before which other?
 
 use super::Claim;
-use super::fstab::has_usr;
+use super::fstab::{self, Usr, WithoutUsr};
+use super::runnable::{Extent, Kernel, Unrunnable, first_init, obstacle};
 use super::settings::RescueSettings;
 use crate::mounts::Untouched;
 use crate::root::Root;
@@ -34,12 +35,25 @@ pub(super) enum Verdict {
     Fit,
     /// Its owner has said that it has done its work, with this marker.
     Finished(&'static str),
-    /// No operating system is on it.
-    NoInit,
+    /// No operating system is on it, or where a root is looked for.
+    NoInit(Looked),
+    /// Its /usr, which is named so, is not on its disk.
+    NoUsr(String),
+    /// This kernel cannot start its init.
+    Unrunnable(Unrunnable),
     /// The settings accept another volume only: its selector.
     Refused(String),
     /// It could not be looked into: why.
     Unreadable(String),
+}
+
+/// Where an init was looked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Looked {
+    /// In the whole file system.
+    InAll,
+    /// In the subvolume of a btrfs that is mounted where none is named.
+    InDefaultSubvolume,
 }
 
 impl Verdict {
@@ -100,9 +114,20 @@ impl fmt::Display for Verdict {
             Self::Finished(marker) => {
                 write!(f, "it holds /{marker} (remove that to boot from the volume again)")
             }
-            Self::NoInit => {
-                write!(f, "it holds no init ({})", INITS.map(|path| format!("/{path}")).join(", "))
+            Self::NoInit(looked) => {
+                let (place, advice) = match looked {
+                    Looked::InAll => ("", ""),
+                    Looked::InDefaultSubvolume => {
+                        (" in its default subvolume", "; `btrfs subvolume set-default` chooses another")
+                    }
+                };
+                let inits = INITS.map(|path| format!("/{path}")).join(", ");
+                write!(f, "it holds no init{place} ({inits}{advice})")
             }
+            Self::NoUsr(source) => {
+                write!(f, "its /usr, {source} in its fstab, is not on its disk, and its init would not start")
+            }
+            Self::Unrunnable(reason) => write!(f, "{reason}"),
             Self::Refused(required) => write!(f, "only {required} is accepted (require= in the settings)"),
             Self::Unreadable(reason) => write!(f, "{reason}"),
         }
@@ -126,44 +151,100 @@ fn look_into(volume: &Volume) -> Result<Verdict> {
     }
     let mounted = Untouched::mount(volume)?;
     let root = Root::open(mounted.point())?;
-    judge(&root)
+    let all = || volume::devices().map(|names| volume::all_with_partitions(&names));
+    judge(&root, volume, all, &Kernel::running())
 }
 
-fn judge(root: &Root) -> Result<Verdict> {
+/// `all`: what is on all devices, for a /usr of its own.
+fn judge(
+    root: &Root,
+    volume: &Volume,
+    all: impl Fn() -> Result<Vec<Volume>>,
+    kernel: &Kernel,
+) -> Result<Verdict> {
     for marker in MARKERS {
         if root.has_entry(marker)? {
             return Ok(Verdict::Finished(marker));
         }
     }
-    for init in INITS {
-        if root.holds(init)? {
-            return Ok(Verdict::Fit);
-        }
-    }
+    let init = first_init(root)?;
     // Its /sbin can be a link into a /usr of its own, which is not mounted here.
-    let elsewhere = root.has_entry("sbin")? && root.read("etc/fstab")?.is_some_and(|fstab| has_usr(&fstab));
-    Ok(if elsewhere { Verdict::Fit } else { Verdict::NoInit })
+    if init.is_none() && !root.has_entry("sbin")? {
+        return Ok(Verdict::NoInit(Looked::on(volume)));
+    }
+    // What is no file is read by nobody.
+    let fstab = root.read("etc/fstab").unwrap_or_default().unwrap_or_default();
+    let usr = if fstab::has_usr(&fstab) { fstab::usr(&fstab, volume, &all()?) } else { Usr::InRoot };
+    let (init, extent) = match (usr, init) {
+        (Usr::Missing(source), _) | (Usr::Elsewhere(source), None) => return Ok(Verdict::NoUsr(source)),
+        (Usr::InRoot, None) => return Ok(Verdict::NoInit(Looked::on(volume))),
+        (Usr::OnDisk | Usr::Unknown, None) => return Ok(Verdict::Fit),
+        // Its fstab's entry is left out.
+        (Usr::InRoot | Usr::Elsewhere(_), Some(init)) => (init, Extent::Whole),
+        (Usr::OnDisk | Usr::Unknown, Some(init)) => (init, Extent::WithoutUsr),
+    };
+    Ok(match obstacle(root, init, extent, kernel)? {
+        Some(obstacle) => Verdict::Unrunnable(obstacle),
+        None => Verdict::Fit,
+    })
+}
+
+impl Looked {
+    fn on(volume: &Volume) -> Self {
+        if volume.kind == "btrfs" { Self::InDefaultSubvolume } else { Self::InAll }
+    }
+}
+
+/// Whether a root that is mounted, its /usr not yet, could be started without that.
+pub(super) fn without_usr(root: &Root) -> Result<WithoutUsr> {
+    Ok(match first_init(root)? {
+        Some(_) => WithoutUsr::Starts,
+        None => WithoutUsr::HasNoInit,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::fs;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn verdict(make: impl FnOnce(&std::path::Path)) -> Verdict {
+        among(&[], make)
+    }
+
+    /// The verdict on a volume on vdb1, where these are there too.
+    fn among(others: &[Volume], make: impl FnOnce(&std::path::Path)) -> Verdict {
         let directory = tempfile::tempdir().unwrap();
         make(directory.path());
-        judge(&Root::open(directory.path()).unwrap()).unwrap()
+        let root = Root::open(directory.path()).unwrap();
+        let all = || Ok([&[on("vdb1", "vdb", "u")], others].concat());
+        judge(&root, &on("vdb1", "vdb", "u"), all, &Kernel::running()).unwrap()
+    }
+
+    fn on(name: &str, disk: &str, uuid: &str) -> Volume {
+        Volume {
+            device: volume::node(name),
+            kind: "ext4".into(),
+            uuid: Some(uuid.into()),
+            disk: disk.into(),
+            ..Volume::default()
+        }
+    }
+
+    /// Makes a file that may be executed.
+    fn program(path: std::path::PathBuf) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     #[test]
     fn a_root_with_an_init_is_fit() {
         assert_eq!(
             verdict(|root| {
-                fs::create_dir_all(root.join("usr/sbin")).unwrap();
                 symlink("usr/sbin", root.join("sbin")).unwrap();
-                fs::write(root.join("usr/sbin/init"), "").unwrap();
+                program(root.join("usr/sbin/init"));
             }),
             Verdict::Fit
         );
@@ -199,7 +280,60 @@ mod tests {
     }
 
     #[test]
-    fn an_init_in_a_usr_that_the_volumes_fstab_mounts_is_believed_in() {
+    fn an_init_that_nobody_may_execute_is_none() {
+        let kept = |name: &str| {
+            verdict(|root| {
+                fs::create_dir_all(root.join("sbin/init")).unwrap();
+                fs::create_dir(root.join("bin")).unwrap();
+                fs::write(root.join("bin/init"), "").unwrap();
+                program(root.join(name));
+            })
+        };
+        assert_eq!(kept("bin/sh"), Verdict::Fit);
+        assert_eq!(kept("bin/bash"), Verdict::NoInit(Looked::InAll));
+    }
+
+    #[test]
+    fn a_usr_of_its_own_is_looked_for_before_the_volume_is_booted() {
+        let machine = [on("vdb2", "vdb", "own-usr"), on("vda2", "vda", "other-usr")];
+        let locked = [Volume { kind: "LVM2_member".into(), ..on("vdb3", "vdb", "pv") }];
+        let no_usr = |source: &str| Verdict::NoUsr(source.to_owned());
+        // What names /usr; whether /sbin is a link into it; what else there is.
+        for (source, merged, others, expected) in [
+            ("UUID=own-usr", true, &machine[..], Verdict::Fit),
+            ("/dev/disk/by-uuid/own-usr", true, &machine, Verdict::Fit),
+            ("UUID=own-usr", false, &machine, Verdict::Fit),
+            // On another disk alone: without it there is no init, or the entry is left out.
+            ("UUID=other-usr", true, &machine, no_usr("UUID=other-usr")),
+            ("UUID=other-usr", false, &machine, Verdict::Fit),
+            ("/dev/vda2", true, &machine, no_usr("/dev/vda2")),
+            // Nowhere: init would wait for it, and give up.
+            ("UUID=gone", true, &machine, no_usr("UUID=gone")),
+            ("UUID=gone", false, &machine, no_usr("UUID=gone")),
+            ("LABEL=gone", true, &[], no_usr("LABEL=gone")),
+            ("/dev/vdb7", true, &machine, no_usr("/dev/vdb7")),
+            ("/dev/mapper/vg-usr", true, &machine, no_usr("/dev/mapper/vg-usr")),
+            // It may be inside something on its disk, or is no device.
+            ("/dev/mapper/vg-usr", true, &locked, Verdict::Fit),
+            ("UUID=gone", true, &locked, Verdict::Fit),
+            ("server:/usr", true, &machine, Verdict::Fit),
+        ] {
+            let seen = among(others, |root| {
+                if merged {
+                    symlink("usr/sbin", root.join("sbin")).unwrap();
+                } else {
+                    program(root.join("sbin/init"));
+                }
+                fs::create_dir(root.join("etc")).unwrap();
+                let fstab = format!("UUID=u / ext4 defaults 0 1\n{source}\t/usr/ ext4 ro\n");
+                fs::write(root.join("etc/fstab"), fstab).unwrap();
+            });
+            assert_eq!(seen, expected, "{source}, merged: {merged}, {others:?}");
+        }
+    }
+
+    #[test]
+    fn an_fstab_without_a_usr_brings_no_init() {
         let with = |fstab: &'static str| {
             verdict(move |root| {
                 symlink("usr/sbin", root.join("sbin")).unwrap();
@@ -207,8 +341,25 @@ mod tests {
                 fs::write(root.join("etc/fstab"), fstab).unwrap();
             })
         };
-        assert_eq!(with("UUID=u / ext4 defaults 0 1\nLABEL=usr\t/usr/ ext4 ro"), Verdict::Fit);
-        assert_eq!(with("UUID=u / ext4\n#UUID=v /usr ext4\nUUID=w /usr/local ext4\n"), Verdict::NoInit);
+        assert_eq!(
+            with("UUID=u / ext4\n#UUID=v /usr ext4\nUUID=w /usr/local ext4\n"),
+            Verdict::NoInit(Looked::InAll)
+        );
+        assert_eq!(with(""), Verdict::NoInit(Looked::InAll));
+    }
+
+    #[test]
+    fn in_a_btrfs_the_subvolume_is_named_in_which_no_init_is() {
+        let directory = tempfile::tempdir().unwrap();
+        program(directory.path().join("@rootfs/sbin/init"));
+        let root = Root::open(directory.path()).unwrap();
+        let volume = Volume { kind: "btrfs".into(), ..on("vdb", "vdb", "u") };
+        let verdict = judge(&root, &volume, || Ok(Vec::new()), &Kernel::running()).unwrap();
+        assert_eq!(
+            verdict.to_string(),
+            "it holds no init in its default subvolume (/sbin/init, /etc/init, /bin/init, /bin/sh; \
+             `btrfs subvolume set-default` chooses another)"
+        );
     }
 
     #[test]
@@ -218,13 +369,16 @@ mod tests {
                 fs::create_dir(root.join("etc")).unwrap();
                 fs::write(root.join("etc/fstab"), "UUID=u /usr ext4 defaults 0 2\n").unwrap();
             }),
-            Verdict::NoInit
+            Verdict::NoInit(Looked::InAll)
         );
     }
 
     #[test]
     fn data_without_an_init_is_not_booted() {
-        assert_eq!(verdict(|root| fs::write(root.join("backup.tar"), "").unwrap()), Verdict::NoInit);
+        assert_eq!(
+            verdict(|root| fs::write(root.join("backup.tar"), "").unwrap()),
+            Verdict::NoInit(Looked::InAll)
+        );
     }
 
     #[test]
@@ -234,7 +388,7 @@ mod tests {
                 fs::create_dir(root.join("sbin")).unwrap();
                 symlink("/proc/self/exe", root.join("sbin/init")).unwrap();
             }),
-            Verdict::NoInit
+            Verdict::NoInit(Looked::InAll)
         );
     }
 

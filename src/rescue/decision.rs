@@ -1,6 +1,6 @@
 //! /run/lifeboat/rescue: what was decided and why, for the later stage, the admin and the agent.
 
-use super::settings::Selector;
+use super::selector::Selector;
 use crate::kmsg::escape;
 use crate::state;
 use crate::volume::{self, Volume};

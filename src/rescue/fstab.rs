@@ -1,25 +1,43 @@
 //! The rescue system's fstab, made safe: a volume that was copied from the broken machine's image names by UUID
 //! and label what is on the broken disk too.
 
-use super::settings::Selector;
+use super::selector::Selector;
 use crate::kmsg::escape;
 use crate::volume::Volume;
 
 /// What stands above a generated fstab.
 const HEAD: &str = "# Made by lifeboat for this rescue boot; the file on the volume is unchanged.\n";
 
+/// Whether the root holds an init without what its fstab mounts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum WithoutUsr {
+    /// It does: /usr can be left out.
+    Starts,
+    /// Its init is in its /usr.
+    HasNoInit,
+}
+
+/// What the fstab's devices are on.
+struct Disk<'a> {
+    rescue: &'a Volume,
+    volumes: &'a [Volume],
+    /// What `/` is named by, without its partition's number: so the disk was called when the fstab was written.
+    stem: Option<String>,
+    without_usr: WithoutUsr,
+}
+
 /// An fstab in which nothing leads to another disk than the rescue volume's own: `/` is the device that is
 /// mounted, entries that would resolve to another disk go to the own disk's partition of that identity, and what
 /// has none there is commented out. So is what is not found: it may be inside an array, or of a type that is not
-/// known here, and `noauto` would not keep a unit that needs the directory from mounting it.
-pub(super) fn rewrite(fstab: &[u8], rescue: &Volume, volumes: &[Volume]) -> Vec<u8> {
+/// known here, and `noauto` would not keep a unit that needs the directory from mounting it. A /usr stays where nothing
+/// would start without it.
+pub(super) fn rewrite(fstab: &[u8], rescue: &Volume, volumes: &[Volume], without_usr: WithoutUsr) -> Vec<u8> {
     let mut text = HEAD.as_bytes().to_vec();
     // Some readers end a line at a NUL, others pass it over.
     let fstab: Vec<u8> = fstab.iter().copied().filter(|byte| *byte != 0).collect();
+    let disk = Disk { rescue, volumes, stem: stem(&fstab, rescue), without_usr };
     for line in fstab.split_inclusive(|byte| *byte == b'\n') {
-        match FstabEntry::parse(line)
-            .and_then(|entry| entry.change(rescue, volumes).map(|change| (entry, change)))
-        {
+        match FstabEntry::parse(line).and_then(|entry| entry.change(&disk).map(|change| (entry, change))) {
             Some((entry, FstabChange::Source { device, note })) => {
                 text.extend_from_slice(note.as_bytes());
                 text.extend_from_slice(entry.before);
@@ -37,9 +55,75 @@ pub(super) fn rewrite(fstab: &[u8], rescue: &Volume, volumes: &[Volume]) -> Vec<
     text
 }
 
-/// Whether an fstab has an entry for /usr, which init mounts before it looks for the root's init.
+/// Whether an fstab has an entry for /usr.
 pub(super) fn has_usr(fstab: &[u8]) -> bool {
-    fstab.split(|byte| *byte == b'\n').filter_map(FstabEntry::parse).any(|entry| entry.is_at(&[b"usr"]))
+    entries(fstab).any(|entry| entry.is_at(&[b"usr"]))
+}
+
+/// Where the /usr of a volume is, which init mounts before it looks for the root's init.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Usr {
+    /// On the root itself: the fstab has no entry for it.
+    InRoot,
+    /// On the volume's disk.
+    OnDisk,
+    /// On another disk alone: what names it.
+    Elsewhere(String),
+    /// Nowhere: what names it.
+    Missing(String),
+    /// It cannot be said: it may be inside something on the volume's disk, or no device.
+    Unknown,
+}
+
+/// Looks for the /usr of a volume among all that is there.
+pub(super) fn usr(fstab: &[u8], rescue: &Volume, volumes: &[Volume]) -> Usr {
+    let fstab: Vec<u8> = fstab.iter().copied().filter(|byte| *byte != 0).collect();
+    let Some(entry) = entries(&fstab).find(|entry| entry.is_at(&[b"usr"])) else { return Usr::InRoot };
+    let disk = Disk { rescue, volumes, stem: stem(&fstab, rescue), without_usr: WithoutUsr::HasNoInit };
+    let Some(selector) = Selector::parse(&entry.source) else { return Usr::Unknown };
+    let source = escape(entry.source.as_bytes());
+    if disk.find(&entry.source, &selector).is_some() {
+        Usr::OnDisk
+    } else if volumes.iter().any(|volume| selector.names(volume)) {
+        Usr::Elsewhere(source)
+    } else if volumes.iter().any(|volume| volume.disk == rescue.disk && volume.is_member()) {
+        Usr::Unknown
+    } else {
+        Usr::Missing(source)
+    }
+}
+
+fn entries(fstab: &[u8]) -> impl Iterator<Item = FstabEntry<'_>> {
+    fstab.split_inclusive(|byte| *byte == b'\n').filter_map(FstabEntry::parse)
+}
+
+/// `/dev/vda`, where `/` is on `/dev/vda1` and the rescue volume on the first partition of some disk.
+fn stem(fstab: &[u8], rescue: &Volume) -> Option<String> {
+    let root = entries(fstab).find(|entry| entry.is_at(&[]))?;
+    let Selector::Device(_) = Selector::parse(&root.source)? else { return None };
+    let number = partition_number(rescue)?;
+    let stem = root.source.strip_suffix(number.to_string().as_str())?;
+    (!stem.ends_with(|c: char| c.is_ascii_digit())).then(|| stem.to_owned())
+}
+
+/// Which partition of its disk it is.
+fn partition_number(volume: &Volume) -> Option<u32> {
+    let name = crate::volume::name_of(&volume.device);
+    name.strip_prefix(&volume.disk)?.trim_start_matches('p').parse().ok()
+}
+
+impl Disk<'_> {
+    /// The volume on the own disk that an entry means.
+    fn find(&self, source: &str, selector: &Selector) -> Option<&Volume> {
+        let own = || self.volumes.iter().filter(|volume| volume.disk == self.rescue.disk);
+        // Only a partition's number is true of a copy too.
+        let number = self.stem.as_ref().and_then(|stem| source.strip_prefix(stem)?.parse().ok());
+        match number {
+            Some(number) => own().find(|volume| partition_number(volume) == Some(number)),
+            // A device's name says nothing about what is on it: the disks may have been in another order.
+            None => own().find(|volume| selector.names(volume)),
+        }
+    }
 }
 
 /// A line that is an entry, as libmount and init read it: fields apart by blanks, with octal escapes in them.
@@ -89,7 +173,7 @@ impl<'a> FstabEntry<'a> {
     }
 
     /// `None`: it can stay as it is.
-    fn change(&self, rescue: &Volume, volumes: &[Volume]) -> Option<FstabChange> {
+    fn change(&self, disk: &Disk) -> Option<FstabChange> {
         let from = escape(self.source.as_bytes());
         let moved_to = |volume: &Volume| {
             let device = volume.device.display().to_string();
@@ -97,21 +181,21 @@ impl<'a> FstabEntry<'a> {
                 .then(|| FstabChange::Source { device, note: format!("# lifeboat: was {from}\n") })
         };
         if self.is_at(&[]) {
-            return moved_to(rescue);
+            return moved_to(disk.rescue);
         }
         let selector = Selector::parse(&self.source)?;
-        let named = || volumes.iter().filter(|volume| selector.names(volume));
-        // A device's name says nothing about what is on it: the disks may have been in another order.
-        if let Some(own) = named().find(|volume| volume.disk == rescue.disk) {
+        if let Some(own) = disk.find(&self.source, &selector) {
             return moved_to(own);
         }
-        let why = match named().next() {
-            Some(_) => "is",
-            // Nothing would start without the last.
-            None if self.is_for_later() || self.is_at(&[b"usr"]) => return None,
-            None => "was not found, and may be",
-        };
-        let device = rescue.device.display();
+        let is_there = disk.volumes.iter().any(|volume| selector.names(volume));
+        let is_usr = self.is_at(&[b"usr"]);
+        if is_usr && (disk.without_usr == WithoutUsr::HasNoInit || !is_there)
+            || !is_there && self.is_for_later()
+        {
+            return None;
+        }
+        let why = if is_there { "is" } else { "was not found, and may be" };
+        let device = disk.rescue.device.display();
         Some(FstabChange::Comment {
             note: format!("# lifeboat: {from} {why} on another disk than {device}\n"),
         })
@@ -166,7 +250,8 @@ mod tests {
     }
 
     fn rewrite(fstab: &str, rescue: &Volume, volumes: &[Volume]) -> String {
-        String::from_utf8(super::rewrite(fstab.as_bytes(), rescue, volumes)).unwrap()
+        let text = super::rewrite(fstab.as_bytes(), rescue, volumes, WithoutUsr::Starts);
+        String::from_utf8(text).unwrap()
     }
 
     #[test]
@@ -272,6 +357,141 @@ UUID=nowhere none swap sw 0 0
     fn an_entry_that_is_not_touched_keeps_its_bytes() {
         let machine = machine();
         let fstab = b"x=\xf6 /mnt/\xf6 ext4 defaults\r\n\xff\n";
-        assert_eq!(super::rewrite(fstab, &machine[3], &machine), [HEAD.as_bytes(), fstab].concat());
+        let text = super::rewrite(fstab, &machine[3], &machine, WithoutUsr::Starts);
+        assert_eq!(text, [HEAD.as_bytes(), fstab].concat());
+    }
+
+    /// The machine, its disks with partitions that have a table's names as well.
+    fn named() -> Vec<Volume> {
+        let mut volumes = machine();
+        for (volume, number) in volumes.iter_mut().zip([1, 2, 3, 1, 2]) {
+            let (uuid, label) = (format!("part-{number}"), format!("My part/{number}"));
+            volume.partition = crate::volume::PartitionNames { uuid: Some(uuid), label: Some(label) };
+            if number == 2 {
+                volume.label = Some(b"BOOT disk".to_vec());
+            }
+        }
+        volumes
+    }
+
+    #[test]
+    fn a_link_means_what_it_names_whichever_disk_it_leads_to() {
+        let machine = named();
+        for source in [
+            "UUID=boot",
+            "UUID=\"boot\"",
+            "UUID='BOOT'",
+            "LABEL=BOOT\\040disk",
+            "LABEL=\"BOOT\\040disk\"",
+            "PARTUUID=part-2",
+            "PARTLABEL=My\\040part/2",
+            "/dev/disk/by-uuid/boot",
+            "/dev//disk/by-uuid/boot",
+            "/dev/disk/by-label/BOOT\\x20disk",
+            "/dev/disk/by-label/BOOT\\134x20disk",
+            "/dev/disk/by-partuuid/part-2",
+            "/dev/disk/by-partlabel/My\\x20part\\x2f2",
+            "/dev/disk/by-partlabel/My\\134x20part\\134x2f2",
+        ] {
+            let text = rewrite(&format!("{source} /boot ext4 defaults 0 2\n"), &machine[3], &machine);
+            assert!(text.ends_with("\n/dev/vdb2 /boot ext4 defaults 0 2\n"), "{source}: {text}");
+            let own = rewrite(&format!("{source} /boot ext4 defaults 0 2\n"), &machine[0], &machine);
+            assert!(own.ends_with("\n/dev/vda2 /boot ext4 defaults 0 2\n"), "{source}: {own}");
+        }
+        // What only the other disk has, or nothing, is named by a link too.
+        for (source, why) in [
+            ("/dev/disk/by-uuid/home", "is"),
+            ("/dev/disk/by-partuuid/part-3", "is"),
+            ("/dev/disk/by-uuid/nowhere", "was not found, and may be"),
+            ("/dev/disk/by-label/BOOT_disk", "was not found, and may be"),
+            ("/dev/disk/by-id/virtio-own-part2", "was not found, and may be"),
+            ("/dev/disk/by-path/pci-0000:00:04.0-part2", "was not found, and may be"),
+            ("ID=virtio-own-part2", "was not found, and may be"),
+        ] {
+            let text = rewrite(&format!("{source} /boot ext4 defaults 0 2\n"), &machine[3], &machine);
+            assert!(text.contains(&format!("{source} {why} on another disk than /dev/vdb1\n#")), "{text}");
+        }
+    }
+
+    #[test]
+    fn partitions_that_are_numbered_as_the_root_is_are_the_own_ones() {
+        let machine = machine();
+        for (root, boot) in [
+            ("/dev/vda1", "/dev/vda2"),
+            ("/dev/vdb1", "/dev/vdb2"),
+            ("/dev/nvme0n1p1", "/dev/nvme0n1p2"),
+            ("/dev/disk/by-id/virtio-own-part1", "/dev/disk/by-id/virtio-own-part2"),
+            ("/dev/disk/by-path/pci-0-part1", "/dev/disk/by-path/pci-0-part2"),
+            ("ID=virtio-own-part1", "ID=virtio-own-part2"),
+        ] {
+            let fstab = format!("{boot} /boot ext4 defaults 0 2\n{root} / ext4 defaults 0 1\n");
+            let text = rewrite(&fstab, &machine[3], &machine);
+            assert!(text.contains("\n/dev/vdb2 /boot ") || boot == "/dev/vdb2", "{boot}: {text}");
+            assert!(text.contains("\n/dev/vdb1 / "), "{root}: {text}");
+        }
+        // Another number of the root's, another disk, or a partition that is not there.
+        for (root, other) in [
+            ("/dev/vda2", "/dev/vda3"),
+            ("/dev/vda11", "/dev/vda12"),
+            ("UUID=root", "/dev/vda2"),
+            ("/dev/vda1", "/dev/vda3"),
+            ("/dev/vda1", "/dev/vdc2"),
+        ] {
+            let fstab = format!("{root} / ext4 defaults 0 1\n{other} /srv ext4 defaults 0 2\n");
+            let text = rewrite(&fstab, &machine[3], &machine);
+            assert!(
+                text.ends_with(&format!("\n#{other} /srv ext4 defaults 0 2\n")),
+                "{root}, {other}: {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_usr_is_left_out_only_where_an_init_is_left() {
+        let machine = machine();
+        for (source, without_usr, is_left) in [
+            ("UUID=home", WithoutUsr::Starts, false),
+            ("UUID=home", WithoutUsr::HasNoInit, true),
+            ("/dev/disk/by-uuid/home", WithoutUsr::HasNoInit, true),
+            ("/dev/vda3", WithoutUsr::Starts, false),
+            ("/dev/vda3", WithoutUsr::HasNoInit, true),
+            ("UUID=nowhere", WithoutUsr::Starts, true),
+            ("UUID=nowhere", WithoutUsr::HasNoInit, true),
+        ] {
+            let line = format!("{source} /usr ext4 ro 0 0\n");
+            let text = super::rewrite(line.as_bytes(), &machine[3], &machine, without_usr);
+            let text = String::from_utf8(text).unwrap();
+            assert_eq!(text == format!("{HEAD}{line}"), is_left, "{source} {without_usr:?}: {text}");
+            assert_eq!(text.ends_with(&format!("\n#{line}")), !is_left, "{source} {without_usr:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_usr_is_where_its_entry_says() {
+        let machine = machine();
+        let locked = Volume { kind: "crypto_LUKS".into(), ..volume("/dev/vdb3", "vdb", "", "locked") };
+        let inside = [machine.clone(), vec![locked]].concat();
+        let (other, none) =
+            (|name: &str| Usr::Elsewhere(name.into()), |name: &str| Usr::Missing(name.into()));
+        for (entry, volumes, expected) in [
+            ("", &machine, Usr::InRoot),
+            ("#UUID=boot /usr ext4", &machine, Usr::InRoot),
+            ("UUID=boot /usr/local ext4", &machine, Usr::InRoot),
+            ("UUID=boot /usr ext4", &machine, Usr::OnDisk),
+            ("UUID=root /usr btrfs subvol=@usr", &machine, Usr::OnDisk),
+            ("/dev/disk/by-uuid/boot /usr ext4", &machine, Usr::OnDisk),
+            ("LABEL=BOOT \\057usr ext4", &machine, Usr::OnDisk),
+            ("/dev/vda1 / ext4\n/dev/vda2 /usr ext4", &machine, Usr::OnDisk),
+            ("/dev/vda2 /usr ext4", &machine, other("/dev/vda2")),
+            ("UUID=home /usr ext4", &machine, other("UUID=home")),
+            ("UUID=home /usr ext4", &inside, other("UUID=home")),
+            ("UUID=nowhere /usr ext4", &machine, none("UUID=nowhere")),
+            ("/dev/mapper/vg-usr /usr ext4", &machine, none("/dev/mapper/vg-usr")),
+            ("/dev/mapper/vg-usr /usr ext4", &inside, Usr::Unknown),
+            ("server:/usr /usr nfs", &machine, Usr::Unknown),
+            ("/srv/usr /usr none bind", &machine, Usr::Unknown),
+        ] {
+            assert_eq!(usr(entry.as_bytes(), &machine[3], volumes), expected, "{entry}");
+        }
     }
 }

@@ -4,7 +4,8 @@
 
 use super::decision::{BootSoFar, Decision, DecisionRecord, HowBooted, OriginalRoot};
 use super::notice::Tenants;
-use super::settings::{RescueSettings, Selector};
+use super::selector::Selector;
+use super::settings::RescueSettings;
 use super::{fstab, notice};
 use crate::initramfs_tools::param_conf::{After, Conf};
 use crate::kmsg;
@@ -202,7 +203,7 @@ fn shell_word(text: &str) -> (String, String) {
 }
 
 fn the_fstab(table: &[u8], rescue: &Volume, volumes: &[Volume]) {
-    let text = fstab::rewrite(table, rescue, volumes);
+    let text = fstab::rewrite(table, rescue, volumes, fstab::WithoutUsr::Starts);
     let (before, after) = (entries(table), entries(&text));
     let mut left = before.iter();
     for entry in &after {

@@ -2,8 +2,9 @@
 //! ignored, what names the own root must lead to the own disk, now and in the booted system.
 
 use super::candidate::{Candidate, Verdict};
-use super::settings::Selector;
+use super::selector::Selector;
 use crate::files;
+use crate::volume::udev::UdevRecord;
 use crate::volume::{self, Volume};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
@@ -13,10 +14,8 @@ use std::path::{Path, PathBuf};
 /// Read by the booted system's udev, which makes its links anew.
 const RULES: &str = "/run/udev/rules.d/90-lifeboat.rules";
 
-/// udev's records of the devices, which survive the switch of root.
-const RECORDS: &str = "/run/udev/data";
-
-/// The device that `root=` is to lead to, where it could lead to an ignored volume instead.
+/// The device that `root=` is to lead to, where it could lead to an ignored volume instead. By udev's priority
+/// the origin of a snapshot is told from it.
 pub(super) fn pin(
     own_root: &Selector,
     volumes: &[Volume],
@@ -33,7 +32,12 @@ pub(super) fn pin(
             .iter()
             .any(|candidate| candidate.verdict != Verdict::Fit && candidate.volume.device == volume.device)
     };
-    let own: Vec<&&Volume> = named.iter().filter(|volume| !ignored(volume)).collect();
+    let mut own: Vec<&Volume> = named.iter().copied().filter(|volume| !ignored(volume)).collect();
+    // Where nothing is ignored, what init does is what it would have done.
+    if own.len() > 1 && own.len() < named.len() {
+        let highest = own.iter().map(|volume| volume.priority).max();
+        own.retain(|volume| Some(volume.priority) == highest);
+    }
     match own.as_slice() {
         [own] if named.len() > 1 => Ok(Some((**own).clone())),
         [_, _, ..] => {
@@ -71,8 +75,9 @@ pub(super) fn ignored_disks(candidates: &[Candidate], own_disk: Option<&str>) ->
     disks
 }
 
-/// Takes the links below /dev/disk that lead to these disks, and that another disk has a claim to as well.
-pub(super) fn give_way(disks: &[String]) -> Result<()> {
+/// Takes the links below /dev/disk that lead to these disks, and that another disk has a claim to as well. `own_disk`:
+/// the own root's, where it is known.
+pub(super) fn give_way(disks: &[String], own_disk: Option<&str>) -> Result<()> {
     if disks.is_empty() {
         return Ok(());
     }
@@ -84,17 +89,53 @@ pub(super) fn give_way(disks: &[String]) -> Result<()> {
     files::write(RULES, rules.as_bytes(), 0o644)?;
     // The booted system's udev may come to these devices only after something was mounted by a link.
     // All devices: udev makes links for more superblocks than are known here.
-    let devices = volume::devices()?;
-    let gives_way = |name: &&String| disks.contains(&volume::disk_name(name));
-    let claimed: Vec<String> =
-        devices.iter().filter(gives_way).flat_map(|name| links(&volume::node(name))).collect();
-    for name in devices.iter().filter(|name| !gives_way(name)) {
-        let device = volume::node(name);
-        for link in links(&device).iter().filter(|link| claimed.contains(*link)) {
-            point(&Path::new("/dev").join(link), &device)?;
+    let claimants: Vec<Claimant> = volume::devices()?.iter().map(|name| Claimant::of(name)).collect();
+    let mut links: Vec<&String> = claimants.iter().flat_map(|claimant| &claimant.record.links).collect();
+    links.sort_unstable();
+    links.dedup();
+    for link in links {
+        let path = Path::new("/dev").join(link);
+        let leads_to =
+            fs::canonicalize(&path).ok().map(|device| volume::disk_name(&volume::name_of(&device)));
+        if let Some(heir) = heir(link, leads_to.as_deref(), &claimants, disks, own_disk) {
+            point(&path, &heir.device)?;
         }
     }
     Ok(())
+}
+
+/// A device that may claim links.
+struct Claimant {
+    device: PathBuf,
+    disk: String,
+    record: UdevRecord,
+}
+
+impl Claimant {
+    fn of(name: &str) -> Self {
+        let device = volume::node(name);
+        Self { record: UdevRecord::of(&device), disk: volume::disk_name(name), device }
+    }
+}
+
+/// The device that is to have a link in place of the one that has it: the own root's disk first, then udev's order.
+/// `None`: the link stays as udev made it, for it leads to no ignored disk, or nothing else claims it.
+fn heir<'a>(
+    link: &str,
+    leads_to: Option<&str>,
+    claimants: &'a [Claimant],
+    ignored: &[String],
+    own_disk: Option<&str>,
+) -> Option<&'a Claimant> {
+    let is_ignored = |disk: &str| ignored.iter().any(|ignored| ignored == disk);
+    if !leads_to.is_some_and(is_ignored) {
+        return None;
+    }
+    let others = claimants.iter().filter(|claimant| {
+        !is_ignored(&claimant.disk) && claimant.record.links.iter().any(|claimed| claimed == link)
+    });
+    // The last of equal ones is the greatest.
+    others.rev().max_by_key(|other| (Some(other.disk.as_str()) == own_disk, other.record.priority))
 }
 
 /// `disks`: their directories in sysfs, for only some buses have their disks in one that is named `block`.
@@ -113,26 +154,6 @@ fn render_rules(existing: Option<String>, disks: &[PathBuf]) -> String {
             .unwrap_or_default();
     }
     text
-}
-
-/// What udev links to a device, below /dev.
-fn links(device: &Path) -> Vec<String> {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(metadata) = fs::metadata(device) else { return Vec::new() };
-    let (major, minor) = (rustix::fs::major(metadata.rdev()), rustix::fs::minor(metadata.rdev()));
-    let record = fs::read_to_string(Path::new(RECORDS).join(format!("b{major}:{minor}"))).unwrap_or_default();
-    parse_record(&record)
-}
-
-fn parse_record(record: &str) -> Vec<String> {
-    const BY_CONTENT: [&str; 4] =
-        ["disk/by-uuid/", "disk/by-label/", "disk/by-partuuid/", "disk/by-partlabel/"];
-    record
-        .lines()
-        .filter_map(|line| line.strip_prefix("S:"))
-        .filter(|link| BY_CONTENT.iter().any(|folder| link.starts_with(folder)))
-        .map(str::to_owned)
-        .collect()
 }
 
 /// Points a link to a device, in one step.
@@ -190,6 +211,88 @@ mod tests {
         let volumes = [volume("/dev/vda1", "u"), volume("/dev/vdb1", "u")];
         let error = pin(&Selector::Uuid("u".into()), &volumes, &[]).unwrap_err();
         assert!(error.to_string().starts_with("root=UUID=u names /dev/vda1 and /dev/vdb1; "), "{error}");
+    }
+
+    #[test]
+    fn beside_an_ignored_copy_the_origin_is_told_from_its_snapshot() {
+        let origin = volume("/dev/dm-1", "u");
+        let snapshot = Volume { priority: -100, ..volume("/dev/dm-3", "u") };
+        let copy = volume("/dev/vdb", "u");
+        for volumes in [
+            [origin.clone(), snapshot.clone(), copy.clone()],
+            [copy.clone(), snapshot.clone(), origin.clone()],
+        ] {
+            let root = Selector::Uuid("u".into());
+            let pinned = pin(&root, &volumes, &[ignored(copy.clone())]).unwrap();
+            assert_eq!(pinned.as_ref(), Some(&origin));
+            // Without an ignored one init does what it would have done.
+            let error = pin(&root, &[origin.clone(), snapshot.clone()], &[]).unwrap_err().to_string();
+            assert!(error.contains("names /dev/dm-1 and /dev/dm-3; "), "{error}");
+        }
+    }
+
+    /// Who has the link `u` of those that claim it: device, its disk, its priority.
+    fn who_has(
+        leads_to: &str,
+        claimants: &[(&str, &str, i32)],
+        ignored: &[&str],
+        own: Option<&str>,
+    ) -> String {
+        let claimants: Vec<Claimant> = claimants
+            .iter()
+            .map(|(device, disk, priority)| Claimant {
+                device: device.into(),
+                disk: (*disk).to_owned(),
+                record: UdevRecord { links: vec!["u".into()], priority: *priority, ..UdevRecord::default() },
+            })
+            .collect();
+        let disk = claimants.iter().find(|claimant| claimant.device == Path::new(leads_to));
+        let disk = disk.map_or(leads_to, |claimant| claimant.disk.as_str());
+        let ignored: Vec<String> = ignored.iter().map(|disk| (*disk).to_owned()).collect();
+        let heir = heir("u", Some(disk).filter(|disk| !disk.is_empty()), &claimants, &ignored, own);
+        heir.map_or_else(|| leads_to.to_owned(), |heir| heir.device.display().to_string())
+    }
+
+    #[test]
+    fn a_link_is_taken_only_from_an_ignored_disk_and_given_to_whom_it_belongs() {
+        const LVM: &[(&str, &str, i32)] = &[("dm-1", "dm-1", 0), ("dm-3", "dm-3", -100), ("vdb", "vdb", 0)];
+        const THREE: &[(&str, &str, i32)] = &[("vda1", "vda", 0), ("vdb1", "vdb", 0), ("vdc1", "vdc", 0)];
+        const PATHS: &[(&str, &str, i32)] = &[("vda2", "vda", 0), ("vdb1", "vdb", 0), ("dm-0", "dm-0", 50)];
+        for (leads_to, claimants, ignored, own, has) in [
+            // A snapshot of LVM beside its origin, and a finished copy.
+            ("dm-1", LVM, &["vdb"][..], None, "dm-1"),
+            ("dm-3", LVM, &["vdb"], None, "dm-3"),
+            ("vdb", LVM, &["vdb"], None, "dm-1"),
+            ("vdb", LVM, &["vdb"], Some("dm-1"), "dm-1"),
+            ("vdb", LVM, &["vdb"], Some("dm-3"), "dm-3"),
+            ("vdb", LVM, &["vdb"], Some("vda"), "dm-1"),
+            // Three disks of one image.
+            ("vda1", THREE, &["vdb"], Some("vda"), "vda1"),
+            ("vdc1", THREE, &["vdb"], Some("vda"), "vdc1"),
+            ("vdb1", THREE, &["vdb"], Some("vda"), "vda1"),
+            ("vdb1", THREE, &["vdb"], Some("vdc"), "vdc1"),
+            ("vdb1", THREE, &["vdb"], None, "vda1"),
+            ("vda1", THREE, &["vda", "vdb"], None, "vdc1"),
+            ("vdb1", THREE, &["vda", "vdb", "vdc"], None, "vdb1"),
+            // A device of several paths has a high priority.
+            ("vdb1", PATHS, &["vdb"], None, "dm-0"),
+            ("vdb1", PATHS, &["vdb"], Some("vda"), "vda2"),
+            ("dm-0", PATHS, &["vdb"], Some("vda"), "dm-0"),
+            // Nothing is there, or something that claims nothing.
+            ("", THREE, &["vdb"], Some("vda"), ""),
+            ("vdz", THREE, &["vdb"], Some("vda"), "vdz"),
+            ("vdz", THREE, &["vdz"], Some("vda"), "vda1"),
+            // Nobody is ignored.
+            ("vdc1", THREE, &[], Some("vda"), "vdc1"),
+        ] {
+            let seen = who_has(leads_to, claimants, ignored, own);
+            assert_eq!(seen, has, "{leads_to} of {claimants:?}, ignored {ignored:?}, own {own:?}");
+        }
+        let others = [Claimant { device: "vda1".into(), disk: "vda".into(), record: UdevRecord::default() }];
+        assert!(
+            heir("u", Some("vdb"), &others, &["vdb".to_owned()], None).is_none(),
+            "it claims another link"
+        );
     }
 
     /// A device of a btrfs; `part` tells the devices of one from its copies.
@@ -253,12 +356,5 @@ mod tests {
             let more = render_rules(Some(rules.clone()), &["/sys/devices/vdz".into()]);
             assert!(more.starts_with(&rules) && more.contains("\"/devices/vdz|"), "{more}");
         }
-    }
-
-    #[test]
-    fn links_by_content_are_read_from_udevs_record() {
-        let record =
-            "S:disk/by-uuid/u-1\nS:disk/by-path/pci-0\nI:1\nS:disk/by-partuuid/p-1\nE:ID_FS_TYPE=ext4\n";
-        assert_eq!(parse_record(record), ["disk/by-uuid/u-1", "disk/by-partuuid/p-1"]);
     }
 }

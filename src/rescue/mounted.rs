@@ -3,7 +3,7 @@
 
 use super::decision::{self, BootSoFar, OriginalRoot};
 use super::notice::Tenants;
-use super::{fstab, notice};
+use super::{candidate, fstab, notice};
 use crate::initramfs_tools;
 use crate::mounts;
 use crate::outcome::{Mode, Outcome};
@@ -107,7 +107,8 @@ impl MountedState {
 /// the message of the day is written anew.
 pub(super) fn cover(root: &Path, rescue: &Volume, original: &OriginalRoot, volumes: &[Volume]) -> Result<()> {
     let root = Root::open(root)?;
-    cover_file(&root, "fstab", |text| fstab::rewrite(text, rescue, volumes))?;
+    let without_usr = candidate::without_usr(&root)?;
+    cover_file(&root, "fstab", |text| fstab::rewrite(text, rescue, volumes, without_usr))?;
     let tenants = Tenants::of(&root)?;
     notice::write(rescue, original, tenants)?;
     cover_file(&root, "issue", |text| notice::issue(text, rescue, original, tenants))

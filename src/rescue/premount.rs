@@ -1,7 +1,8 @@
 //! Before the root is waited for, unlocked or mounted: steers init to a rescue volume.
 
 use super::decision::{BootSoFar, Decision, DecisionRecord, HowBooted, OriginalRoot};
-use super::settings::{RescueSettings, Selector};
+use super::selector::Selector;
+use super::settings::RescueSettings;
 use super::{Choice, Scan, carry_out, identity};
 use crate::initramfs_tools::{self, Ignored};
 use crate::kmsg::{self, LogLevel};
@@ -26,7 +27,7 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
         for line in settings.complaints.iter().chain(&scan.complaints).chain(&plan.remarks) {
             kmsg::log(LogLevel::Info, "rescue", line);
         }
-        let settled = settle_identities(&scan, &so_far, own_root.as_deref());
+        let settled = settle_identities(&scan, &so_far, own_root.as_deref(), &plan.decision);
         let ignored = if so_far.ignored.is_empty() { Ignored::None } else { Ignored::Some };
         initramfs_tools::watch(settled.root.as_deref(), settled.resume.as_deref(), ignored)?;
         carry_out(&DecisionRecord { decision: plan.decision.clone(), so_far }, None)?;
@@ -48,10 +49,21 @@ struct Settled {
 
 /// Sees to it that what names the own root and disk does not lead to an ignored volume. Whatever fails here
 /// fails alone: it is told, and the boot is as it would have been.
-fn settle_identities(scan: &Scan, so_far: &BootSoFar, own_root: Option<&str>) -> Settled {
+fn settle_identities(
+    scan: &Scan,
+    so_far: &BootSoFar,
+    own_root: Option<&str>,
+    decision: &Decision,
+) -> Settled {
     let Some(selector) = own_root.and_then(Selector::parse) else { return Settled::default() };
     let tell = |error: &anyhow::Error| kmsg::log(LogLevel::Error, "rescue", &format!("{error:#}"));
-    let pinned = identity::pin(&selector, &scan.volumes, &scan.candidates).inspect_err(tell).ok().flatten();
+    let pinned = identity::pin(&selector, &scan.volumes, &scan.candidates);
+    let pinned = match decision {
+        Decision::OwnRoot { .. } => pinned.inspect_err(tell),
+        // init takes neither of those that are named.
+        Decision::Rescue { .. } => pinned,
+    };
+    let pinned = pinned.ok().flatten();
     let named = || scan.volumes.iter().filter(|volume| selector.names(volume));
     let own = named().find(|volume| !so_far.shuns(&volume.device)).cloned();
     if own.is_none()
@@ -63,7 +75,9 @@ fn settle_identities(scan: &Scan, so_far: &BootSoFar, own_root: Option<&str>) ->
     }
     let own_disk = pinned.clone().or(own).map(|volume| volume.disk);
     let disks = identity::ignored_disks(&scan.candidates, own_disk.as_deref());
-    if let Err(error) = identity::give_way(&disks) {
+    // Where several could be the own root, udev knows better.
+    let is_known = pinned.is_some() || named().filter(|volume| !so_far.shuns(&volume.device)).count() == 1;
+    if let Err(error) = identity::give_way(&disks, own_disk.as_deref().filter(|_| is_known)) {
         tell(&error);
     }
     let resume =

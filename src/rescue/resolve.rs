@@ -9,6 +9,7 @@ use crate::outcome::Outcome;
 use crate::volume;
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
+use std::fs;
 use std::path::Path;
 
 /// Says which of the devices is meant, where init takes the first; what is said when it is none.
@@ -24,7 +25,10 @@ pub(crate) fn run(line: &CommandLine, devices: &[String]) -> Result<Outcome> {
     let own_disk = own_root.as_deref().filter(|root| root.starts_with("/dev/")).and_then(volume::disk_of);
     let disks = own_disk.map(|own_disk| so_far.shunned_disks(Some(&own_disk))).unwrap_or_default();
     let is_beside = |device: &Path| volume::disk_of(device).is_some_and(|disk| disks.contains(&disk));
-    let meant = meant(devices, |device| so_far.shuns(device), is_beside);
+    // Volumes of LVM and udev's links have other names than the kernel's.
+    let is_shunned =
+        |device: &Path| so_far.shuns(&fs::canonicalize(device).unwrap_or_else(|_| device.into()));
+    let meant = meant(devices, is_shunned, is_beside);
     Ok(Outcome::Answer(meant.unwrap_or(NONE).to_owned()))
 }
 

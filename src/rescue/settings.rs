@@ -1,13 +1,12 @@
 //! What the owner set: `lifeboat.rescue=` on the kernel command line, and `LIFEBOAT_RESCUE=` in the
 //! /etc/default/lifeboat that was baked into the initramfs. Words are joined by commas.
 
+use super::selector::Selector;
 use crate::baked;
 use crate::kmsg::escape;
-use crate::volume::Volume;
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
 use std::fmt;
-use std::path::PathBuf;
 
 /// How long a root that is missing or cannot be mounted is waited for, in seconds.
 const WAIT: u64 = 300;
@@ -34,18 +33,6 @@ pub(crate) enum RescueSettingPlace {
     CommandLine,
     /// The initramfs's own /etc/default/lifeboat.
     Baked,
-}
-
-/// How a volume is named.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Selector {
-    Label(String),
-    Uuid(String),
-    PartUuid(String),
-    PartLabel(String),
-    Device(PathBuf),
-    /// What was written, and was not understood.
-    Nothing(String),
 }
 
 /// The words of one place.
@@ -137,67 +124,6 @@ impl Words {
 
 const KNOWN: &str =
     "off, wait:SECONDS, LABEL=, UUID=, PARTUUID=, PARTLABEL=, /dev/…, require=UUID=, require=PARTUUID=";
-
-impl Selector {
-    /// `LABEL=…`, `UUID=…`, `PARTUUID=…`, `PARTLABEL=…` or a device's path.
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        if word.starts_with("/dev/") {
-            return Some(Self::Device(word.into()));
-        }
-        let (kind, name) = word.split_once('=').filter(|(_, name)| !name.is_empty())?;
-        let name = name.trim_matches('"').to_owned();
-        Some(match kind {
-            "LABEL" => Self::Label(name),
-            "UUID" => Self::Uuid(name),
-            "PARTUUID" => Self::PartUuid(name),
-            "PARTLABEL" => Self::PartLabel(name),
-            _ => return None,
-        })
-    }
-
-    /// Whether only a partition table can tell.
-    pub(crate) fn needs_partition(&self) -> bool {
-        matches!(self, Self::PartUuid(_) | Self::PartLabel(_))
-    }
-
-    /// Whether this is one of these labels.
-    pub(crate) fn is_one_of(&self, labels: &[&str]) -> bool {
-        matches!(self, Self::Label(label) if labels.contains(&label.as_str()))
-    }
-
-    /// Whether this names the volume.
-    pub(crate) fn names(&self, volume: &Volume) -> bool {
-        let same = |known: &Option<String>, wanted: &str| {
-            known.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(wanted))
-        };
-        match self {
-            // What was no UTF-8 in a command line or an fstab is none on the disk either.
-            Self::Label(label) => {
-                volume.label.as_deref().is_some_and(|known| String::from_utf8_lossy(known) == *label)
-            }
-            Self::Uuid(uuid) => same(&volume.uuid, uuid),
-            Self::PartUuid(uuid) => same(&volume.partition.uuid, uuid),
-            Self::PartLabel(label) => volume.partition.label.as_deref() == Some(label),
-            Self::Nothing(_) => false,
-            Self::Device(path) => {
-                std::fs::canonicalize(path).unwrap_or_else(|_| path.clone()) == volume.device
-            }
-        }
-    }
-}
-
-impl fmt::Display for Selector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Label(label) => write!(f, "LABEL={label}"),
-            Self::Uuid(uuid) => write!(f, "UUID={uuid}"),
-            Self::PartUuid(uuid) => write!(f, "PARTUUID={uuid}"),
-            Self::PartLabel(label) => write!(f, "PARTLABEL={label}"),
-            Self::Device(path) => write!(f, "{}", path.display()),
-            Self::Nothing(text) => write!(f, "{text}, which names nothing,"),
-        }
-    }
-}
 
 impl fmt::Display for RescueSettingPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,7 +3,8 @@
 use crate::initramfs_tools::{Ignored, PanicShell, Stuck};
 use crate::outcome::Mode;
 use crate::rescue::decision::{BootSoFar, OriginalRoot, Waited};
-use crate::rescue::settings::{RescueSettings, Selector};
+use crate::rescue::selector::Selector;
+use crate::rescue::settings::RescueSettings;
 use crate::rescue::{Scan, identity};
 use crate::volume::Volume;
 use std::fmt;
