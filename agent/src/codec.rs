@@ -22,6 +22,13 @@ pub(crate) fn base64(text: &[u8]) -> Result<Vec<u8>> {
     LENIENT.decode(letters).map_err(|error| anyhow!("decode base64: {error}"))
 }
 
+/// Decodes what looks like base64. Anything else is taken as it is, because people write plain text in its place.
+pub(crate) fn base64_or_text(text: Vec<u8>) -> Result<Vec<u8>> {
+    let may_be =
+        |byte: &u8| byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace() || b"+/=".contains(byte);
+    if text.iter().all(may_be) { base64(&text) } else { Ok(text) }
+}
+
 /// The letters up to the padding. None if a group of four is incomplete and not padded.
 fn letters(text: &[u8]) -> Option<Vec<u8>> {
     let mut letters = Vec::with_capacity(text.len());

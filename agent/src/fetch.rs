@@ -1,14 +1,19 @@
 //! Fetching over http and https, from a `file://` URL or a directory, within limits.
 
+mod encoding;
 mod tls;
+mod token;
 
 use crate::root::Root;
 use anyhow::{Result, anyhow, bail};
 use sha2::{Digest, Sha256};
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::thread;
 use std::time::{Duration, Instant};
+use token::Origin;
+use ureq::ResponseExt as _;
 
 /// The largest file that is taken.
 pub(crate) const LARGEST: u64 = 10 * 1024 * 1024;
@@ -78,6 +83,8 @@ pub(crate) struct Client {
     agent: ureq::Agent,
     over: Over,
     deadline: Instant,
+    /// The server that gave a token, and the token.
+    token: RefCell<Option<(Origin, String)>>,
 }
 
 /// What a request, and each redirect of it, may go over.
@@ -101,9 +108,19 @@ pub(crate) struct Refused(pub(crate) u16);
 
 impl std::error::Error for Refused {}
 
+/// What is missing where a server refuses.
+const HINTS: [(u16, &str); 2] = [
+    (
+        401,
+        " (it wants a user and a password, as in http://USER:PASSWORD@HOST/, or a token, and has given none for the asking)",
+    ),
+    (407, " (a proxy on the way wants a user and a password, and the agent can give it none)"),
+];
+
 impl std::fmt::Display for Refused {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "the server answers {}", self.0)
+        let hint = HINTS.iter().find(|(status, _)| *status == self.0).map_or("", |(_, hint)| hint);
+        write!(out, "the server answers {}{hint}", self.0)
     }
 }
 
@@ -129,7 +146,7 @@ impl Client {
             .proxy(None)
             .user_agent(concat!("lifeboat-agent/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Self { agent: config.into(), over, deadline: Instant::now() + budget })
+        Ok(Self { agent: config.into(), over, deadline: Instant::now() + budget, token: RefCell::default() })
     }
 
     /// Fetches one file; what may pass is tried again while there is time.
@@ -221,6 +238,7 @@ impl Client {
         let lasting = |error: std::io::Error| Failure::Lasting(anyhow::Error::from(error).context("keep it"));
         // What an earlier attempt brought.
         file.set_len(0).and_then(|()| file.rewind()).map_err(lasting)?;
+        // As it comes, and as its digest says: what is packed is not unpacked for a Content-Encoding, as curl does not.
         let mut body = response.into_body().into_with_config().limit(u64::MAX).reader();
         let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
         loop {
@@ -241,15 +259,47 @@ impl Client {
     }
 
     /// The response of a request that went well; `None` when there is nothing under that name.
-    fn ask(&self, url: &str, limit: Duration) -> Result<Option<ureq::http::Response<ureq::Body>>, Failure> {
-        let request = self.agent.get(url).config().timeout_global(Some(self.left(limit))).build();
-        let response = request.call().map_err(passing)?;
+    fn ask(&self, url: &str, limit: Duration) -> Result<Option<Response>, Failure> {
+        let mut response = self.send(url, limit)?;
+        if response.status().as_u16() == UNAUTHORIZED && self.takes_token(url, &response)? {
+            response = self.send(url, limit)?;
+        }
         match response.status().as_u16() {
             200 | NO_CONTENT => Ok(Some(response)),
             404 | 410 => Ok(None),
             status if may_pass(status) => Err(Failure::Passing(Refused(status).into())),
             status => Err(Failure::Lasting(Refused(status).into())),
         }
+    }
+
+    /// Sends one request. A token goes with it to the server that gave it, and to none that it points to.
+    fn send(&self, url: &str, limit: Duration) -> Result<Response, Failure> {
+        let config = self.agent.get(url).config().timeout_global(Some(self.left(limit)));
+        let token = self.token.borrow();
+        let token = token.as_ref().filter(|(origin, _)| Origin::of(url).as_ref() == Some(origin));
+        let response = match token {
+            Some((_, token)) => with_headers(config.max_redirects(0).build(), &token::headers(token)).call(),
+            None => config.build().call(),
+        };
+        response.map_err(passing)
+    }
+
+    /// Asks a server for a token that refused without one. False if it wants a password, or gives no token.
+    fn takes_token(&self, url: &str, refusal: &Response) -> Result<bool, Failure> {
+        let origin = Origin::of(url).filter(|origin| {
+            Origin::of(&refusal.get_uri().to_string()).as_ref() == Some(origin)
+                && !refusal.headers().contains_key("www-authenticate")
+                && self.token.borrow().as_ref().is_none_or(|(known, _)| known != origin)
+        });
+        let Some(origin) = origin else { return Ok(false) };
+        let question = Question { verb: Verb::Put, headers: &token::LIFE, patience: CONNECT };
+        let Answered::Body(body) = self.attempt_to_ask(&origin.at(token::PLACE), &question)? else {
+            return Ok(false);
+        };
+        let token = token::parse(body);
+        let is_one = token.is_some();
+        self.token.replace(token.map(|token| (origin, token)));
+        Ok(is_one)
     }
 
     /// What one attempt may take of the time that is left.
@@ -259,6 +309,11 @@ impl Client {
         left.max(Duration::from_millis(100))
     }
 }
+
+type Response = ureq::http::Response<ureq::Body>;
+
+/// Whoever asks has to say first who it is.
+const UNAUTHORIZED: u16 = 401;
 
 /// It went well, and what is there is empty.
 const NO_CONTENT: u16 = 204;
@@ -271,12 +326,17 @@ fn with_headers<B>(request: ureq::RequestBuilder<B>, headers: &[(&str, &str)]) -
     headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))
 }
 
-fn read_body(mut response: ureq::http::Response<ureq::Body>) -> Result<Vec<u8>, Failure> {
+fn read_body(mut response: Response) -> Result<Vec<u8>, Failure> {
+    let encodings = response.headers().get_all("content-encoding").iter();
+    let encodings: Vec<_> = encodings.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    let encodings = encodings.join(",");
     // The limit counts as exceeded once it is reached.
-    response.body_mut().with_config().limit(LARGEST + 1).read_to_vec().map_err(|error| match error {
+    let body = response.body_mut().with_config().limit(LARGEST + 1).read_to_vec();
+    let body = body.map_err(|error| match error {
         ureq::Error::BodyExceedsLimit(_) => Failure::Lasting(anyhow!(TOO_LARGE)),
         other => passing(other),
-    })
+    })?;
+    encoding::unpacked(body, &encodings).map_err(Failure::Lasting)
 }
 
 impl std::fmt::Display for Over {

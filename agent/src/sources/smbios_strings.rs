@@ -57,9 +57,8 @@ fn credential(name: &str, strings: &[Vec<u8>]) -> Result<Option<Vec<u8>>> {
             return Ok(Some(text));
         }
         if let Some(encoded) = after(BINARY) {
-            return codec::base64(&encoded)
-                .map(Some)
-                .with_context(|| format!("the SMBIOS string for {name}"));
+            let decoded = codec::base64_or_text(encoded);
+            return decoded.map(Some).with_context(|| format!("the SMBIOS string for {name}"));
         }
     }
     Ok(None)
@@ -85,6 +84,18 @@ fn strings_of(entry: &[u8]) -> Vec<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_credential_may_be_plain_text_where_base64_is_expected() {
+        let credential = |text: &str| {
+            let string = format!("{BINARY}{}user-data={text}", credentials::PREFIX);
+            credential("user-data", &[string.into_bytes()]).map_err(|error| format!("{error:#}"))
+        };
+        for text in ["IyEvYmluL3NoCg==", "IyEvYmlu\nL3NoCg==\n", "#!/bin/sh\n"] {
+            assert_eq!(credential(text).unwrap().unwrap(), b"#!/bin/sh\n", "{text}");
+        }
+        assert!(credential("IyEvYmluL3NoCg=").unwrap_err().contains("decode base64"));
+    }
 
     #[test]
     fn strings_are_found_behind_the_fixed_part() {

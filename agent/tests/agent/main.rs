@@ -27,6 +27,7 @@ mod server;
 mod sources;
 mod system_config;
 mod tarball;
+mod transport;
 mod vendor;
 mod volumes;
 mod work;

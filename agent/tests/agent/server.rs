@@ -14,6 +14,10 @@ use std::time::Duration;
 pub(crate) enum Reply {
     /// 200 with a body.
     Ok(Vec<u8>),
+    /// 200 with a Content-Encoding and a body.
+    Encoded(&'static str, Vec<u8>),
+    /// A status with lines of the head.
+    Refusal(u16, &'static str),
     /// A status without a body.
     Status(u16),
     /// 200 that promises more than comes.
@@ -189,6 +193,14 @@ fn reply(stream: &mut (impl Read + Write), reply: &Reply) -> std::io::Result<()>
         Reply::Ok(body) => {
             stream.write_all(head(200, length(body.len() as u64)).as_bytes())?;
             stream.write_all(body)
+        }
+        Reply::Encoded(encoding, body) => {
+            let encoding = format!("Content-Encoding: {encoding}\r\n{}", length(body.len() as u64));
+            stream.write_all(head(200, encoding).as_bytes())?;
+            stream.write_all(body)
+        }
+        Reply::Refusal(status, lines) => {
+            stream.write_all(head(*status, format!("{lines}\r\n{}", length(0))).as_bytes())
         }
         Reply::Status(status) => stream.write_all(head(*status, length(0)).as_bytes()),
         Reply::Half(body) => {
