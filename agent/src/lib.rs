@@ -48,6 +48,7 @@ mod system_info;
 #[cfg(test)]
 mod table;
 mod target;
+mod texts;
 mod user_data;
 mod validate;
 mod volume;

@@ -1,7 +1,7 @@
 //! Meta-data: who the machine is.
 
-use crate::jinja;
 use crate::yaml::{self, Allowance, Mapping, Value};
+use crate::{jinja, texts};
 use anyhow::{Context, Result, bail};
 
 /// What it may hold, which is little: it is kept in several forms.
@@ -37,7 +37,7 @@ impl From<Mapping> for MetaData {
 /// Reads a mapping in YAML or JSON.
 pub(crate) fn parse(data: &[u8]) -> Result<MetaData> {
     let text = std::str::from_utf8(data).context("read meta-data: it is no UTF-8")?;
-    let value = yaml::load(text).context("read meta-data")?;
+    let value = yaml::load_with(text, &texts::META_DATA).context("read meta-data")?;
     let taken = Allowance::new(MOST_VALUES, MOST_MEBIBYTES).take(&value, 0);
     taken.map_err(anyhow::Error::msg).context("read meta-data")?;
     match value {
@@ -101,6 +101,7 @@ mod tests {
             r#"{"instance-id": "i", "public-keys": {"0": {"openssh-key": "k"}, "me": ["l"]}}"#,
             expect![[r#"Some("i") None ["k", "l"]"#]],
         );
+        check("local-hostname: 0123\n", expect![[r#"None Some("0123") []"#]]);
         for (id, text) in [
             ("~", "None"),
             ("[x, 1]", "['x', 1]"),

@@ -8,7 +8,7 @@ pub(crate) mod modules;
 
 use crate::root::Root;
 use crate::yaml::{self, Mapping, Value};
-use crate::{command_line, os_release};
+use crate::{command_line, os_release, texts};
 use anyhow::{Context, Result, bail};
 
 const CLOUD_CFG: &str = "etc/cloud/cloud.cfg";
@@ -40,7 +40,7 @@ impl SystemConfig {
         let mut config = Self::default();
         config.take("the kernel command line, cc:", || {
             match command_line::cloud_config(&command_line::read(root)?) {
-                Some(text) => mapping(&yaml::load(&text)?),
+                Some(text) => mapping(&yaml::load_with(&text, &texts::CONFIG)?),
                 None => Ok(Mapping::default()),
             }
         });
@@ -158,7 +158,8 @@ fn mapping(value: &Value) -> Result<Mapping> {
 
 /// Reads configuration; one of comments alone says nothing.
 pub(crate) fn parse(content: &[u8]) -> Result<Mapping> {
-    mapping(&yaml::load(std::str::from_utf8(content).context("it is no UTF-8")?)?)
+    let text = std::str::from_utf8(content).context("it is no UTF-8")?;
+    mapping(&yaml::load_with(text, &texts::CONFIG)?)
 }
 
 /// The first with what only the second says, in nested mappings too; lists are not joined.

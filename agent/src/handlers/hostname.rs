@@ -29,7 +29,7 @@ pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
 fn check(name: &str) -> Result<()> {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     if name.is_empty() || name.len() > 64 || !name.bytes().all(good) {
-        bail!("`{name}` is no host name (letters, digits, `-` and `.`, at most 64)");
+        bail!("`{name}` is no host name (letters, digits, `-`, `.` and `_`, at most 64)");
     }
     Ok(())
 }

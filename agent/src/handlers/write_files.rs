@@ -88,14 +88,24 @@ fn content(entry: &Mapping) -> Result<Vec<u8>> {
 /// A number is the mode itself (YAML reads 0644 as octal); a text is read as octal.
 fn mode(value: &Value) -> Option<u32> {
     let number = match value {
-        Value::Int(number) => u32::try_from(*number).ok()?,
-        Value::Str(text) => {
-            let digits = text.trim();
-            u32::from_str_radix(digits.strip_prefix("0o").unwrap_or(digits), 8).ok()?
+        Value::Int(number) => {
+            let number = u32::try_from(*number).ok()?;
+            if is_bare_octal(number) { octal(&number.to_string())? } else { number }
         }
+        Value::Str(text) => octal(text.trim().trim_start_matches("0o"))?,
         _ => return None,
     };
     (number <= 0o7777).then_some(number)
+}
+
+fn octal(digits: &str) -> Option<u32> {
+    u32::from_str_radix(digits, 8).ok()
+}
+
+/// True for 644 and its like: as a number it would be a mode that nobody wants (sticky, and more for others than for the
+/// owner), or none at all.
+fn is_bare_octal(number: u32) -> bool {
+    matches!(number, 0o1000..=777) || number > 0o7777
 }
 
 #[cfg(test)]
@@ -135,6 +145,36 @@ mod tests {
             write /later (0 bytes, mode 0644, owner root:root)
         "]],
         );
+    }
+
+    #[test]
+    fn permissions_are_octal_however_they_are_written() {
+        for (written, wanted) in [
+            ("0644", Some(0o644)),
+            ("'0644'", Some(0o644)),
+            ("'644'", Some(0o644)),
+            ("0o644", Some(0o644)),
+            ("644", Some(0o644)),
+            ("600", Some(0o600)),
+            ("755", Some(0o755)),
+            ("777", Some(0o777)),
+            ("04755", Some(0o4755)),
+            ("4755", Some(0o4755)),
+            ("0x1A4", Some(0o644)),
+            // JSON has no other way to write 0644 and 0755 as numbers.
+            ("420", Some(0o644)),
+            ("493", Some(0o755)),
+            ("'420'", Some(0o420)),
+            ("0", Some(0)),
+            ("688", None),
+            ("9999", None),
+            ("-1", None),
+            ("yes", None),
+            ("6.44", None),
+            ("u=rw", None),
+        ] {
+            assert_eq!(mode(&crate::yaml::load(written).unwrap()), wanted, "{written}");
+        }
     }
 
     #[test]

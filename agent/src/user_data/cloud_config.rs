@@ -2,6 +2,7 @@
 
 use super::merge::{self, Mergers};
 use super::{Part, jsonp};
+use crate::texts;
 use crate::yaml::{self, Allowance, Mapping, Value};
 use anyhow::{Context, Result, bail};
 use std::fmt;
@@ -165,7 +166,7 @@ pub(crate) fn check_merging(config: &Mapping) -> Result<()> {
 /// Reads a configuration, which is a mapping.
 pub(crate) fn read(content: &[u8]) -> Result<Mapping> {
     let text = std::str::from_utf8(content).context("read the cloud-config: it is no UTF-8")?;
-    match yaml::load(text).context("read the cloud-config")? {
+    match yaml::load_with(text, &texts::CONFIG).context("read the cloud-config")? {
         Value::Map(mapping) => Ok(mapping),
         Value::Null => bail!("read the cloud-config: there is nothing below the first line"),
         other => bail!("read the cloud-config: it is {} and no mapping of keys like hostname", other.kind()),

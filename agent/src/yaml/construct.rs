@@ -4,14 +4,14 @@ use super::compose::{Content, Node, Style};
 use super::error::{Error, TextPlace};
 use super::resolve::{ScalarKind, resolve};
 use super::size::written;
-use super::{Allowance, MOST_NODES, Mapping, Value, scalar, timestamp};
+use super::{Allowance, MOST_NODES, Mapping, Texts, Value, scalar, timestamp};
 use std::rc::Rc;
 
 const STANDARD: &str = "tag:yaml.org,2002:";
 
 /// The value of a document's root node.
-pub(super) fn construct(node: Rc<Node>) -> Result<Value, Error> {
-    Constructor { allowance: Allowance::default(), merged: 0 }.value(node)
+pub(super) fn construct(node: Rc<Node>, texts: &'static Texts) -> Result<Value, Error> {
+    Constructor { allowance: Allowance::default(), merged: 0 }.value(node, texts)
 }
 
 struct Constructor {
@@ -24,9 +24,10 @@ struct Constructor {
 type Pair = (Rc<Node>, Rc<Node>);
 
 impl Constructor {
-    fn value(&mut self, node: Rc<Node>) -> Result<Value, Error> {
+    fn value(&mut self, node: Rc<Node>, texts: &'static Texts) -> Result<Value, Error> {
         self.pay(&node, if let Content::Scalar { text, .. } = &node.content { written(text) } else { 0 })?;
-        let kind = type_of(&node)?;
+        let kind =
+            if texts.scalar && is_misread(&node) { Type::Kind(ScalarKind::Str) } else { type_of(&node)? };
         // Only what an alias stands for as well is copied, and of that no more than itself.
         let Node { content, tag, place, .. } = Rc::unwrap_or_clone(node);
         match (content, kind) {
@@ -34,13 +35,15 @@ impl Constructor {
                 scalar_value(kind, text).map_err(|problem| Error::new(place, problem))
             }
             (Content::Seq(items), Type::Seq) => {
-                Ok(Value::Seq(items.into_iter().map(|item| self.value(item)).collect::<Result<_, _>>()?))
+                let texts = texts.of_items();
+                let items = items.into_iter().map(|item| self.value(item, texts));
+                Ok(Value::Seq(items.collect::<Result<_, _>>()?))
             }
             (Content::Seq(items), Type::Pairs) => self.pairs(items),
             (Content::Seq(_), Type::Kind(ScalarKind::Null)) => Ok(Value::Null),
-            (Content::Map(pairs), Type::Map) => Ok(Value::Map(self.mapping(place, pairs)?)),
+            (Content::Map(pairs), Type::Map) => Ok(Value::Map(self.mapping(place, pairs, texts)?)),
             (Content::Map(pairs), Type::Set) => {
-                let mapping = self.mapping(place, pairs)?;
+                let mapping = self.mapping(place, pairs, texts)?;
                 Ok(Value::Set(mapping.into_iter().map(|(key, _)| key).collect()))
             }
             _ => Err(mismatch(place, tag.as_deref())),
@@ -52,17 +55,23 @@ impl Constructor {
         paid.map_err(|problem| Error::new(node.place, format!("{problem}, once the aliases are expanded")))
     }
 
-    fn mapping(&mut self, place: TextPlace, pairs: Vec<Pair>) -> Result<Mapping, Error> {
+    fn mapping(
+        &mut self,
+        place: TextPlace,
+        pairs: Vec<Pair>,
+        texts: &'static Texts,
+    ) -> Result<Mapping, Error> {
         let has_merge = pairs.iter().any(|(key, _)| is_merge(key));
         let pairs = if has_merge { self.flatten(place, &pairs)? } else { pairs };
         let mut made = Mapping::with_capacity(pairs.len());
         for (key_node, value_node) in pairs {
             let place = key_node.place;
-            let key = if is_default(&key_node) { "=".into() } else { self.value(key_node)? };
+            let key = if is_default(&key_node) { "=".into() } else { self.value(key_node, texts.of_keys())? };
             if !key.is_key() {
                 return Err(Error::new(place, "a list or a mapping as a key"));
             }
-            made.insert(key, self.value(value_node)?);
+            let texts = texts.of_value(key.as_str().unwrap_or_default());
+            made.insert(key, self.value(value_node, texts)?);
         }
         Ok(made)
     }
@@ -109,9 +118,10 @@ impl Constructor {
         for item in items {
             match &item.content {
                 Content::Map(pairs) if pairs.len() == 1 => {
-                    for (key, value) in pairs {
+                    for (key, value_node) in pairs {
                         self.pay(&item, 0)?;
-                        let pair = vec![self.value(Rc::clone(key))?, self.value(Rc::clone(value))?];
+                        let mut value = |node: &Rc<Node>| self.value(Rc::clone(node), &Texts::NONE);
+                        let pair = vec![value(key)?, value(value_node)?];
                         made.push(Value::Seq(pair));
                     }
                 }
@@ -186,6 +196,13 @@ fn scalar_value(kind: Type, text: String) -> Result<Value, String> {
             Err("the tag asks for a list or a mapping and a text follows".into())
         }
     }
+}
+
+/// True for a plain scalar of which YAML makes no text, and not nothing either.
+fn is_misread(node: &Node) -> bool {
+    let Content::Scalar { text, style: Style::Plain } = &node.content else { return false };
+    let kinds = [ScalarKind::Bool, ScalarKind::Int, ScalarKind::Float, ScalarKind::Timestamp];
+    node.tag.is_none() && kinds.contains(&resolve(text))
 }
 
 fn is_merge(key: &Node) -> bool {

@@ -1,6 +1,7 @@
 //! YAML 1.1 as `PyYAML` reads it, which is what user-data is written for: libyaml's events, and a composer,
 //! resolver and constructor of our own. Errors carry their place.
 
+mod as_written;
 mod compose;
 mod construct;
 mod emit;
@@ -17,6 +18,7 @@ mod size;
 mod timestamp;
 mod value;
 
+pub(crate) use as_written::Texts;
 pub(crate) use emit::{to_json, to_yaml};
 pub(crate) use error::Error;
 pub(crate) use mapping::{Mapping, Table};
@@ -35,9 +37,14 @@ const DEEPEST: usize = 100;
 
 /// Reads a text of one document; an empty one is `Null`.
 pub(crate) fn load(text: &str) -> Result<Value, Error> {
+    load_with(text, &Texts::NONE)
+}
+
+/// The same, with texts as they are written where they are wanted.
+pub(crate) fn load_with(text: &str, texts: &'static Texts) -> Result<Value, Error> {
     let document = lenient::reading(text, compose::compose).map_err(|error| error.showing(text))?;
     match document {
-        Some(node) => construct::construct(node).map_err(|error| error.showing(text)),
+        Some(node) => construct::construct(node, texts).map_err(|error| error.showing(text)),
         None => Ok(Value::Null),
     }
 }
