@@ -58,6 +58,11 @@ impl Accounts {
         self.groups.iter().find(|(known, _)| known == name).map(|(_, gid)| *gid)
     }
 
+    /// True if a group has this number.
+    pub(crate) fn has_gid(&self, gid: u32) -> bool {
+        self.groups.iter().any(|(_, known)| *known == gid)
+    }
+
     /// The numbers that `user`, `user:group` or `:group` stands for; names or numbers.
     pub(crate) fn owner(&self, text: &str) -> Result<(u32, u32)> {
         let (user, group) = text.split_once(':').unwrap_or((text, ""));

@@ -6,6 +6,7 @@ pub(crate) use conversation::Conversation;
 
 use crate::accounts::Accounts;
 use crate::layout::OUTPUT;
+use crate::people;
 use crate::plan::{File, Placing, Step};
 use crate::report::Report;
 use crate::root::{self, Rights, Root};
@@ -24,15 +25,18 @@ use std::time::{Duration, Instant};
 pub(crate) fn apply(step: &Step, root: &Root, report: &mut Report) -> Result<()> {
     let mut carry_out = || match step {
         Step::Write(file) => write(file, root),
-        Step::Authorize { user, keys } if root.is_live() || Accounts::read(root)?.user(user).is_some() => {
+        Step::Authorize { user, keys } | Step::TurnAway { user, keys }
+            if root.is_live() || Accounts::read(root)?.user(user).is_some() =>
+        {
             authorize(user, keys, root)
         }
         // Without having made the user, there is none whose keys they could be.
-        Step::Run { .. } | Step::HostName(_) | Step::Authorize { .. } if !root.is_live() => {
+        _ if !root.is_live() => {
             report.info(&format!("not on this root: {step}"));
             Ok(())
         }
-        Step::Authorize { .. } => Ok(()),
+        Step::Authorize { .. } | Step::TurnAway { .. } => Ok(()),
+        Step::Account { argv, input, .. } => change_account(argv, input.as_deref(), root, report),
         Step::Run { argv, input } => {
             let patience = Patience::Until(Instant::now() + LIMIT);
             run(argv, input.as_deref().map(str::as_bytes), &[], patience, root, report)
@@ -40,6 +44,30 @@ pub(crate) fn apply(step: &Step, root: &Root, report: &mut Report) -> Result<()>
         Step::HostName(name) => Ok(rustix::system::sethostname(name.as_bytes())?),
     };
     carry_out().with_context(|| step.to_string())
+}
+
+/// Runs a program of the accounts' family. An error holds what the program said: whoever cannot log in cannot read its
+/// log either.
+fn change_account(argv: &[String], input: Option<&str>, root: &Root, report: &mut Report) -> Result<()> {
+    // Another line may stand in the log already.
+    let before = root.read(OUTPUT).ok().flatten().map_or(0, |log| log.len());
+    let patience = Patience::Until(Instant::now() + LIMIT);
+    run(argv, input.map(str::as_bytes), &[], patience, root, report).map_err(|error| {
+        let log = root.read(OUTPUT).ok().flatten().unwrap_or_default();
+        match said(log.get(before..).unwrap_or_default()) {
+            said if said.is_empty() => error,
+            said => anyhow!("{error:#}; it said: {said}"),
+        }
+    })
+}
+
+/// The first lines of an output, on one line.
+fn said(output: &[u8]) -> String {
+    const MOST_LINES: usize = 3;
+    const LONGEST: usize = 200;
+    let text = String::from_utf8_lossy(output);
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).take(MOST_LINES);
+    lines.map(|line| line.chars().take(LONGEST).collect::<String>()).collect::<Vec<_>>().join(" / ")
 }
 
 /// How long a program may take.
@@ -282,20 +310,25 @@ fn read_regular(directory: &OwnedFd, name: &str) -> Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Appends the missing keys to the file's text. A key is known by its body.
+/// Adds the missing keys to the file's text. A key is known by its body. One that is there with other options (it let
+/// root in, and is to turn away) is replaced.
 fn with_keys(old: &str, keys: &[String]) -> String {
-    let mut text = old.to_owned();
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
-    }
+    let mut lines: Vec<&str> = old.lines().collect();
     for key in keys {
         let body = key.split_whitespace().find(|word| word.starts_with("AAAA")).unwrap_or(key);
-        let known = text.lines().any(|line| line == key || line.split_whitespace().any(|word| word == body));
+        let is_same = |line: &&str| *line == key || line.split_whitespace().any(|word| word == body);
+        let mut known = false;
+        for line in lines.iter_mut().filter(|line| is_same(line) && !line.starts_with('#')) {
+            known = true;
+            if people::options(line) != people::options(key) {
+                *line = key;
+            }
+        }
         if !known {
-            text.extend([key.as_str(), "\n"]);
+            lines.push(key);
         }
     }
-    text
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
 #[cfg(test)]

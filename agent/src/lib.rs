@@ -31,6 +31,7 @@ mod nocloud;
 mod os_release;
 mod ovf_environment;
 mod part_handler;
+mod people;
 mod plan;
 mod query;
 mod record;

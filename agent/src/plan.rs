@@ -39,6 +39,17 @@ pub(crate) enum Step {
     Write(File),
     /// Sets the running system's host name.
     HostName(String),
+    /// Runs a program that makes or changes an account.
+    Account {
+        /// The user or the group.
+        name: String,
+        /// What the program does.
+        work: AccountWork,
+        /// The program and its arguments.
+        argv: Vec<String>,
+        /// Its standard input, which is never shown.
+        input: Option<String>,
+    },
     /// Adds keys to those a user may log in with.
     Authorize {
         /// The user.
@@ -46,6 +57,24 @@ pub(crate) enum Step {
         /// Lines for `authorized_keys`.
         keys: Vec<String>,
     },
+    /// Adds keys that let nobody in, but tell who to log in as.
+    TurnAway {
+        /// The user who is not to be logged in as.
+        user: String,
+        /// Lines for `authorized_keys`, with their options.
+        keys: Vec<String>,
+    },
+}
+
+/// What a program does to an account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum AccountWork {
+    /// It makes the user, without whom nothing can be done for it.
+    Make,
+    /// It changes a user who is there.
+    Change,
+    /// It makes a group.
+    Group,
 }
 
 /// A file to write.
@@ -97,10 +126,30 @@ impl Step {
     }
 }
 
+impl Step {
+    /// The user who must be there before.
+    pub(crate) fn needs_user(&self) -> Option<&str> {
+        match self {
+            Self::Account { name: user, work: AccountWork::Change, .. }
+            | Self::Authorize { user, .. }
+            | Self::TurnAway { user, .. } => Some(user),
+            _ => None,
+        }
+    }
+
+    /// The user who is there afterwards.
+    pub(crate) fn makes_user(&self) -> Option<&str> {
+        match self {
+            Self::Account { name, work: AccountWork::Make, .. } => Some(name),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Run { argv, input } => {
+            Self::Run { argv, input } | Self::Account { argv, input, .. } => {
                 write!(out, "run")?;
                 for word in argv {
                     write!(out, " {}", shown(word))?;
@@ -131,6 +180,10 @@ impl fmt::Display for Step {
             Self::Authorize { user, keys } => {
                 let plural = if keys.len() == 1 { "" } else { "s" };
                 write!(out, "let {user} log in with {} key{plural}", keys.len())
+            }
+            Self::TurnAway { user, keys } => {
+                let plural = if keys.len() == 1 { "" } else { "s" };
+                write!(out, "turn away who logs in as {user} with {} key{plural}", keys.len())
             }
         }
     }

@@ -201,7 +201,9 @@ mod testing {
         let plan = plan(handler, config, meta);
         let steps = plan.steps.iter().map(|step| match step {
             Step::Write(file) => format!("{step}\n{}", String::from_utf8_lossy(&file.content)),
-            Step::Authorize { keys, .. } => format!("{step}: {}\n", keys.join(" | ")),
+            Step::Authorize { keys, .. } | Step::TurnAway { keys, .. } => {
+                format!("{step}: {}\n", keys.join(" | "))
+            }
             _ => format!("{step}\n"),
         });
         let problems = plan.problems.iter().map(|problem| format!("problem: {problem}\n"));

@@ -1,227 +1,140 @@
-//! `users`: accounts with their groups, passwords, keys and sudo rules, made by useradd and its family.
+//! `users`, `user` and `groups`: accounts with their groups, passwords, keys and sudo rules.
 
 use super::{HandlerFacts, ssh_authorized_keys};
+use crate::people::{self, People, Person, Plan};
 use crate::plan::{File, HandlerPlan, Step};
 use crate::yaml::{Mapping, Value};
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
 const SUDOERS: &str = "/etc/sudoers.d/90-cloud-init-users";
 
-/// Keys whose text becomes an option of useradd.
-const OPTIONS: &[(&str, &str)] = &[
-    ("gecos", "--comment"),
-    ("homedir", "--home-dir"),
-    ("primary_group", "--gid"),
-    ("uid", "--uid"),
-    ("shell", "--shell"),
-    ("expiredate", "--expiredate"),
-    ("inactive", "--inactive"),
-    ("selinux_user", "--selinux-user"),
-];
+/// With one of these there is no home directory.
+const HOMELESS: [&str; 2] = ["no_create_home", "system"];
 
-/// Keys that, when on, become an option of useradd.
-const SWITCHES: &[(&str, &str)] =
-    &[("no_user_group", "--no-user-group"), ("system", "--system"), ("no_log_init", "--no-log-init")];
+/// What is kept in a home directory.
+const AT_HOME: [&str; 3] = ["ssh_authorized_keys", "ssh_import_id", "ssh_redirect_user"];
 
-/// The name of the default user, where the system's configuration has one.
-pub(super) fn default_user(config: &Mapping) -> Option<String> {
-    default_entry(config)?.get("name").and_then(Value::scalar_text)
-}
-
+#[expect(clippy::unnecessary_wraps, reason = "a handler's plan may fail; this one's cannot")]
 pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
-    let mut plan = HandlerPlan::default();
+    let people = People::read(facts.config);
+    let mut plan = Plan::new(facts.accounts);
+    plan.made.problems.extend(people.problems);
+    people.groups.iter().for_each(|group| plan.make_group(&group.name));
     let mut sudoers = String::new();
-    for (number, entry) in entries(facts.config)?.iter().enumerate() {
-        let place = format!("entry {}", number + 1);
-        if let Err(error) = plan_entry(entry, facts, &mut plan, &mut sudoers) {
-            plan.problem(format!("{place}: {error:#}"));
+    for user in &people.users {
+        match contradiction(user) {
+            Some(problem) => plan.made.problem(user.problem(&format!("it is not made: {problem}"))),
+            None => plan_user(user, people.default.as_deref(), facts, &mut plan, &mut sudoers),
         }
     }
+    people.groups.iter().for_each(|group| plan.add_members(group));
+    people.snap_users.iter().for_each(|user| plan_snap_user(user, &mut plan.made));
     if !sudoers.is_empty() {
         let text = format!("# Made by lifeboat-agent\n{sudoers}");
-        plan.push(Step::Write(File::new(SUDOERS, text, 0o440)));
+        plan.made.push(Step::Write(File::new(SUDOERS, text, 0o440)));
     }
-    Ok(plan)
+    Ok(plan.made)
 }
 
-/// Without the key there is the default user; a text is names with commas between, and a mapping has a user under each
-/// name.
-fn entries(config: &Mapping) -> Result<Vec<Value>> {
-    match config.get("users") {
-        None | Some(Value::Null) => {
-            Ok(default_entry(config).map(|_| Value::from("default")).into_iter().collect())
-        }
-        Some(Value::Seq(items)) => Ok(items.clone()),
-        Some(Value::Str(text)) => Ok(vec![text.as_str().into()]),
-        Some(Value::Map(users)) => Ok(users.iter().filter_map(|(name, user)| under(name, user)).collect()),
-        Some(other) => bail!("it is {} and no list", other.kind()),
-    }
-}
-
-/// The user under a name: one that is switched on or described.
-fn under(name: &Value, user: &Value) -> Option<Value> {
-    match user {
-        Value::Map(user) => {
-            let mut user = user.clone();
-            user.set("name", name.clone());
-            Some(user.into())
-        }
-        user => user.is_on().then(|| name.clone()),
-    }
-}
-
-fn default_entry(config: &Mapping) -> Option<&Mapping> {
-    config.get("system_info")?.as_map()?.get("default_user")?.as_map()
-}
-
-fn plan_entry(
-    entry: &Value,
-    facts: &HandlerFacts<'_>,
-    plan: &mut HandlerPlan,
-    sudoers: &mut String,
-) -> Result<()> {
-    match entry {
-        Value::Str(name) if name == "default" => {
-            let default = default_entry(facts.config)
-                .context("`default`: this system's configuration names no default user, so none is made")?;
-            plan_user(default, facts, plan, sudoers)
-        }
-        Value::Str(names) if names.contains(',') => names
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .try_for_each(|name| plan_entry(&name.into(), facts, plan, sudoers)),
-        Value::Str(name) => {
-            let mut user = Mapping::default();
-            user.set("name", name.as_str());
-            plan_user(&user, facts, plan, sudoers)
-        }
-        Value::Seq(names) if names.iter().all(|name| name.as_str().is_some()) => {
-            names.iter().try_for_each(|name| plan_entry(name, facts, plan, sudoers))
-        }
-        Value::Map(user) => plan_user(&with_underscores(user), facts, plan, sudoers),
-        other => bail!("it is {} and no user", other.kind()),
-    }
-}
-
-/// A `-` in a key is an old way to write `_`.
-fn with_underscores(user: &Mapping) -> Mapping {
-    let underscored =
-        |key: &Value| key.as_str().map_or_else(|| key.clone(), |key| key.replace('-', "_").into());
-    user.iter().map(|(key, value)| (underscored(key), value.clone())).collect()
+/// Settings that cannot both be: as in cloud-init, the user is not made then.
+fn contradiction(user: &Person) -> Option<String> {
+    let is_wanted = |key: &&&str| {
+        user.settings.get(key).is_some_and(|value| match value {
+            Value::Null | Value::Bool(false) => false,
+            Value::Seq(items) => !items.is_empty(),
+            _ => true,
+        })
+    };
+    let homeless = HOMELESS.iter().find(|key| user.is_on(key))?;
+    let at_home = AT_HOME.iter().find(is_wanted)?;
+    Some(format!("`{at_home}` needs a home directory, and with `{homeless}` there is none"))
 }
 
 fn plan_user(
-    user: &Mapping,
+    user: &Person,
+    default: Option<&str>,
     facts: &HandlerFacts<'_>,
-    plan: &mut HandlerPlan,
+    plan: &mut Plan<'_>,
     sudoers: &mut String,
-) -> Result<()> {
-    let name = user.get("name").and_then(Value::scalar_text).with_context(|| match user.get("snapuser") {
-        Some(_) => "it has no name, and `snapuser` is not supported",
-        None => "it has no name",
-    })?;
-    check_name(&name)?;
-    let groups = groups(user, plan)?;
-    if facts.accounts.user(&name).is_none() {
-        for group in groups.iter().filter(|group| facts.accounts.group(group).is_none()) {
-            let step = Step::run(&["groupadd", group]);
-            // Two users may bring the same group.
-            if !plan.steps.contains(&step) {
-                plan.push(step);
-            }
-        }
-        plan.push(useradd(&name, user, &groups));
+) {
+    if user.settings.get("snapuser").is_some() {
+        plan_snap_user(&user.settings, &mut plan.made);
+        return;
     }
-    plan_password(&name, user, plan);
-    if let Some(value) = user.get("ssh_authorized_keys") {
-        let keys = ssh_authorized_keys::read(value, &format!("{name}: ssh_authorized_keys, "), plan);
-        if !keys.is_empty() {
-            plan.push(Step::Authorize { user: name.clone(), keys });
-        }
-    }
-    match user.get("sudo") {
-        None | Some(Value::Null | Value::Bool(false)) => {}
-        Some(value) => {
-            let rules: Vec<Option<String>> = match value {
-                Value::Seq(items) => items.iter().map(Value::scalar_text).collect(),
-                other => vec![other.scalar_text()],
-            };
-            for rule in rules {
-                match rule.filter(|rule| !rule.contains('\n')) {
-                    Some(rule) => sudoers.extend([&name, " ", &rule, "\n"]),
-                    None => plan.problem(format!("{name}: a sudo rule is no line of text")),
-                }
-            }
-        }
-    }
-    Ok(())
+    plan.make_user(user);
+    plan.add_doas(user);
+    add_sudo(user, &mut plan.made, sudoers);
+    add_keys(user, &mut plan.made);
+    redirect(user, default, facts, &mut plan.made);
 }
 
-fn useradd(name: &str, user: &Mapping, groups: &[String]) -> Step {
-    let mut argv = vec!["useradd".to_owned(), name.to_owned()];
-    for (key, option) in OPTIONS {
-        if let Some(value) = user.get(key).and_then(Value::scalar_text) {
-            argv.extend([(*option).to_owned(), value]);
-        }
-    }
-    if !groups.is_empty() {
-        argv.extend(["--groups".to_owned(), groups.join(",")]);
-    }
-    for (key, option) in SWITCHES {
-        if user.get(key).is_some_and(Value::is_on) {
-            argv.push((*option).to_owned());
-        }
-    }
-    let homeless = ["no_create_home", "system"].iter().any(|key| user.get(key).is_some_and(Value::is_on));
-    argv.push(if homeless { "-M" } else { "-m" }.to_owned());
-    Step::Run { argv, input: None }
-}
-
-fn plan_password(name: &str, user: &Mapping, plan: &mut HandlerPlan) {
-    let text = |key: &str| user.get(key).and_then(Value::scalar_text).filter(|text| !text.contains('\n'));
-    if let Some(password) = text("plain_text_passwd") {
-        plan.push(chpasswd(&["chpasswd"], name, &password));
-    }
-    if let Some(hash) = text("hashed_passwd").or_else(|| text("passwd")) {
-        plan.push(chpasswd(&["chpasswd", "-e"], name, &hash));
-    }
-    // Locked unless said otherwise.
-    if user.get("lock_passwd").is_none_or(Value::is_on) {
-        plan.push(Step::run(&["passwd", "-l", name]));
-    }
-}
-
-fn chpasswd(argv: &[&str], name: &str, password: &str) -> Step {
-    let argv = argv.iter().map(|word| (*word).to_owned()).collect();
-    Step::Run { argv, input: Some(format!("{name}:{password}\n")) }
-}
-
-fn groups(user: &Mapping, plan: &mut HandlerPlan) -> Result<Vec<String>> {
-    let words: Vec<String> = match user.get("groups") {
-        None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(Value::Str(text)) => text.split(',').map(|word| word.trim().to_owned()).collect(),
-        Some(Value::Seq(items)) => items.iter().filter_map(Value::scalar_text).collect(),
-        Some(Value::Map(mapping)) => mapping.iter().filter_map(|(key, _)| key.scalar_text()).collect(),
-        Some(other) => bail!("groups: it is {} and no list", other.kind()),
+fn add_sudo(user: &Person, plan: &mut HandlerPlan, sudoers: &mut String) {
+    let rules: Vec<Option<String>> = match user.settings.get("sudo") {
+        None | Some(Value::Null | Value::Bool(false)) => Vec::new(),
+        Some(Value::Seq(items)) => items.iter().map(Value::scalar_text).collect(),
+        Some(other) => vec![other.scalar_text()],
     };
-    let mut groups = Vec::new();
-    for word in words.into_iter().filter(|word| !word.is_empty()) {
-        match check_name(&word) {
-            Ok(()) => groups.push(word),
-            Err(error) => plan.problem(format!("groups: {error:#}")),
+    for rule in rules {
+        match rule.filter(|rule| !rule.contains('\n')) {
+            Some(rule) if rule.is_empty() => {}
+            Some(rule) => sudoers.extend([&user.name, " ", &rule, "\n"]),
+            None => plan.problem(user.problem("a sudo rule is no line of text")),
         }
     }
-    Ok(groups)
 }
 
-/// A name that a program would take for an option, or that is a line of its own, is no name.
-fn check_name(name: &str) -> Result<()> {
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-$@".contains(&byte) || byte >= 0x80;
-    if name.is_empty() || name.starts_with('-') || name.len() > 256 || !name.bytes().all(good) {
-        bail!("`{}` is no name for a user or a group", name.escape_debug());
+fn add_keys(user: &Person, plan: &mut HandlerPlan) {
+    if let Some(value) = user.settings.get("ssh_authorized_keys") {
+        let keys = ssh_authorized_keys::read(value, &user.problem("ssh_authorized_keys, "), plan);
+        if !keys.is_empty() {
+            plan.push(Step::Authorize { user: user.name.clone(), keys });
+        }
     }
-    Ok(())
+    if user.settings.get("ssh_import_id").is_some_and(|value| *value != Value::Null) {
+        plan.problem(
+            user.problem("`ssh_import_id` is not carried out yet: give keys in `ssh_authorized_keys`"),
+        );
+    }
+}
+
+/// `ssh_redirect_user`: the platform's keys tell who uses them to log in as the default user.
+fn redirect(user: &Person, default: Option<&str>, facts: &HandlerFacts<'_>, plan: &mut HandlerPlan) {
+    let name = user.name.as_str();
+    let problem = match user.settings.get("ssh_redirect_user") {
+        None | Some(Value::Null | Value::Bool(false)) => return,
+        Some(Value::Bool(true)) => None,
+        Some(Value::Str(word)) if word == "default" => None,
+        Some(_) => Some("it is neither a yes or no nor `default`"),
+    };
+    let has_keys = user.settings.get("ssh_authorized_keys").is_some();
+    let keys = &facts.meta_data.public_keys;
+    let problem = match (problem, default) {
+        (Some(problem), _) => problem,
+        _ if has_keys => "it cannot be given together with `ssh_authorized_keys`",
+        (_, None) => "no default user is made to log in as",
+        (_, Some(_)) if keys.is_empty() => "the platform gives no keys",
+        (_, Some(default)) => {
+            let keys = people::guarded(keys, None, default, name);
+            plan.push(Step::TurnAway { user: name.to_owned(), keys });
+            return;
+        }
+    };
+    plan.problem(user.problem(&format!("ssh_redirect_user: {problem}")));
+}
+
+fn plan_snap_user(user: &Mapping, plan: &mut HandlerPlan) {
+    // snap would take what begins with `-` for an option.
+    let email = user.get("snapuser").and_then(Value::scalar_text).filter(|email| !email.starts_with('-'));
+    let Some(email) = email else {
+        plan.problem("snapuser: it is no e-mail address");
+        return;
+    };
+    let mut argv = vec!["snap", "create-user", "--sudoer", "--json"];
+    if user.get("known").is_some_and(Value::is_on) {
+        argv.push("--known");
+    }
+    argv.push(&email);
+    plan.push(Step::run(&argv));
 }
 
 #[cfg(test)]
@@ -308,18 +221,182 @@ mod tests {
     fn a_bad_user_costs_only_itself() {
         check(
             plan,
-            "users: [{name: -o}, 5, {gecos: x}, default, good]",
+            "users: [{name: -o}, 5, default, good]",
             "",
             expect![[r"
-            run useradd good -m
-            run passwd -l good
-            problem: entry 1: `-o` is no name for a user or a group
-            problem: entry 2: it is a number and no user
-            problem: entry 3: it has no name
-            problem: entry 4: `default`: this system's configuration names no default user, so none is made
-        "]],
+                run useradd good -m
+                run passwd -l good
+                problem: entry 2: it is a number and no user
+                problem: entry 3: `default`: this system's configuration names no default user, so none is made
+                problem: entry 1: `-o` is no name for a user or a group
+            "]],
         );
         check(plan, "a: b", "", expect![[""]]);
+    }
+
+    #[test]
+    fn members_of_a_group_may_be_made_with_it() {
+        check(
+            plan,
+            "{users: [{name: carol, lock_passwd: no, primary_group: staff}], groups: [{ops: [carol, old, dan]}, adm]}",
+            "",
+            expect![[r"
+                run groupadd ops
+                run groupadd staff
+                run useradd carol --gid staff -m
+                run usermod -a -G ops carol
+                run usermod -a -G ops old
+                problem: groups: ops: there is no user `dan` who could be a member
+            "]],
+        );
+    }
+
+    #[test]
+    fn groups_are_made_once_and_only_where_they_are_wanted() {
+        for (users, steps) in [
+            // The group of the user's own name is there, is wanted by name, or is made by useradd.
+            ("{name: adm}", "useradd adm --gid adm -m"),
+            ("{name: a, groups: [a, adm]}", "groupadd a, useradd a --gid a --groups adm -m"),
+            (
+                "{name: a, groups: [b]}, {name: b}",
+                "groupadd b, useradd a --groups b -m, useradd b --gid b -m",
+            ),
+            ("{name: b}, {name: a, groups: [b]}", "useradd b -m, useradd a --groups b -m"),
+            // Without a group of its own, none is in the way.
+            ("{name: adm, no_user_group: yes}", "useradd adm --no-user-group -m"),
+            (
+                "{name: a, no_user_group: yes, groups: a}",
+                "groupadd a, useradd a --groups a --no-user-group -m",
+            ),
+            ("{name: adm, primary_group: w}", "groupadd w, useradd adm --gid w -m"),
+            (
+                "{name: a, primary_group: w, groups: 'w, adm'}",
+                "groupadd w, useradd a --gid w --groups adm -m",
+            ),
+            // A number is a group's that is there.
+            ("{name: a, primary_group: '4', groups: ['9']}", "useradd a --gid 4 --groups 9 -m"),
+            ("{name: a, create_groups: no, groups: w}", "useradd a --groups w -m"),
+            (
+                "{name: a, groups: [w, w, ' w ']}, {name: b, groups: w}",
+                "groupadd w, useradd a --groups w -m, useradd b --groups w -m",
+            ),
+            ("{name: a, groups: {w: ~, adm: ~}}", "groupadd w, useradd a --groups w,adm -m"),
+            ("{name: old, groups: [w]}", ""),
+            ("{name: a, homedir: /srv/a, no_create_home: yes}", "useradd a --home-dir /srv/a -M"),
+            (
+                "{name: a, uid: 5, inactive: 3, expiredate: 2030-01-01, selinux_user: s}",
+                "useradd a --uid 5 --expiredate 2030-01-01 --inactive 3 --selinux-user s -m",
+            ),
+        ] {
+            let made = testing::plan(plan, &format!("users: [{users}]"), "");
+            let made_steps: Vec<_> =
+                made.steps.iter().map(|step| step.to_string().replace("run ", "")).collect();
+            let made_steps: Vec<_> =
+                made_steps.into_iter().filter(|step| !step.starts_with("passwd")).collect();
+            assert_eq!((made_steps.join(", ").as_str(), made.problems), (steps, vec![]), "{users}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_set_locked_or_blank() {
+        for (user, steps) in [
+            ("", "passwd -l a"),
+            ("lock_passwd: no", ""),
+            ("lock_passwd: no, passwd: x", "chpasswd -e"),
+            ("lock_passwd: no, plain_text_passwd: x", "chpasswd"),
+            ("hashed_passwd: x", "chpasswd -e, passwd -l a"),
+            ("lock_passwd: no, passwd: ''", "passwd -d a"),
+            ("passwd: ''", "passwd -l a"),
+        ] {
+            let steps_made = testing::plan(plan, &format!("users: [{{name: a, {user}}}]"), "").steps;
+            let made: Vec<_> = steps_made
+                .iter()
+                .map(|step| {
+                    step.to_string().replace("run ", "").replace(" (with input that is not shown)", "")
+                })
+                .filter(|step| !step.starts_with("useradd"))
+                .collect();
+            assert_eq!(made.join(", "), steps, "{user}");
+        }
+    }
+
+    #[test]
+    fn a_user_without_a_home_has_no_keys_and_is_not_made() {
+        check(
+            plan,
+            "users: [{name: a, system: yes, ssh_authorized_keys: [k]}, {name: b, no_create_home: yes, ssh_redirect_user: yes}, \
+             {name: c, system: yes, ssh_authorized_keys: []}]",
+            "",
+            expect![[r"
+                run useradd c --system -M
+                run passwd -l c
+                problem: entry 1: a: it is not made: `ssh_authorized_keys` needs a home directory, and with `system` there is none
+                problem: entry 2: b: it is not made: `ssh_redirect_user` needs a home directory, and with `no_create_home` there is none
+            "]],
+        );
+    }
+
+    #[test]
+    fn keys_of_the_platform_redirect_to_the_default_user() {
+        let config =
+            |users: &str| format!("{{system_info: {{default_user: {{name: old}}}}, users: [{users}]}}");
+        let meta = "public-keys: [ssh-rsa AAAA]";
+        let redirected = |users: &str, meta: &str| {
+            let plan = testing::plan(plan, &config(users), meta);
+            let keys = plan.steps.into_iter().find_map(|step| match step {
+                Step::TurnAway { user, keys } => Some(format!("{user}: {}", keys.join(" | "))),
+                _ => None,
+            });
+            keys.or(plan.problems.first().cloned()).unwrap_or_default()
+        };
+        let told = redirected("default, {name: a, ssh_redirect_user: true}", meta);
+        assert!(told.starts_with("a: no-port-forwarding"), "{told}");
+        assert!(told.contains("as the user \\\"old\\\" rather than the user \\\"a\\\""), "{told}");
+        for (users, meta, problem) in [
+            (
+                "default, {name: a, ssh_redirect_user: default}",
+                "",
+                "entry 2: a: ssh_redirect_user: the platform gives no keys",
+            ),
+            (
+                "{name: a, ssh_redirect_user: yes}",
+                meta,
+                "entry 1: a: ssh_redirect_user: no default user is made to log in as",
+            ),
+            (
+                "default, {name: a, ssh_redirect_user: root}",
+                meta,
+                "entry 2: a: ssh_redirect_user: it is neither a yes or no nor `default`",
+            ),
+            (
+                "default, {name: a, ssh_redirect_user: yes, ssh_authorized_keys: [k]}",
+                meta,
+                "entry 2: a: ssh_redirect_user: it cannot be given together with `ssh_authorized_keys`",
+            ),
+            ("default, {name: a, ssh_redirect_user: no}", meta, ""),
+        ] {
+            assert_eq!(redirected(users, meta), problem, "{users}");
+        }
+    }
+
+    #[test]
+    fn snap_and_doas_are_called_upon() {
+        check(
+            plan,
+            "users: [{name: a, snapuser: a@b}, {snapuser: c@d, known: true}, {snapuser: -x}, \
+             {name: e, doas: [permit nopass e], lock_passwd: no}, {name: f, doas: [permit g], lock_passwd: no}]",
+            "",
+            expect![[r"
+                run snap create-user --sudoer --json a@b
+                run useradd e -m
+                append to /etc/doas.conf (16 bytes, mode 0440)
+                permit nopass e
+                run useradd f -m
+                run snap create-user --sudoer --json --known c@d
+                problem: entry 5: f: doas: a rule is no line like `permit f`, so none of this user's is written
+                problem: snapuser: it is no e-mail address
+            "]],
+        );
     }
 
     #[test]

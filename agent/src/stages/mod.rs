@@ -28,6 +28,7 @@ use crate::system_config::{self, SystemConfig};
 use crate::user_data;
 use crate::yaml::Mapping;
 use anyhow::Result;
+use std::collections::BTreeSet;
 
 /// What a stage works on.
 struct Context<'a> {
@@ -39,7 +40,7 @@ struct Context<'a> {
 /// Where handlers write, each perhaps a file system of its own.
 const WRITTEN_TO: [&str; 4] = ["", "etc", "home", "var"];
 
-/// Runs the handlers of a stage; one that fails costs only itself.
+/// Runs the handlers of a stage. One that fails costs only itself, and what needs a user whom it did not make.
 fn run_handlers(
     stage: Stage,
     config: &Mapping,
@@ -47,6 +48,7 @@ fn run_handlers(
     context: &Context<'_>,
     report: &mut Report,
 ) {
+    let mut not_made = BTreeSet::new();
     for handler in handlers::ALL.iter().filter(|handler| handler.stage == stage) {
         let frequency = match modules::wanted(handler.module(), config) {
             // An image may have been made without the modules that let its people in.
@@ -54,7 +56,8 @@ fn run_handlers(
             Wanted::AsOften(frequency) => frequency,
             Wanted::Yes | Wanted::No => handler.frequency,
         };
-        if let Err(error) = run_handler(handler, frequency, config, meta_data, context, report) {
+        let facts = (config, meta_data);
+        if let Err(error) = run_handler(handler, frequency, facts, context, &mut not_made, report) {
             report.error(format!("{}: {error:#}", handler.name));
         }
     }
@@ -63,9 +66,9 @@ fn run_handlers(
 fn run_handler(
     handler: &Handler,
     frequency: Frequency,
-    config: &Mapping,
-    meta_data: &MetaData,
+    (config, meta_data): (&Mapping, &MetaData),
     context: &Context<'_>,
+    not_made: &mut BTreeSet<String>,
     report: &mut Report,
 ) -> Result<()> {
     let Context { instance, boot, root } = context;
@@ -89,9 +92,17 @@ fn run_handler(
             }
             let is_written = !plan.steps.is_empty();
             for step in plan.steps {
+                // It could only fail too, and hide what went wrong.
+                if let Some(user) = step.needs_user().filter(|user| not_made.contains(*user)) {
+                    report.info(&format!("{}: left out, for {user} was not made: {step}", handler.name));
+                    continue;
+                }
                 match apply(&step, root, report) {
                     Ok(()) => report.info(&format!("{}: {step}", handler.name)),
-                    Err(error) => report.error(format!("{}: {error:#}", handler.name)),
+                    Err(error) => {
+                        not_made.extend(step.makes_user().map(str::to_owned));
+                        report.error(format!("{}: {error:#}", handler.name));
+                    }
                 }
             }
             // Once its semaphore is on the disk it is not done again, so it is there before.

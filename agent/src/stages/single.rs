@@ -8,6 +8,7 @@ use crate::rescue::record::booted;
 use crate::root::Root;
 use crate::system_config::SystemConfig;
 use anyhow::{Context as _, Result, bail};
+use std::collections::BTreeSet;
 
 /// Carries out the handlers or runs the scripts that a module of cloud-init's is for. Without a frequency it is
 /// done as often as at boot, and so perhaps not at all.
@@ -32,7 +33,8 @@ pub(crate) fn single(
     let meta_data = network::kept_meta_data(&instance, root, report);
     for handler in handlers {
         let frequency = frequency.unwrap_or(handler.frequency);
-        run_handler(handler, frequency, &config, &meta_data, &context, report)?;
+        let facts = (&config, &meta_data);
+        run_handler(handler, frequency, facts, &context, &mut BTreeSet::new(), report)?;
     }
     Ok(())
 }

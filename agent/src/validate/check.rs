@@ -220,7 +220,6 @@ groups: {adm: {a: b}}
                 users.0.uid Unusable: it is a yes or no and not a number
                 users.0.sudo Unusable: it is a mapping and not a text or a list
                 users.0.groups Unusable: it is a number and not a text or a list
-                users.1 Unusable: it has no name
                 users.2 Unusable: it is a number and not a text or a list or a mapping
                 users.3.1 Unusable: it is a number and not a text
                 write_files.0.content Unusable: it is a mapping and not a text

@@ -53,12 +53,15 @@ const YES_NO: &[Form] = &[YesNo];
 
 /// The keys at the top.
 pub(super) const TOP: &[Key] = &[
+    ("allow_public_ssh_keys", YES_NO),
     ("bootcmd", COMMANDS),
     ("cloud_config_modules", MODULES),
     ("cloud_final_modules", MODULES),
     ("cloud_init_modules", MODULES),
     ("create_hostname_file", YES_NO),
     ("datasource_list", TEXTS),
+    ("disable_root", YES_NO),
+    ("disable_root_opts", TEXT),
     ("fqdn", TEXT),
     ("groups", &[Text, List(&[Text, Names(TEXT_OR_TEXTS)]), Names(TEXT_OR_TEXTS)]),
     ("hostname", TEXT),
@@ -72,13 +75,13 @@ pub(super) const TOP: &[Key] = &[
     ("runcmd", COMMANDS),
     ("ssh_authorized_keys", TEXTS),
     ("system_info", &[Old(&Names(&[Any]), "the system's own configuration")]),
-    ("user", &[Text, Form::Keys(&NAMED_USER)]),
+    ("user", &[Text, Form::Keys(&USER)]),
     (
         "users",
         &[
             Text,
             List(&[Text, List(TEXT), Form::Keys(&USER)]),
-            Names(&[Text, YesNo, Number, Form::Keys(&NAMED_USER)]),
+            Names(&[Text, YesNo, Number, Form::Keys(&USER)]),
         ],
     ),
     ("vendor_data", &[Form::Keys(&VENDOR)]),
@@ -162,20 +165,18 @@ const FILE: Keys = Keys {
 const SOURCE: Keys =
     Keys { needs: &[], all: &[("headers", &[Names(&[Any])]), ("uri", TEXT)], spelling: Exact };
 
-const USER: Keys = Keys { needs: &[&["name", "snapuser"]], all: OF_USERS, spelling: HyphensOfOld };
-
-/// The default user, or one under a name.
-const NAMED_USER: Keys = Keys { needs: &[], all: OF_USERS, spelling: HyphensOfOld };
+const USER: Keys = Keys { needs: &[], all: OF_USERS, spelling: HyphensOfOld };
 
 const OF_USERS: &[Key] = &[
     ("create_groups", YES_NO),
-    ("doas", TEXTS),
+    ("doas", TEXT_OR_TEXTS),
     ("expiredate", TEXT),
     ("gecos", TEXT),
     ("groups", &[Text, List(TEXT), Old(&Names(&[Any]), "a text or a list")]),
     ("hashed_passwd", TEXT),
     ("homedir", TEXT),
     ("inactive", &[Text, Number]),
+    ("known", YES_NO),
     ("lock_passwd", YES_NO),
     ("name", TEXT),
     ("no_create_home", YES_NO),
@@ -189,7 +190,7 @@ const OF_USERS: &[Key] = &[
     ("snapuser", TEXT),
     ("ssh_authorized_keys", TEXT_OR_TEXTS),
     ("ssh_import_id", TEXT_OR_TEXTS),
-    ("ssh_redirect_user", YES_NO),
+    ("ssh_redirect_user", &[YesNo, Word(&["default"])]),
     ("sudo", &[Text, List(TEXT), Old(&YesNo, "a rule, or nothing")]),
     ("system", YES_NO),
     ("uid", &[Number, Old(&Text, "a number")]),

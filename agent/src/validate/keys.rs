@@ -15,7 +15,6 @@ const OTHERS: &[(&[Form], &[&str])] = &[
             "authkey_hash",
             "byobu_by_default",
             "def_log_file",
-            "disable_root_opts",
             "final_message",
             "locale_configfile",
             "password",
@@ -29,12 +28,10 @@ const OTHERS: &[(&[Form], &[&str])] = &[
     (
         &[YesNo],
         &[
-            "allow_public_ssh_keys",
             "apt_reboot_if_required",
             "apt_update",
             "apt_upgrade",
             "disable_ec2_metadata",
-            "disable_root",
             "manage_resolv_conf",
             "manual_cache_clean",
             "migrate",

@@ -220,8 +220,13 @@ fn without(value: &mut Value, steps: &[PathStep]) {
     }
 }
 
+/// Keys that the handler of users reads beside its own, and that its problems begin with.
+const BESIDE: [&str; 2] = ["groups", "user"];
+
 /// A handler's problem -> where it is, and what it is. Handlers begin with `entry N: ` where it is in a list.
 fn entry(name: &str, problem: &str) -> (Vec<PathStep>, String) {
+    let beside = BESIDE.iter().find_map(|key| Some((*key, problem.strip_prefix(key)?.strip_prefix(": ")?)));
+    let (name, problem) = beside.filter(|_| name == "users").unwrap_or((name, problem));
     let key = PathStep::Key(name.to_owned());
     let rest = problem.strip_prefix("entry ").and_then(|rest| rest.split_once(": "));
     match rest.and_then(|(number, message)| Some((number.parse::<usize>().ok()?.checked_sub(1)?, message))) {

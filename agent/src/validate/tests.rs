@@ -68,10 +68,10 @@ fn what_is_nested_is_looked_at_with_all_that_is_wrong_in_it() {
             f:6:5: warning: users.0.lock-passwd: it is deprecated: use lock_passwd
               6 |     lock-passwd: no
                 |     ^
-            f:7:5: users.1: it has no name
+            f:7:5: users.1: it has no name, so it describes the default user
               7 |   - gecos: nobody
                 |     ^
-            f:8:5: users.2: it is a number and not a text or a list or a mapping
+            f:8:5: users.2: `5` is no name for a user or a group
               8 |   - 5
                 |     ^
             f:10:3: write_files.0: the path `a` is not absolute

@@ -21,6 +21,7 @@ mod modules_url;
 #[path = "../../../tests/boot/namespace.rs"]
 mod namespace;
 mod parts;
+mod people;
 mod pipeline;
 mod rescue;
 mod server;

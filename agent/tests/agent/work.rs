@@ -62,7 +62,7 @@ impl Live {
     }
 
     /// A stage: whether it did well, and what it said.
-    fn call(&self, words: &str) -> (bool, String) {
+    pub(crate) fn call(&self, words: &str) -> (bool, String) {
         self.agent(&words.split(' ').collect::<Vec<_>>(), "")
     }
 

@@ -1,0 +1,178 @@
+//! Groups and users -> calls of groupadd, useradd and their family, in an order in which each finds what it needs.
+
+use super::{Group, Person, doas, is_name, no_name, words};
+use crate::accounts::Accounts;
+use crate::plan::{AccountWork, HandlerPlan, Step};
+use crate::yaml::Value;
+use std::collections::BTreeSet;
+
+/// Keys whose text becomes an option of useradd.
+const OPTIONS: &[(&str, &str)] = &[
+    ("gecos", "--comment"),
+    ("homedir", "--home-dir"),
+    ("uid", "--uid"),
+    ("shell", "--shell"),
+    ("expiredate", "--expiredate"),
+    ("inactive", "--inactive"),
+    ("selinux_user", "--selinux-user"),
+];
+
+/// Keys that, when on, become an option of useradd.
+const SWITCHES: &[(&str, &str)] =
+    &[("no_user_group", "--no-user-group"), ("system", "--system"), ("no_log_init", "--no-log-init")];
+
+/// A plan, and the accounts that there are once it is carried out.
+pub(crate) struct Plan<'a> {
+    accounts: &'a Accounts,
+    groups: BTreeSet<String>,
+    users: BTreeSet<String>,
+    /// The steps and problems so far.
+    pub(crate) made: HandlerPlan,
+}
+
+impl<'a> Plan<'a> {
+    /// An empty plan for a machine with these accounts.
+    pub(crate) fn new(accounts: &'a Accounts) -> Self {
+        Self { accounts, groups: BTreeSet::new(), users: BTreeSet::new(), made: HandlerPlan::default() }
+    }
+
+    /// Makes a group unless it is there.
+    pub(crate) fn make_group(&mut self, name: &str) {
+        if !self.has_group(name) {
+            self.push(name, AccountWork::Group, &["groupadd", name], None);
+            self.groups.insert(name.to_owned());
+        }
+    }
+
+    /// Adds the members of a group who are there by now.
+    pub(crate) fn add_members(&mut self, group: &Group) {
+        for member in &group.members {
+            if self.has_user(member) {
+                self.change(member, &["usermod", "-a", "-G", &group.name, member], None);
+            } else {
+                let Group { name, .. } = group;
+                self.made.problem(format!(
+                    "groups: {name}: there is no user `{}` who could be a member",
+                    member.escape_debug()
+                ));
+            }
+        }
+    }
+
+    /// Makes a user unless it is there, and sets its password.
+    pub(crate) fn make_user(&mut self, user: &Person) {
+        if !self.has_user(&user.name) {
+            self.add_user(user);
+        }
+        self.set_password(user);
+    }
+
+    fn add_user(&mut self, user: &Person) {
+        let name = user.name.as_str();
+        let mut groups = self.wanted_groups(user);
+        let primary = user.text("primary_group");
+        if user.settings.get("create_groups").is_none_or(Value::is_on) {
+            groups.iter().chain(&primary).for_each(|group| self.make_group(group));
+        }
+        // useradd makes the user's own group, and ends without a user where that group is there.
+        let makes_own = primary.is_none() && !user.is_on("no_user_group");
+        let has_own = self.has_group(name);
+        let primary = primary.or_else(|| Some(name.to_owned()).filter(|_| makes_own && has_own));
+        groups.retain(|group| Some(group) != primary.as_ref());
+        self.made.push(Step::Account {
+            name: name.to_owned(),
+            work: AccountWork::Make,
+            argv: useradd(user, primary, &groups),
+            input: None,
+        });
+        self.users.insert(name.to_owned());
+        if makes_own {
+            self.groups.insert(name.to_owned());
+        }
+    }
+
+    fn wanted_groups(&mut self, user: &Person) -> Vec<String> {
+        let mut groups = Vec::new();
+        for word in user.settings.get("groups").map(words).unwrap_or_default() {
+            if !is_name(&word) && word.parse::<u32>().is_err() {
+                self.made.problem(user.problem(&format!("groups: {}", no_name(&word))));
+            } else if !groups.contains(&word) {
+                groups.push(word);
+            }
+        }
+        groups
+    }
+
+    fn set_password(&mut self, user: &Person) {
+        let name = user.name.as_str();
+        let text = |key: &str| user.text(key).filter(|text| !text.contains('\n'));
+        let hash = text("hashed_passwd").or_else(|| text("passwd"));
+        let plain = text("plain_text_passwd");
+        if let Some(password) = &plain {
+            self.change(name, &["chpasswd"], Some(format!("{name}:{password}\n")));
+        }
+        if let Some(hash) = &hash {
+            self.change(name, &["chpasswd", "-e"], Some(format!("{name}:{hash}\n")));
+        }
+        let is_blank = |key: &&str| user.settings.get(key).and_then(Value::as_str) == Some("");
+        // Locked unless said otherwise.
+        if user.settings.get("lock_passwd").is_none_or(Value::is_on) {
+            self.change(name, &["passwd", "-l", name], None);
+        } else if plain.or(hash).is_none()
+            && ["plain_text_passwd", "hashed_passwd", "passwd"].iter().any(is_blank)
+        {
+            self.change(name, &["passwd", "-d", name], None);
+        }
+    }
+
+    /// Appends a user's rules for doas.
+    pub(crate) fn add_doas(&mut self, user: &Person) {
+        match user.settings.get("doas").map(|rules| doas::rules(&user.name, rules)) {
+            None => {}
+            Some(Ok(file)) => self.made.steps.extend(file.map(Step::Write)),
+            Some(Err(problem)) => self.made.problem(user.problem(&problem)),
+        }
+    }
+
+    fn change(&mut self, user: &str, argv: &[&str], input: Option<String>) {
+        self.push(user, AccountWork::Change, argv, input);
+    }
+
+    fn push(&mut self, name: &str, work: AccountWork, argv: &[&str], input: Option<String>) {
+        let argv = argv.iter().map(|word| (*word).to_owned()).collect();
+        self.made.push(Step::Account { name: name.to_owned(), work, argv, input });
+    }
+
+    fn has_user(&self, name: &str) -> bool {
+        self.users.contains(name) || self.accounts.user(name).is_some()
+    }
+
+    /// A number stands for a group that has it.
+    fn has_group(&self, name: &str) -> bool {
+        let by_number = || name.parse().is_ok_and(|gid| self.accounts.has_gid(gid));
+        self.groups.contains(name) || self.accounts.group(name).is_some() || by_number()
+    }
+}
+
+fn useradd(user: &Person, primary: Option<String>, groups: &[String]) -> Vec<String> {
+    let mut argv = vec!["useradd".to_owned(), user.name.clone()];
+    for (key, option) in OPTIONS {
+        if let Some(value) = user.text(key) {
+            argv.extend([(*option).to_owned(), value]);
+        }
+    }
+    if let Some(group) = primary {
+        argv.extend(["--gid".to_owned(), group]);
+    }
+    if !groups.is_empty() {
+        argv.extend(["--groups".to_owned(), groups.join(",")]);
+    }
+    for (key, option) in SWITCHES {
+        if user.is_on(key) {
+            argv.push((*option).to_owned());
+        }
+    }
+    let homeless = ["no_create_home", "system"].iter().any(|key| user.is_on(key));
+    argv.push(if homeless { "-M" } else { "-m" }.to_owned());
+    argv
+}

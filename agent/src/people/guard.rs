@@ -1,0 +1,74 @@
+//! Keys that let nobody in, but say who to log in as.
+
+/// What stands before a key: `$USER` is who to log in as, `$DISABLE_USER` who is turned away.
+const OPTIONS: &str = concat!(
+    "no-port-forwarding,no-agent-forwarding,no-X11-forwarding,command=\"",
+    "echo 'Please login as the user \\\"$USER\\\" rather than the user \\\"$DISABLE_USER\\\".';",
+    "echo;sleep 10;exit 142\"",
+);
+
+/// How the names of key types begin.
+const TYPES: [&str; 3] = ["ssh-", "ecdsa-", "sk-"];
+
+/// Keys with these options (or the usual ones) in the place of their own.
+pub(crate) fn guarded(keys: &[String], options: Option<&str>, user: &str, turned_away: &str) -> Vec<String> {
+    let options = options.unwrap_or(OPTIONS).replace("$USER", user).replace("$DISABLE_USER", turned_away);
+    keys.iter().map(|key| format!("{options} {}", without_options(key)).trim().to_owned()).collect()
+}
+
+/// The options of a key, which stand before its type.
+pub(crate) fn options(key: &str) -> &str {
+    key.strip_suffix(without_options(key)).unwrap_or_default().trim()
+}
+
+/// A key without what stands before its type. Blanks in quotes are part of an option.
+fn without_options(key: &str) -> &str {
+    let is_key = |text: &str| TYPES.iter().any(|name| text.starts_with(name));
+    if is_key(key) {
+        return key;
+    }
+    let (mut quoted, mut escaped) = (false, false);
+    let end = key.char_indices().find(|(_, character)| {
+        let ends = !quoted && character.is_ascii_whitespace();
+        if *character == '"' && !escaped {
+            quoted = !quoted;
+        }
+        escaped = *character == '\\' && !escaped;
+        ends
+    });
+    let rest = end.and_then(|(end, _)| key.get(end..)).map_or("", str::trim_start);
+    if is_key(rest) { rest } else { key }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_replace_the_keys_own() {
+        for (key, bare) in [
+            ("ssh-ed25519 AAAA me@here", "ssh-ed25519 AAAA me@here"),
+            ("from=\"10.0.0.0/8\" ssh-rsa AAAA", "ssh-rsa AAAA"),
+            (r#"command="echo \" ssh-rsa B",no-pty ecdsa-sha2-nistp256 AAAA"#, "ecdsa-sha2-nistp256 AAAA"),
+            ("what is this", "what is this"),
+            ("alone", "alone"),
+        ] {
+            assert_eq!(without_options(key), bare);
+            assert_eq!(
+                guarded(&[key.into()], Some("o=$USER/$DISABLE_USER"), "a", "root"),
+                [format!("o=a/root {bare}")]
+            );
+            assert_eq!(guarded(&[key.into()], Some(""), "a", "root"), [bare]);
+        }
+    }
+
+    #[test]
+    fn the_usual_options_name_both_users() {
+        let [key] = guarded(&["ssh-rsa AAAA".into()], None, "debian", "root").try_into().unwrap();
+        assert_eq!(
+            key,
+            "no-port-forwarding,no-agent-forwarding,no-X11-forwarding,command=\"echo 'Please login as the user \
+             \\\"debian\\\" rather than the user \\\"root\\\".';echo;sleep 10;exit 142\" ssh-rsa AAAA"
+        );
+    }
+}
