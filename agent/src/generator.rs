@@ -5,6 +5,7 @@ mod var;
 
 use crate::layout;
 use crate::modules::fetch;
+use crate::named;
 use crate::root::Root;
 use crate::sources::{self, Reach, SourceFacts};
 use crate::switch::{Position, Switch};
@@ -39,13 +40,15 @@ pub(crate) fn generate(directory: &Path, root: &Root) -> Result<()> {
         link(directory, "multi-user.target.wants", FETCHING)?;
         link(directory, &format!("{FETCHING}.wants"), "network-online.target")?;
     }
-    let signals = match Switch::person(root)? {
-        Some(_) => return Ok(()),
-        None => sources::signals(&SourceFacts::read(root, None, Duration::ZERO)?),
-    };
+    if Switch::person(root)?.is_some() {
+        return Ok(());
+    }
+    let facts = SourceFacts::read(root, None, Duration::ZERO)?;
+    // One who names a source in vain is told so by the units.
+    let (signals, is_named) = (sources::signals(&facts), !named::of(&facts).is_empty());
     let (is_kept, var) = (root.holds(layout::INSTANCE)?, Var::of(root)?);
     // Whether there is an instance may not be seen yet: the units look for it once /var is there.
-    let is_wanted = !signals.is_empty() || is_kept || var != Var::Now;
+    let is_wanted = !signals.is_empty() || is_named || is_kept || var != Var::Now;
     // Without the word of it there are still the units.
     let noted = Switch::note(if is_wanted { Position::On } else { Position::Off }, root);
     if !is_wanted {

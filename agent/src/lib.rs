@@ -27,6 +27,7 @@ mod json;
 mod layout;
 mod meta_data;
 mod modules;
+mod named;
 mod nocloud;
 mod os_release;
 mod ovf_environment;

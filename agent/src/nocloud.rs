@@ -148,7 +148,7 @@ pub(crate) fn join(
         match (names_a_place, nobody_says || facts.goes_on_as(id)?) {
             (true, false) => report.warn(format!("{places}: there is no user-data")),
             (true, true) => bail!("{places}: there is no user-data, and there was before"),
-            (false, false) => report.warn(format!("{source}: it names no place to fetch from")),
+            (false, false) => report.warn(format!("{source}: it names no place to fetch from (in GRUB's configuration a `;` ends the line: has it cut one off?)")),
             (false, true) => bail!("{source}: it names no place, and no directory or volume has the seed"),
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::fetch::{self, Fetched};
 use crate::instance::{Instance, NO_ID};
+use crate::named::{self, When};
 use crate::report::Report;
 use crate::root::Root;
 use crate::seed::Seed;
@@ -37,8 +38,12 @@ pub(crate) struct Found {
     pub(crate) seed: Option<Seed>,
     /// That source's name.
     name: &'static str,
+    /// What showed a source that had nothing.
+    empty: Vec<String>,
     /// The names of the sources that are there and gave nothing.
     silent: Vec<(&'static str, anyhow::Error)>,
+    /// Those who name a source of which nothing was found.
+    pub(crate) named: Vec<String>,
     /// Configuration below the user's, from where `cloud-config-url=` leads.
     pub(crate) system_config: Option<FetchedConfig>,
     /// Each source in its order.
@@ -68,7 +73,19 @@ pub(crate) fn find(facts: &mut SourceFacts<'_>, report: &mut Report) -> Found {
         found.silent.push((found.name, reason));
         found.seed = None;
     }
+    note_namings(&mut found, facts);
     found
+}
+
+/// Notes who names a source, where nothing of it was found.
+fn note_namings(found: &mut Found, facts: &SourceFacts<'_>) {
+    let is_found = found.seed.is_some() && found.name != "none" || !found.silent.is_empty();
+    let namings = named::of(facts).into_iter().filter(|naming| naming.when == When::Always || !is_found);
+    found.named.extend(namings.map(|naming| naming.told));
+    if !is_found {
+        let empty = std::mem::take(&mut found.empty);
+        found.named.extend(empty);
+    }
 }
 
 /// A file in an instance's directory: the name of its source in our table.
@@ -97,11 +114,17 @@ pub(crate) fn describe(root: &Root, budget: Duration, report: &mut Report) -> Re
         // Writing to a String cannot fail.
         writeln!(text, "{name:<18} {:>7.2} s  {said}", took.as_secs_f64()).unwrap_or_default();
     }
+    for told in found.named {
+        report.warn(told);
+    }
     if found.seed.is_none() && !found.silent.is_empty() {
         report.error("a source is there, and none has answered");
     }
     Ok(text)
 }
+
+/// The sources that are there because somebody put them there. A hypervisor's tools are on each of its machines.
+const MEANT: [&str; 3] = ["NoCloud", "QemuFwCfg", "ConfigDrive"];
 
 fn look(source: &Source, facts: &SourceFacts<'_>, found: &mut Found, report: &mut Report) -> String {
     if found.seed.is_some() {
@@ -120,7 +143,13 @@ fn look(source: &Source, facts: &SourceFacts<'_>, found: &mut Found, report: &mu
     };
     match read() {
         Ok(None) => format!("not found: it needs {}", source.sign),
-        Ok(Some((seen, None))) => format!("nothing, although: {seen}"),
+        Ok(Some((seen, None))) => {
+            let said = format!("nothing, although: {seen}");
+            if MEANT.contains(&source.cloud) {
+                found.empty.push(format!("source {}: {said}", source.name));
+            }
+            said
+        }
         Ok(Some((why, Some(seed)))) => {
             let said = format!("instance {} from {} ({why})", id(&seed), seed.place);
             (found.seed, found.name) = (Some(seed), source.name);

@@ -7,7 +7,7 @@ use crate::nocloud::Said;
 use crate::report::Report;
 use crate::root::Root;
 use crate::seed::Seed;
-use anyhow::{Error, Result};
+use anyhow::{Context as _, Error, Result};
 use lifeboat_common::hand_off::{HandOff as _, Seed as HandOff};
 
 /// The hand-off of a machine; `None` when no seed is on its command line.
@@ -17,10 +17,14 @@ pub(crate) fn of(facts: &SourceFacts<'_>) -> Result<Option<HandOff>> {
 
 /// The same, where nothing else is known yet.
 pub(crate) fn read_below(root: &Root) -> Result<Option<HandOff>> {
-    match root.read_text(HandOff::PATH)? {
-        Some(text) => Ok(Some(HandOff::parse(&text))),
-        None => HandOff::from_line(&command_line::read(root)?).map_err(Error::msg),
+    let line = || HandOff::from_line(&command_line::read(root)?).map_err(Error::msg);
+    let Some(text) = root.read_text(HandOff::PATH)? else { return line() };
+    let hand_off = HandOff::parse(&text);
+    if hand_off.has_a_known_source() {
+        return Ok(Some(hand_off));
     }
+    let damaged = || format!("/{}: it is damaged, for its SOURCE is none", HandOff::PATH);
+    line()?.with_context(|| format!("{}, and the kernel command line has no seed", damaged())).map(Some)
 }
 
 pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {

@@ -34,7 +34,7 @@ use crate::volume::Volumes;
 use crate::yaml::{Mapping, Value};
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
-use lifeboat_common::hand_off::Seed as HandOff;
+use lifeboat_common::hand_off::{Seed as HandOff, source_of};
 use std::time::Duration;
 
 /// What sources may know.
@@ -327,10 +327,30 @@ impl<'a> SourceFacts<'a> {
 
     /// The source that the kernel command line names.
     fn named(&self) -> Option<&str> {
-        let value = PARAMETERS.iter().find_map(|name| self.line.value(name))?;
-        let name = value.split(';').next().unwrap_or_default();
+        let name = self.named_by_line()?.1;
         // Its old name.
         Some(if name.eq_ignore_ascii_case("nocloud-net") { NOCLOUD } else { name })
+    }
+
+    /// The parameter of the kernel command line that names a source, and the name.
+    pub(crate) fn named_by_line(&self) -> Option<(&'static str, &str)> {
+        let mut given = PARAMETERS.iter().filter_map(|name| Some((*name, source_of(self.line.value(name)?))));
+        given.find(|(_, source)| !source.is_empty())
+    }
+
+    /// What in the firmware names a source, and the name.
+    pub(crate) fn named_by_firmware(&self) -> Vec<(String, String)> {
+        let named = |what: String, value: &str| (what, source_of(value).to_owned());
+        let serial = smbios_serial::value(self)
+            .map(|(serial, value)| named(format!("the firmware's serial number `{serial}`"), &value));
+        let string =
+            smbios_strings::value(self).map(|value| named(format!("the SMBIOS string `ds={value}`"), &value));
+        serial.into_iter().chain(string).collect()
+    }
+
+    /// A directory for `NoCloud`'s seed that holds none.
+    pub(crate) fn empty_seed_directory(&self) -> Option<String> {
+        nocloud_directory::empty(self)
     }
 
     /// Why a source is there although nothing shows it: it is named, or the configuration has no other.
@@ -361,6 +381,20 @@ impl<'a> SourceFacts<'a> {
         let list = self.config.datasource_list().filter(|_| source.name != "hand_off")?;
         (!list.iter().any(|name| is_it(name))).then_some("datasource_list leaves it out")
     }
+}
+
+/// Whether `datasource_list` and `ds=` may name a source so.
+pub(crate) fn is_known(name: &str) -> bool {
+    name.eq_ignore_ascii_case("nocloud-net")
+        || ALL.iter().any(|source| source.cloud.eq_ignore_ascii_case(name))
+}
+
+/// The names that they may use.
+pub(crate) fn known() -> String {
+    let mut names: Vec<_> = ALL.iter().map(|source| source.cloud).collect();
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(*name));
+    names.join(", ")
 }
 
 /// cloud-init's name of what a source calls itself.

@@ -30,6 +30,13 @@ pub(super) fn said(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Optio
     Ok(Files::in_directory(path, facts.root, report)?.map(Said::of_files))
 }
 
+/// The first that is there and holds neither file.
+pub(super) fn empty(facts: &SourceFacts<'_>) -> Option<String> {
+    let is_there = |path: &&&str| facts.root.holds(path).unwrap_or(false);
+    let path = DIRECTORIES.iter().find(is_there).filter(|_| matches!(directory(facts), Ok(None)))?;
+    Some(facts.root.show(path))
+}
+
 fn directory(facts: &SourceFacts<'_>) -> Result<Option<&'static str>> {
     for path in DIRECTORIES {
         for name in ["meta-data", "user-data"] {

@@ -25,7 +25,13 @@ pub(super) fn said(facts: &SourceFacts<'_>, _: &mut Report) -> Result<Option<Sai
 }
 
 fn parse(facts: &SourceFacts<'_>) -> Option<HandOff> {
+    let (serial, value) = value(facts)?;
+    HandOff::from_ds(&value, &format!("the serial number `{serial}`"))
+}
+
+/// The serial number, and what it says behind `ds=`.
+pub(super) fn value(facts: &SourceFacts<'_>) -> Option<(String, String)> {
     let serial = facts.dmi("product_serial");
-    let value = serial.split_whitespace().find_map(|word| word.strip_prefix("ds="))?;
-    HandOff::from_ds(value, &format!("the serial number `{serial}`"))
+    let value = serial.split_whitespace().find_map(|word| word.strip_prefix("ds="))?.to_owned();
+    Some((serial, value))
 }

@@ -41,9 +41,18 @@ pub(super) fn said(facts: &SourceFacts<'_>, _: &mut Report) -> Result<Option<Sai
 }
 
 fn line(strings: &[Vec<u8>]) -> Option<HandOff> {
-    let mut texts = strings.iter().filter_map(|bytes| std::str::from_utf8(bytes).ok());
-    let value = texts.find_map(|text| text.trim().strip_prefix("ds="))?;
+    let value = value_in(strings)?;
     HandOff::from_ds(value, &format!("the SMBIOS string `ds={value}`"))
+}
+
+fn value_in(strings: &[Vec<u8>]) -> Option<&str> {
+    let mut texts = strings.iter().filter_map(|bytes| std::str::from_utf8(bytes).ok());
+    texts.find_map(|text| text.trim().strip_prefix("ds="))
+}
+
+/// What the string that names a source says behind `ds=`.
+pub(super) fn value(facts: &SourceFacts<'_>) -> Option<String> {
+    value_in(&strings(facts).ok()?).map(str::to_owned)
 }
 
 fn credential(name: &str, strings: &[Vec<u8>]) -> Result<Option<Vec<u8>>> {

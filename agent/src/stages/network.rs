@@ -26,6 +26,9 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
     let mut facts = SourceFacts::read(root, kept.as_ref().map(|kept| kept.id.clone()), budget)?;
     let mut found = search::find(&mut facts, report);
     report.take(search::note(&found, root));
+    for told in std::mem::take(&mut found.named) {
+        report.warn(told);
+    }
     let mut config = facts.config;
     if let Some(fetched) = found.system_config.take() {
         let written = report.take(root.write(layout::SYSTEM_CONFIG, &fetched.content, 0o600));

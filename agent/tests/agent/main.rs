@@ -18,6 +18,7 @@ mod modes;
 mod modules;
 mod modules_proof;
 mod modules_url;
+mod named;
 #[path = "../../../tests/boot/namespace.rs"]
 mod namespace;
 mod parts;

@@ -6,7 +6,7 @@ mod rescue;
 mod seed;
 
 pub use modules::{Layout, MOVED_SUFFIX, Modules, Way};
-pub use parameters::ONLY_CONFIG;
+pub use parameters::{ONLY_CONFIG, source_of};
 pub use rescue::{Boot, Original, Record, Rescue, SoFar, Volume};
 pub use seed::{Place, Seed};
 

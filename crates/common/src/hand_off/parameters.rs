@@ -14,6 +14,11 @@ pub const ONLY_CONFIG: &str = "cloud-config-url";
 const SOURCES: [&str; 2] = ["nocloud", "nocloud-net"];
 
 impl Seed {
+    /// Whether its source is one that a command line can name. A file that was damaged has another, or none.
+    pub fn has_a_known_source(&self) -> bool {
+        SOURCES.into_iter().chain([PLACE, ONLY_CONFIG]).any(|source| source == self.source)
+    }
+
     /// Reads a kernel command line. `None` when it names no seed, or switches that off.
     ///
     /// # Errors
@@ -61,7 +66,7 @@ impl Seed {
     /// Reads `nocloud;NAME=VALUE;…`, which also firmware may hold; `None` for any other source. A bad field costs only
     /// itself. `holder`: what holds the value, for people.
     pub fn from_ds(value: &str, holder: &str) -> Option<Self> {
-        let mut words = value.split(';');
+        let mut words = fields(value);
         let source = words.next()?.to_ascii_lowercase();
         if !SOURCES.contains(&source.as_str()) {
             return None;
@@ -81,6 +86,22 @@ impl Seed {
         seed.refused = seed.refused.map(|refused| format!("{holder}: {refused}"));
         Some(seed)
     }
+}
+
+/// The name of the source in a `ds=`, and its fields. A backslash before each `;` is what GRUB left of its own quoting.
+fn fields(value: &str) -> impl Iterator<Item = &str> {
+    let is_quoted = value.split(';').next().is_some_and(|source| source.ends_with('\\'));
+    let mut words = value.split(';').peekable();
+    std::iter::from_fn(move || {
+        let word = words.next()?;
+        let ends = is_quoted && words.peek().is_some();
+        Some(if ends { word.trim_end_matches('\\') } else { word })
+    })
+}
+
+/// The name of the source in a `ds=`.
+pub fn source_of(value: &str) -> &str {
+    fields(value).next().unwrap_or_default()
 }
 
 fn known() -> String {
@@ -156,6 +177,24 @@ mod tests {
         let refused = seed.refused.unwrap();
         assert!(refused.ends_with("; and more") && refused.len() < 4000, "{}", refused.len());
         assert_eq!(seed.instance_id.as_deref(), Some("i-1"));
+    }
+
+    #[test]
+    fn the_backslash_that_grub_left_before_a_semicolon_is_no_part_of_it() {
+        let expected = said("nocloud", ["http://x/", "web", "i-1", ""]);
+        for text in [
+            r"ro ds=nocloud\;s=http://x/\;h=web\;i=i-1",
+            r"ds=nocloud\\;s=http://x/\\;h=web\\;i=i-1",
+            r"ds=nocloud\;s=http://x/;h=web;i=i-1",
+        ] {
+            assert_eq!(line(text).unwrap(), expected, "{text}");
+        }
+        // Where the source's name has none, it is part of the value.
+        assert_eq!(line(r"ds=nocloud;i=a\;h=web").unwrap(), said("nocloud", ["", "web", r"a\", ""]));
+        assert_eq!(line(r"ds=nocloud\;i=a\").unwrap(), said("nocloud", ["", "", r"a\", ""]));
+        for other in [r"ds=nocloud\", r"ds=nocluod\;s=/s", r"ds=\;s=/s"] {
+            assert_eq!(line(other), None, "{other}");
+        }
     }
 
     #[test]
