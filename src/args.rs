@@ -15,6 +15,7 @@ Journeys, which the initramfs's scripts call:
   rescue wait TEXT  when init gives up: boot from a volume that is attached now, or wait for one
   rescue resolve DEVICE…  print which of these devices with one UUID or label is not an ignored copy
   rescue mounted    after a rescue volume is mounted: cover its fstab, so that it names no other disk
+  rescue mounted /usr  after its /usr is mounted as well: print `-` if it cannot be started
   rescue bottom     with the root mounted: tell the admin, or switch to a volume that appeared late
   modules           give the root the running kernel's modules from the initramfs
   seed              hand the seed on the kernel command line to the booted system
@@ -68,6 +69,8 @@ pub(crate) enum Journey {
     RescueResolve(Vec<String>),
     /// `lifeboat rescue mounted`
     RescueMounted,
+    /// `lifeboat rescue mounted /usr`
+    RescueMountedUsr,
     /// `lifeboat rescue bottom`
     RescueBottom,
     /// `lifeboat modules`
@@ -79,6 +82,7 @@ pub(crate) enum Journey {
 const JOURNEYS: &[(&[&str], Journey)] = &[
     (&["rescue", "premount"], Journey::RescuePremount),
     (&["rescue", "mounted"], Journey::RescueMounted),
+    (&["rescue", "mounted", "/usr"], Journey::RescueMountedUsr),
     (&["rescue", "bottom"], Journey::RescueBottom),
     (&["modules"], Journey::Modules),
     (&["seed"], Journey::Seed),

@@ -9,7 +9,7 @@ use crate::volume::{Nature, Volume};
 use anyhow::Result;
 use lifeboat_common::environment_file::Lines;
 use lifeboat_common::mounts::{self, Mount};
-use param_conf::{After, Conf};
+use param_conf::{After, Conf, NOT_STARTED};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -31,14 +31,47 @@ pub(crate) enum Stuck {
     Unrepaired,
     /// The root cannot be mounted.
     Unmountable,
+    /// The /usr of the rescue volume is missing.
+    UsrMissing,
+    /// fsck did not succeed on the /usr of the rescue volume.
+    UsrUnrepaired,
+    /// The /usr of the rescue volume cannot be mounted.
+    UsrUnmountable,
+    /// The rescue volume is mounted, and cannot be started.
+    NotStarted,
+}
+
+/// What init was about to boot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Booting {
+    /// The machine's own root.
+    Own,
+    /// The rescue volume to which it was steered.
+    Rescue,
 }
 
 impl Stuck {
-    /// `None`: the message is not about the root, which is what `root=` says; nothing is to be done about it.
-    pub(crate) fn from_message(message: &str, own_root: Option<&str>) -> Option<Self> {
+    /// `root`: what init looks for. `None`: the message is not about the root, nor about the /usr of a rescue volume;
+    /// nothing is to be done about it.
+    pub(crate) fn from_message(message: &str, root: Option<&str>, booting: Booting) -> Option<Self> {
         let between = |start, end| message.strip_prefix(start)?.strip_suffix(end);
-        if let Some(root) = between("ALERT!  ", " does not exist.  Dropping to a shell!") {
-            return (Some(root) == own_root).then(|| Self::Missing(root.to_owned()));
+        let of_rescue = |stuck| Some(stuck).filter(|_| booting == Booting::Rescue);
+        if let Some(missing) = between("ALERT!  ", " does not exist.  Dropping to a shell!") {
+            let is_root = Some(missing) == root;
+            return if is_root {
+                Some(Self::Missing(missing.to_owned()))
+            } else {
+                of_rescue(Self::UsrMissing)
+            };
+        }
+        if between("The /usr filesystem on ", " requires a manual fsck").is_some() {
+            return of_rescue(Self::UsrUnrepaired);
+        }
+        if between("Failed to mount ", " as /usr file system.").is_some() {
+            return of_rescue(Self::UsrUnmountable);
+        }
+        if message == NOT_STARTED {
+            return of_rescue(Self::NotStarted);
         }
         if message.starts_with("No root device specified.") {
             return Some(Self::Unnamed);
@@ -60,6 +93,30 @@ impl fmt::Display for Stuck {
             Self::Unnamed => write!(f, "there is no root= on the kernel command line"),
             Self::Unrepaired => write!(f, "fsck could not repair the root"),
             Self::Unmountable => write!(f, "the root cannot be mounted"),
+            Self::UsrMissing => write!(f, "the /usr of the rescue volume is missing"),
+            Self::UsrUnrepaired => write!(f, "fsck could not repair the /usr of the rescue volume"),
+            Self::UsrUnmountable => write!(f, "the /usr of the rescue volume cannot be mounted"),
+            Self::NotStarted => write!(f, "the rescue volume cannot be started"),
+        }
+    }
+}
+
+impl Stuck {
+    /// Whether the root is mounted, in which nothing can be started.
+    pub(crate) fn is_past_the_root(&self) -> bool {
+        match self {
+            Self::Missing(_) | Self::Unnamed | Self::Unrepaired | Self::Unmountable => false,
+            Self::UsrMissing | Self::UsrUnrepaired | Self::UsrUnmountable | Self::NotStarted => true,
+        }
+    }
+
+    /// What init still does there.
+    fn after(&self) -> After {
+        match self {
+            Self::Unnamed | Self::Unmountable => After::Nothing,
+            Self::Missing(_) | Self::Unrepaired => After::SkipOneMount,
+            Self::UsrMissing | Self::UsrUnrepaired => After::MountUsrAndSkipOne,
+            Self::UsrUnmountable | Self::NotStarted => After::MountUsr,
         }
     }
 }
@@ -83,7 +140,20 @@ pub(crate) fn in_the_way<'a>(mounts: &'a [Mount], root: &'a Path) -> impl Iterat
 
 /// The root that init would mount: a device's path, `LABEL=…`, `UUID=…`, or whatever else was given.
 pub(crate) fn own_root() -> Option<String> {
-    variable("ROOT")
+    let root = variable("ROOT")?;
+    Some(by_numbers(&root).unwrap_or(root))
+}
+
+/// The path that init makes of a device's numbers, before it looks for the device: `254:1`, or `fe01` as for lilo.
+fn by_numbers(root: &str) -> Option<String> {
+    let number = |text: &str, radix| u64::from_str_radix(text, radix).ok();
+    if let Some((major, minor)) = root.split_once(':') {
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        return (is_number(major) && is_number(minor)).then(|| format!("/dev/block/{root}"));
+    }
+    let value = number(root, 16).filter(|_| root.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    let (major, minor) = ((value >> 8) & 0xfff, (value & 0xff) | ((value >> 12) & 0xf_ff00));
+    Some(format!("/dev/block/{major}:{minor}"))
 }
 
 /// The device of a hibernated system, named in the same way.
@@ -135,8 +205,12 @@ pub(crate) enum Ignored {
 pub(crate) fn watch(root: Option<&Path>, resume: Option<&Path>, ignored: Ignored) -> Result<()> {
     let mut kept = Lines::default();
     for name in OWN {
-        let pinned = resume.filter(|_| name == "resume").map(|device| device.to_string_lossy().into_owned());
-        kept.push(name, &pinned.unwrap_or_else(|| std::env::var(name).unwrap_or_default()));
+        let known = match name {
+            "ROOT" => own_root(),
+            "resume" => resume.map(|device| device.to_string_lossy().into_owned()),
+            _ => None,
+        };
+        kept.push(name, &known.unwrap_or_else(|| std::env::var(name).unwrap_or_default()));
     }
     state::write(KEPT, kept)?;
     let mut conf = Conf::default();
@@ -187,8 +261,7 @@ pub(crate) fn steer(volume: &Volume, stuck: Option<&Stuck>) -> Result<()> {
         None | Some(Stuck::Unnamed) => {}
         // init goes on asking for the device that it was told first.
         Some(Stuck::Missing(root)) => conf.found_at(root, &device),
-        Some(Stuck::Unmountable) => conf.go_on(&[], After::Nothing),
-        Some(Stuck::Unrepaired) => conf.go_on(&[], After::SkipOneMount),
+        Some(stuck) => conf.go_on(&[], stuck.after()),
     }
     param_conf::write(&conf)
 }
@@ -237,22 +310,12 @@ pub(crate) fn restore(stuck: &Stuck, own: Option<&Path>) -> Result<()> {
     // Assigned once: what param.conf assigns lastingly is assigned anew after each script, when init has
     // long gone on to other values.
     let mut conf = Conf::default();
-    let after = match stuck {
-        Stuck::Unmountable | Stuck::Unnamed => {
-            conf.pass_over_ignored();
-            After::Nothing
-        }
-        Stuck::Unrepaired => {
-            conf.pass_over_ignored();
-            After::SkipOneMount
-        }
+    match stuck {
         // The volume has gone: init still asks for it, and goes on to mount what it finds.
-        Stuck::Missing(volume) => {
-            conf.found_as_root(volume);
-            After::SkipOneMount
-        }
-    };
-    conf.go_on(&assignments, after);
+        Stuck::Missing(volume) => conf.found_as_root(volume),
+        _ => conf.pass_over_ignored(),
+    }
+    conf.go_on(&assignments, stuck.after());
     param_conf::write(&conf)
 }
 
@@ -265,29 +328,63 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_root_that_is_named_by_its_numbers_is_the_device_of_these() {
+        for (root, path) in [
+            ("254:1", Some("/dev/block/254:1")),
+            ("98:0", Some("/dev/block/98:0")),
+            ("fe01", Some("/dev/block/254:1")),
+            ("FE01", Some("/dev/block/254:1")),
+            ("801", Some("/dev/block/8:1")),
+            ("10300005", Some("/dev/block/0:66309")),
+            ("/dev/vda1", None),
+            ("UUID=fe01", None),
+            ("ubi0:rootfs", None),
+            ("254:", None),
+            ("mtd0", None),
+            ("", None),
+        ] {
+            assert_eq!(by_numbers(root).as_deref(), path, "{root}");
+        }
+    }
+
+    #[test]
     fn what_init_says_of_its_root_is_understood() {
-        let message = "No root device specified. Boot arguments must include a root= parameter.";
-        assert_eq!(Stuck::from_message(message, None), Some(Stuck::Unnamed));
-        let message = "The root filesystem on /dev/vda requires a manual fsck";
-        assert_eq!(Stuck::from_message(message, None), Some(Stuck::Unrepaired));
-        let message = "Failed to mount /dev/vda as root file system.";
-        assert_eq!(Stuck::from_message(message, None), Some(Stuck::Unmountable));
-        let message = "ALERT!  UUID=own does not exist.  Dropping to a shell!";
-        let missing = Stuck::Missing("UUID=own".into());
-        assert_eq!(Stuck::from_message(message, Some("UUID=own")), Some(missing));
+        for booting in [Booting::Own, Booting::Rescue] {
+            for (message, stuck) in [
+                ("No root device specified. Boot arguments must include a root= parameter.", Stuck::Unnamed),
+                ("The root filesystem on /dev/vda requires a manual fsck", Stuck::Unrepaired),
+                ("Failed to mount /dev/vda as root file system.", Stuck::Unmountable),
+                ("ALERT!  UUID=own does not exist.  Dropping to a shell!", Stuck::Missing("UUID=own".into())),
+            ] {
+                assert_eq!(Stuck::from_message(message, Some("UUID=own"), booting), Some(stuck), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_it_says_of_a_usr_matters_where_that_is_a_rescue_volumes() {
+        for (message, stuck) in [
+            ("ALERT!  UUID=of-usr does not exist.  Dropping to a shell!", Stuck::UsrMissing),
+            ("The /usr filesystem on /dev/vdb requires a manual fsck", Stuck::UsrUnrepaired),
+            ("Failed to mount /dev/vdb as /usr file system.", Stuck::UsrUnmountable),
+            (NOT_STARTED, Stuck::NotStarted),
+        ] {
+            let said = |booting| Stuck::from_message(message, Some("/dev/vdb"), booting);
+            assert_eq!((said(Booting::Rescue), said(Booting::Own)), (Some(stuck), None), "{message}");
+        }
     }
 
     #[test]
     fn what_it_says_of_anything_else_is_left_to_it() {
         for message in [
             "Spawning shell within the initramfs",
-            "Failed to mount /dev/vdb as /usr file system.",
-            "The /usr filesystem on /dev/vdb requires a manual fsck",
-            "ALERT!  UUID=of-usr does not exist.  Dropping to a shell!",
             "No init found. Try passing init= bootarg.",
+            "Please file a bug on initramfs-tools.",
         ] {
-            for own_root in [None, Some("UUID=own")] {
-                assert_eq!(Stuck::from_message(message, own_root), None, "{message}");
+            for root in [None, Some("UUID=own")] {
+                for booting in [Booting::Own, Booting::Rescue] {
+                    assert_eq!(Stuck::from_message(message, root, booting), None, "{message}");
+                }
             }
         }
     }

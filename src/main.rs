@@ -81,6 +81,7 @@ fn run(journey: &Journey, mode: Mode) -> anyhow::Result<Outcome> {
         Journey::RescueWait(message) => rescue::wait::run(&line, message, mode),
         Journey::RescueResolve(devices) => rescue::resolve::run(&line, devices),
         Journey::RescueMounted => rescue::mounted::run(mode),
+        Journey::RescueMountedUsr => rescue::mounted::run_with_usr(),
         Journey::RescueBottom => rescue::bottom::run(&line, mode),
         Journey::Modules => modules::run(&line, mode),
         Journey::Seed => seed::run(&line, mode),

@@ -41,6 +41,16 @@ fn is_mounted(device: &Path) -> Result<bool> {
     Ok(read()?.iter().any(is_here))
 }
 
+/// Unmounts what is at a mount point and below it.
+pub(crate) fn unmount_all(point: &Path) -> Result<()> {
+    for mount in read()?.iter().rev().filter(|mount| Path::new(&mount.point).starts_with(point)) {
+        let unmounted = unmount(&mount.point, UnmountFlags::NOFOLLOW)
+            .or_else(|_| unmount(&mount.point, UnmountFlags::NOFOLLOW | UnmountFlags::DETACH));
+        unmounted.with_context(|| format!("unmount {}", mount.point))?;
+    }
+    Ok(())
+}
+
 /// Covers a file inside a root with another file.
 pub(crate) fn cover(root: &Root, path: &str, with: &Path) -> Result<()> {
     let target = root.locate(path)?.with_context(|| format!("{} has gone", root.show(path)))?;

@@ -1,6 +1,7 @@
 //! Boots a rescue volume in place of the machine's own root, unless it is marked as finished
 //! (`CloudServerNattyCloudImages`, "rescue boot").
 
+mod adopt;
 pub(crate) mod block;
 pub(crate) mod bottom;
 mod candidate;
@@ -30,6 +31,7 @@ use lifeboat_common::rescue_volume::{self, LABELS};
 use notice::Tenants;
 use selector::Selector;
 use settings::RescueSettings;
+use std::path::PathBuf;
 
 /// What is on the machine's block devices.
 #[derive(Default, Debug)]
@@ -39,6 +41,9 @@ struct Scan {
     candidates: Vec<Candidate>,
     /// One line for each device that could not be read.
     complaints: Vec<String>,
+    /// The device of the machine's own root, where `root=` names one volume and no other. It is no rescue volume,
+    /// whatever its label is.
+    own: Option<PathBuf>,
 }
 
 impl Scan {
@@ -130,16 +135,47 @@ impl Scan {
             }
         }
         self.candidates.sort_unstable_by(Candidate::order);
+        self.set_own(own_root.as_ref());
         unread
+    }
+
+    fn set_own(&mut self, own_root: Option<&Selector>) {
+        self.own = own_root.and_then(|own_root| self.only_named(own_root)).map(|own| own.device.clone());
+    }
+
+    /// The volume that this names, unless it names another as well. The devices of one btrfs are one.
+    fn only_named(&self, root: &Selector) -> Option<&Volume> {
+        let mut named =
+            self.volumes.iter().filter(|volume| volume.file_system().is_some() && root.names(volume));
+        let first = named.next()?;
+        let is_of_it = |other: &Volume| {
+            (&other.kind, &other.uuid) == (&first.kind, &first.uuid)
+                && other.kind == "btrfs"
+                && other.device_uuid != first.device_uuid
+        };
+        named.all(is_of_it).then_some(first)
+    }
+
+    /// The candidate that is the machine's own root, where it could be a rescue volume.
+    fn own_root(&self) -> Option<&Candidate> {
+        self.candidates.iter().find(|candidate| self.is_own_root(candidate))
+    }
+
+    fn is_own_root(&self, candidate: &Candidate) -> bool {
+        candidate.verdict == Verdict::Fit && self.own.as_ref() == Some(&candidate.volume.device)
     }
 
     /// The first fit candidate, and of each why it won or lost.
     fn choose(&self) -> Choice {
-        let chosen = self.candidates.iter().find(|candidate| candidate.verdict == Verdict::Fit);
+        let mut fit = self.candidates.iter().filter(|candidate| candidate.verdict == Verdict::Fit);
+        let chosen = fit.find(|candidate| !self.is_own_root(candidate));
         let reasons = self
             .candidates
             .iter()
             .map(|candidate| match (&candidate.verdict, chosen) {
+                _ if self.is_own_root(candidate) => {
+                    format!("{} is not used: it is the machine's own root", candidate.volume)
+                }
                 (Verdict::Fit, Some(chosen)) if chosen.volume.device == candidate.volume.device => {
                     let why = match chosen.claim {
                         Claim::Named(_) => "it is named in the settings",

@@ -213,6 +213,12 @@ pub(crate) fn node(name: &str) -> PathBuf {
     PathBuf::from(format!("/dev/{}", name.replace('!', "/")))
 }
 
+/// The name by which people and tools know a device: that of device-mapper's is below /dev/mapper.
+pub(crate) fn known_as(device: &Path) -> PathBuf {
+    let mapped = attribute(&name_of(device), "dm/name").map(|name| Path::new("/dev/mapper").join(name));
+    mapped.filter(|path| numbers(path).is_some()).unwrap_or_else(|| device.to_owned())
+}
+
 /// The kernel's name of a device's node.
 pub(crate) fn name_of(device: &Path) -> String {
     device.strip_prefix("/dev").unwrap_or(device).to_string_lossy().replace('/', "!")

@@ -13,6 +13,9 @@ const END: &str = "# lifeboat: end\n";
 /// a process of its own, for that file defines other functions too that init has replaced since.
 const PANIC: &str = "\
 panic() {
+	lifeboat_panic \"$@\"
+}
+lifeboat_panic() {
 	lifeboat_go_on=:
 	if /usr/sbin/lifeboat rescue wait \"$*\"; then
 		. /conf/param.conf
@@ -49,6 +52,12 @@ pub(crate) struct Conf {
     lines: String,
 }
 
+/// init mounts the root's /usr by itself; where it was stuck with another one's, that was to come next.
+const MOUNT_USR: &str = "; if read_fstab_entry /usr; then mountfs /usr; fi";
+
+/// What init says where the rescue volume that is mounted cannot be started.
+pub(crate) const NOT_STARTED: &str = "The rescue volume cannot be started.";
+
 /// What init still does where it was stuck, once the root is mounted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum After {
@@ -56,6 +65,10 @@ pub(crate) enum After {
     Nothing,
     /// It goes on to check and mount: one such call is to do nothing.
     SkipOneMount,
+    /// It was past the root: the new one's /usr is to be mounted too.
+    MountUsr,
+    /// It goes on to check and mount /usr, after that was done.
+    MountUsrAndSkipOne,
 }
 
 impl Conf {
@@ -86,11 +99,15 @@ impl Conf {
         ));
     }
 
-    /// Lets lifeboat cover the root's fstab: init reads it right after mounting the root, with no stage between.
+    /// Lets lifeboat cover the root's fstab: init reads it right after mounting the root, with no stage between. And lets
+    /// it look for an init once /usr is mounted, while there is still a way back.
     pub(crate) fn before_fstab_is_read(&mut self) {
         self.push(&format!(
             "read_fstab_entry() {{\n\t/usr/sbin/lifeboat rescue mounted\n\t{OWN_FUNCTIONS}\n\t\
-             resolve_device() {{\n\t{RESOLVE}\n\t}}\n\tread_fstab_entry \"$@\"\n}}"
+             panic() {{ lifeboat_panic \"$@\"; }}\n\tresolve_device() {{\n\t{RESOLVE}\n\t}}\n\t\
+             mount_bottom() {{\n\t\t. \"/scripts/${{BOOT}}\"\n\t\t\
+             [ \"$(/usr/sbin/lifeboat rescue mounted /usr)\" != - ] || lifeboat_panic '{NOT_STARTED}'\n\t\t\
+             mount_bottom\n\t}}\n\tread_fstab_entry \"$@\"\n}}"
         ));
     }
 
@@ -107,7 +124,14 @@ impl Conf {
             write!(commands, "{name}={}; ", quote(value)).unwrap_or_default();
         }
         commands += ". \"/scripts/${BOOT}\"; mountroot";
-        if after == After::SkipOneMount {
+        if matches!(after, After::MountUsr | After::MountUsrAndSkipOne) {
+            commands += MOUNT_USR;
+        }
+        if after == After::MountUsrAndSkipOne {
+            // Whatever it waits for is there.
+            commands += "; resolve_device() { echo \"$ROOT\"; }";
+        }
+        if matches!(after, After::SkipOneMount | After::MountUsrAndSkipOne) {
             commands += "; _checkfs_once() { ";
             commands += OWN_FUNCTIONS;
             commands += "; . /conf/param.conf; return 0; }; mount() { unset -f mount; }";
@@ -205,6 +229,56 @@ mod tests {
         let mut conf = Conf::default();
         conf.go_on(&[], After::Nothing);
         assert_eq!(our_part(&conf), "lifeboat_go_on='. \"/scripts/${BOOT}\"; mountroot'\n");
+    }
+
+    #[test]
+    fn a_root_that_is_mounted_late_has_its_usr_and_the_other_ones_is_skipped() {
+        let commands = |after| {
+            let mut conf = Conf::default();
+            conf.go_on(&[], after);
+            our_part(&conf)
+        };
+        let usr = "; mountroot; if read_fstab_entry /usr; then mountfs /usr; fi";
+        assert!(commands(After::MountUsr).ends_with(&format!("{usr}'\n")));
+        let skipped = commands(After::MountUsrAndSkipOne);
+        let expected = format!("{usr}; resolve_device() {{ echo \"$ROOT\"; }}; _checkfs_once() {{ ");
+        assert!(
+            skipped.contains(&expected) && skipped.ends_with("; mount() { unset -f mount; }'\n"),
+            "{skipped}"
+        );
+        assert!(!commands(After::SkipOneMount).contains("/usr"));
+    }
+
+    #[test]
+    fn init_asks_once_the_root_is_whole_and_before_it_gives_up() {
+        let mut conf = Conf::default();
+        conf.before_fstab_is_read();
+        expect![[r#"
+            read_fstab_entry() {
+            	/usr/sbin/lifeboat rescue mounted
+            	. /scripts/functions; . /scripts/local; . /scripts/nfs; . "/scripts/${BOOT}"
+            	panic() { lifeboat_panic "$@"; }
+            	resolve_device() {
+            	( . /scripts/functions
+            		resolve_device "$1" >/dev/null || exit
+            		case "$1" in
+            		LABEL=* | UUID=* | PARTLABEL=* | PARTUUID=*)
+            			meant=$(/usr/sbin/lifeboat rescue resolve "$DEV" $(blkid -t "$1" -o device))
+            			[ "$meant" != - ] || exit 1
+            			case "$meant" in /dev/*) DEV=$meant ;; esac ;;
+            		/dev/disk/by-uuid/* | /dev/disk/by-label/* | /dev/disk/by-part*)
+            			[ "$(/usr/sbin/lifeboat rescue resolve "$DEV")" != - ] || exit 1 ;;
+            		esac
+            		echo "$DEV" )
+            	}
+            	mount_bottom() {
+            		. "/scripts/${BOOT}"
+            		[ "$(/usr/sbin/lifeboat rescue mounted /usr)" != - ] || lifeboat_panic 'The rescue volume cannot be started.'
+            		mount_bottom
+            	}
+            	read_fstab_entry "$@"
+            }
+        "#]].assert_eq(&our_part(&conf));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! While init waits for a missing root, once a second: boots from a rescue volume that appeared.
 
-use super::decision::{BootSoFar, Decision, DecisionRecord, HowBooted, OriginalRoot};
+use super::decision::{BootSoFar, Decision, DecisionRecord, HowBooted, OriginalRoot, Waited};
+use super::selector::Selector;
 use super::settings::{RescueSettingPlace, RescueSettings};
-use super::{Choice, Scan, carry_out};
+use super::{Choice, Scan, adopt, carry_out, watch};
 use crate::initramfs_tools::{self, Ignored, Stuck};
 use crate::kmsg::{self, LogLevel};
 use crate::outcome::{Mode, Outcome};
-use crate::volume::Volume;
+use crate::volume::{self, Volume};
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
 use std::fmt;
@@ -18,7 +19,8 @@ pub(crate) fn run(line: &CommandLine, missing: &str, mode: Mode) -> Result<Outco
     let so_far = BootSoFar::read()?;
     let passed_over = if so_far.shunned().next().is_none() { Ignored::None } else { Ignored::Some };
     let own_root = initramfs_tools::own_root();
-    let mut state = BlockState { missing, own_root, off: settings.off, passed_over, so_far };
+    let now = watch::now();
+    let mut state = BlockState { missing, own_root, off: settings.off, passed_over, now, so_far };
     let mut action = state.plan(&BlockEvent::Called);
     if action == BlockAction::Look {
         let event = match Scan::of_new(&mut state.so_far, &settings, Some(missing))? {
@@ -29,10 +31,16 @@ pub(crate) fn run(line: &CommandLine, missing: &str, mode: Mode) -> Result<Outco
         if let (BlockEvent::Looked(scan), Mode::Apply) = (&event, mode) {
             tell(scan, &scan.choose());
         }
+        if state.may_adopt(&action, adopt::missed_since()?) {
+            let volumes = volume::all_with_partitions(&volume::devices()?);
+            if let adopted @ BlockAction::Adopt { .. } = state.plan(&BlockEvent::MissedForLong(volumes)) {
+                action = adopted;
+            }
+        }
     }
     let outcome = match &action {
         BlockAction::Leave | BlockAction::Look | BlockAction::Note(_) => Outcome::Quiet,
-        BlockAction::Boot { .. } => Outcome::Loud(action.to_string()),
+        BlockAction::Boot { .. } | BlockAction::Adopt { .. } => Outcome::Loud(action.to_string()),
         BlockAction::Refuse { .. } => Outcome::Skipped(action.to_string()),
     };
     if mode == Mode::Apply {
@@ -59,6 +67,8 @@ struct BlockState<'a> {
     off: Option<RescueSettingPlace>,
     /// Whether init passes over ignored volumes already: it does since there was one, or one failed.
     passed_over: Ignored,
+    /// In seconds since the kernel's start.
+    now: u64,
     /// What happened so far in this boot.
     so_far: BootSoFar,
 }
@@ -72,6 +82,8 @@ enum BlockEvent {
     NothingChanged,
     /// Those that came were looked at.
     Looked(Scan),
+    /// No other disk appeared in time; what is on all devices.
+    MissedForLong(Vec<Volume>),
 }
 
 /// What is to be done.
@@ -83,6 +95,8 @@ enum BlockAction {
     Look,
     /// init finds a rescue volume in place of what it waits for.
     Boot { root: String, volume: Volume, original: OriginalRoot, ignored: Ignored },
+    /// init takes an ignored or failed rescue volume for its own root.
+    Adopt { root: String, volume: Volume },
     /// Takes note that there is no rescue volume.
     Note(String),
     /// Takes note of it, and says why none of those that came is booted from.
@@ -97,6 +111,7 @@ impl fmt::Display for BlockAction {
             Self::Boot { root, volume, .. } => {
                 write!(f, "booting from {volume}, which appeared, in place of root={root}")
             }
+            Self::Adopt { root, volume } => f.write_str(&adopt::say(root, volume)),
             Self::Note(reason) | Self::Refuse { reason, .. } => write!(f, "{reason}"),
         }
     }
@@ -113,6 +128,22 @@ impl BlockState<'_> {
             }
             BlockEvent::NothingChanged => BlockAction::Leave,
             BlockEvent::Looked(scan) => self.choose(scan),
+            BlockEvent::MissedForLong(volumes) => self.adopt(volumes),
+        }
+    }
+
+    /// Whether it is time to take what is not to be booted from for the root.
+    fn may_adopt(&self, action: &BlockAction, missed_since: u64) -> bool {
+        let is_late = self.now >= missed_since.saturating_add(adopt::PATIENCE);
+        is_late && self.so_far.shunned().next().is_some() && !matches!(action, BlockAction::Boot { .. })
+    }
+
+    fn adopt(&self, volumes: &[Volume]) -> BlockAction {
+        let root = Selector::parse(self.missing);
+        let volume = root.and_then(|root| adopt::last_resort(&root, volumes, &self.so_far));
+        match volume {
+            Some(volume) => BlockAction::Adopt { root: self.missing.to_owned(), volume: volume.clone() },
+            None => BlockAction::Leave,
         }
     }
 
@@ -132,10 +163,17 @@ impl BlockState<'_> {
     }
 }
 
-fn apply(action: BlockAction, state: BlockState) -> Result<()> {
+fn apply(action: BlockAction, mut state: BlockState) -> Result<()> {
     let stuck = Stuck::Missing(state.missing.to_owned());
+    let reason = action.to_string();
     let (decision, ignored) = match action {
         BlockAction::Leave | BlockAction::Look => return Ok(()),
+        BlockAction::Adopt { root, volume } => {
+            state.so_far.shun_no_more(&volume.device);
+            state.so_far.waited = Waited::ENOUGH;
+            DecisionRecord { decision: Decision::OwnRoot { reason }, so_far: state.so_far }.write()?;
+            return initramfs_tools::found(&root, &volume.device);
+        }
         BlockAction::Boot { volume, original, ignored, .. } => {
             (Decision::Rescue { volume, how: HowBooted::Saved(stuck.to_string()), original }, ignored)
         }
@@ -163,6 +201,7 @@ mod tests {
             own_root: Some(MISSING.into()),
             off: None,
             passed_over: Ignored::None,
+            now: 20,
             so_far: BootSoFar::default(),
         }
     }
@@ -233,6 +272,40 @@ mod tests {
             let noted = BlockAction::Note("no volume is labelled RESCUE, UEC-rescue, RESCUE_VOL".into());
             assert_eq!(state().plan(&BlockEvent::Looked(scan)), noted);
         }
+    }
+
+    #[test]
+    fn what_is_ignored_is_the_root_after_ten_seconds_where_nothing_else_is() {
+        let ignoring = || BlockState {
+            so_far: BootSoFar { ignored: vec!["vdb".into()], ..BootSoFar::default() },
+            ..state()
+        };
+        let boots = state().plan(&looked(Verdict::Fit));
+        // What was to be done, since when the root is missed, whether it is enough.
+        for (state, action, missed_since, may) in [
+            (ignoring(), &BlockAction::Leave, 10, true),
+            (ignoring(), &BlockAction::Leave, 11, false),
+            (ignoring(), &BlockAction::Note(String::new()), 0, true),
+            (ignoring(), &boots, 0, false),
+            (state(), &BlockAction::Leave, 0, false),
+        ] {
+            assert_eq!(state.may_adopt(action, missed_since), may, "{action:?} {missed_since}");
+        }
+        let root = |device: &str| Volume { uuid: Some("gone".into()), ..volume(device, "RESCUE") };
+        let adopt = |volumes: &[Volume]| ignoring().plan(&BlockEvent::MissedForLong(volumes.to_vec()));
+        let adopted = BlockAction::Adopt { root: MISSING.into(), volume: root("/dev/vdb") };
+        assert_eq!(adopt(&[volume("/dev/vda", "data"), root("/dev/vdb")]), adopted);
+        assert_eq!(adopt(&[root("/dev/vda"), root("/dev/vdb")]), BlockAction::Leave);
+        assert_eq!(adopt(&[volume("/dev/vdb", "RESCUE")]), BlockAction::Leave);
+    }
+
+    #[test]
+    fn an_own_root_that_appears_with_a_rescue_volumes_label_is_left_to_init() {
+        let BlockEvent::Looked(mut scan) = looked(Verdict::Fit) else { panic!("looked") };
+        scan.own = Some("/dev/vdb".into());
+        let action = state().plan(&BlockEvent::Looked(scan));
+        let reason = "/dev/vdb (ext4, label RESCUE) is not used: it is the machine's own root".to_owned();
+        assert_eq!(action, BlockAction::Refuse { reason, ignored: Ignored::None });
     }
 
     #[test]

@@ -203,6 +203,12 @@ pub(super) fn without_usr(root: &Root) -> Result<WithoutUsr> {
     })
 }
 
+/// Why a root that is mounted with its /usr cannot be started; `None`: nothing is known that speaks against it.
+pub(super) fn why_not_started(root: &Root, volume: &Volume) -> Result<Option<Verdict>> {
+    let Some(init) = first_init(root)? else { return Ok(Some(Verdict::NoInit(Looked::on(volume)))) };
+    Ok(obstacle(root, init, Extent::Whole, &Kernel::running())?.map(Verdict::Unrunnable))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

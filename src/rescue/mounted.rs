@@ -1,10 +1,11 @@
 //! Right after init mounted a rescue volume, before it looks for /usr in its fstab: covers files of the rescue
-//! system with generated ones. The volume itself is unchanged.
+//! system with generated ones. The volume itself is unchanged. And once its /usr is mounted: whether it can be started.
 
 use super::decision::{self, BootSoFar, OriginalRoot};
 use super::notice::Tenants;
 use super::{candidate, fstab, notice};
 use crate::initramfs_tools;
+use crate::kmsg::{self, LogLevel};
 use crate::mounts;
 use crate::outcome::{Mode, Outcome};
 use crate::root::Root;
@@ -38,6 +39,26 @@ pub(crate) fn run(mode: Mode) -> Result<Outcome> {
             Outcome::Done(action.to_string())
         }
     })
+}
+
+/// Says in the place of init's answer that the root cannot be started.
+const NOT_STARTED: &str = "-";
+
+/// Once /usr is mounted as well: answers on standard output where the root is a rescue volume that cannot be started. On
+/// any other answer, or none, init goes on.
+pub(crate) fn run_with_usr() -> Result<Outcome> {
+    let root = initramfs_tools::root_mount_point();
+    let Some(device) = BootSoFar::read()?.rescue.map(PathBuf::from) else { return Ok(Outcome::Quiet) };
+    if mounts::at(&root)?.is_none_or(|mount| mount.source != device) {
+        return Ok(Outcome::Quiet);
+    }
+    let volume =
+        volume::probe(&device)?.with_context(|| format!("{} has no file system", device.display()))?;
+    let Some(reason) = candidate::why_not_started(&Root::open(&root)?, &volume)? else {
+        return Ok(Outcome::Quiet);
+    };
+    kmsg::log(LogLevel::Error, "rescue", &format!("{volume} cannot be started: {reason}"));
+    Ok(Outcome::Answer(NOT_STARTED.to_owned()))
 }
 
 /// What is known when something happens.

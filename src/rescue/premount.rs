@@ -3,11 +3,11 @@
 use super::decision::{BootSoFar, Decision, DecisionRecord, HowBooted, OriginalRoot};
 use super::selector::Selector;
 use super::settings::RescueSettings;
-use super::{Choice, Scan, carry_out, identity};
+use super::{Scan, carry_out, identity};
 use crate::initramfs_tools::{self, Ignored};
 use crate::kmsg::{self, LogLevel};
 use crate::outcome::{Mode, Outcome};
-use crate::volume::{self, Nature, Volume};
+use crate::volume::{self, Nature};
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
 use std::fmt;
@@ -22,7 +22,7 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
     let own_root = initramfs_tools::own_root();
     let mut so_far = BootSoFar::default();
     let scan = Scan::of_rescue_volumes(&mut so_far, &settings, own_root.as_deref())?;
-    let plan = plan(scan.choose(), own_root.as_deref(), &scan.volumes);
+    let plan = plan(&scan, own_root.as_deref());
     if mode == Mode::Apply {
         for line in settings.complaints.iter().chain(&scan.complaints).chain(&plan.remarks) {
             kmsg::log(LogLevel::Info, "rescue", line);
@@ -88,7 +88,7 @@ fn settle_identities(
             tell(&error);
         }
     }
-    let pinned = pinned.device;
+    let pinned = volume::known_as(&pinned.device);
     kmsg::log(
         LogLevel::Info,
         "rescue",
@@ -132,18 +132,16 @@ impl fmt::Display for SteerPlan {
     }
 }
 
-fn plan(choice: Choice, own_root: Option<&str>, volumes: &[Volume]) -> SteerPlan {
+fn plan(scan: &Scan, own_root: Option<&str>) -> SteerPlan {
+    let choice = scan.choose();
     let Some(volume) = choice.chosen else {
-        return SteerPlan {
-            decision: Decision::OwnRoot { reason: choice.reason_for_none() },
-            remarks: Vec::new(),
+        let (reason, remarks) = match scan.own_root() {
+            Some(own) => (format!("the root is the rescue volume {} already", own.volume), choice.reasons),
+            None => (choice.reason_for_none(), Vec::new()),
         };
+        return SteerPlan { decision: Decision::OwnRoot { reason }, remarks };
     };
-    if own_root.is_some_and(|own_root| own_root == volume.device.to_string_lossy()) {
-        let reason = format!("the root is the rescue volume {volume} already");
-        return SteerPlan { decision: Decision::OwnRoot { reason }, remarks: choice.reasons };
-    }
-    let original = OriginalRoot::find(own_root, volumes, &volume);
+    let original = OriginalRoot::find(own_root, &scan.volumes, &volume);
     SteerPlan {
         decision: Decision::Rescue { volume, how: HowBooted::Steered, original },
         remarks: choice.reasons,
@@ -153,33 +151,113 @@ fn plan(choice: Choice, own_root: Option<&str>, volumes: &[Volume]) -> SteerPlan
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::volume::for_tests::volume;
+    use crate::rescue::Claim;
+    use crate::rescue::candidate::{Candidate, Verdict};
+    use crate::volume::{PartitionNames, Volume};
 
-    fn choice(chosen: Option<Volume>) -> Choice {
-        Choice { chosen, reasons: Vec::new() }
+    fn volume(device: &str, label: &str, uuid: &str) -> Volume {
+        let numbered = |part: &str| Some(format!("{part}{}", device.trim_start_matches("/dev/vd")));
+        Volume {
+            uuid: Some(uuid.into()),
+            partition: PartitionNames { uuid: numbered("p-"), label: numbered("n-") },
+            ..crate::volume::for_tests::volume(device, label)
+        }
+    }
+
+    /// What is planned where these volumes are; those with a rescue volume's label are candidates.
+    fn planned(volumes: &[Volume], own_root: &str) -> String {
+        let fit = |volume: &Volume| Candidate {
+            volume: volume.clone(),
+            claim: Claim::Labelled(0),
+            serial: None,
+            verdict: Verdict::Fit,
+        };
+        let labelled = volumes.iter().filter(|volume| volume.label.as_deref() == Some(b"RESCUE"));
+        let mut scan =
+            Scan { volumes: volumes.to_vec(), candidates: labelled.map(fit).collect(), ..Scan::default() };
+        scan.candidates.sort_unstable_by(Candidate::order);
+        scan.set_own(Selector::parse(own_root).as_ref());
+        plan(&scan, Some(own_root)).to_string()
     }
 
     #[test]
     fn init_is_steered_to_the_chosen_volume() {
-        let (own, rescue) = (volume("/dev/vda", "own"), volume("/dev/vdb", "RESCUE"));
-        let plan = plan(choice(Some(rescue.clone())), Some("LABEL=own"), &[own, rescue]);
         assert_eq!(
-            plan.to_string(),
+            planned(&[volume("/dev/vda", "own", "u"), volume("/dev/vdb", "RESCUE", "v")], "LABEL=own"),
             "booting from /dev/vdb (ext4, label RESCUE) in place of /dev/vda (ext4, label own)"
         );
     }
 
     #[test]
     fn without_a_volume_the_own_root_is_booted() {
-        let plan = plan(choice(None), Some("LABEL=own"), &[]);
-        assert_eq!(plan.to_string(), "no volume is labelled RESCUE, UEC-rescue, RESCUE_VOL");
-        assert!(matches!(plan.decision, Decision::OwnRoot { .. }));
+        let said = "no volume is labelled RESCUE, UEC-rescue, RESCUE_VOL";
+        assert_eq!(planned(&[], "LABEL=own"), said);
+        assert_eq!(planned(&[volume("/dev/vda", "own", "u")], "LABEL=own"), said);
     }
 
     #[test]
-    fn a_root_that_is_the_rescue_volume_needs_no_steering() {
-        let rescue = volume("/dev/vda", "RESCUE");
-        let plan = plan(choice(Some(rescue.clone())), Some("/dev/vda"), &[rescue]);
-        assert_eq!(plan.to_string(), "the root is the rescue volume /dev/vda (ext4, label RESCUE) already");
+    fn the_own_root_is_no_rescue_volume_whatever_its_label_is() {
+        let own = || volume("/dev/vda", "RESCUE", "own");
+        let copy = || volume("/dev/vdb", "data", "own");
+        let data = || volume("/dev/vdb", "data", "data");
+        let already = "the root is the rescue volume /dev/vda (ext4, label RESCUE) already";
+        // How the root is named, whether a copy of it is told from it by that.
+        for (named, is_told) in [
+            ("/dev/vda", true),
+            ("/dev//vda", true),
+            ("UUID=own", false),
+            ("UUID=OWN", false),
+            ("UUID=\"own\"", false),
+            ("LABEL=RESCUE", true),
+            ("PARTUUID=p-a", true),
+            ("PARTLABEL=n-a", true),
+            ("/dev/disk/by-uuid/own", false),
+            ("/dev/disk/by-label/RESCUE", true),
+            ("/dev/disk/by-label/\\x52ESCUE", true),
+            ("/dev/disk/by-partuuid/p-a", true),
+            ("/dev/disk/by-partlabel/n-a", true),
+        ] {
+            assert_eq!(planned(&[own(), data()], named), already, "{named}");
+            assert_eq!(planned(&[own()], named), already, "{named}");
+            let beside = planned(&[own(), copy()], named);
+            assert_eq!(beside == already, is_told, "{named}: {beside}");
+            assert_eq!(beside.starts_with("booting from /dev/vda "), !is_told, "{named}: {beside}");
+        }
+        for named in ["UUID=data", "/dev/vdb", "/dev/nfs", "ubi0:root", "UUID=gone", "LABEL=own"] {
+            let seen = planned(&[own(), data()], named);
+            assert!(
+                seen.starts_with("booting from /dev/vda (ext4, label RESCUE) in place of "),
+                "{named}: {seen}"
+            );
+        }
+    }
+
+    #[test]
+    fn beside_an_own_root_with_the_label_the_other_volume_is_the_rescue() {
+        for (own, other) in [("a", "b"), ("b", "a")] {
+            let volumes = [volume("/dev/vda", "RESCUE", own), volume("/dev/vdb", "RESCUE", other)];
+            for named in [format!("UUID={own}"), "/dev/vda".into(), format!("/dev/disk/by-uuid/{own}")] {
+                assert_eq!(
+                    planned(&volumes, &named),
+                    "booting from /dev/vdb (ext4, label RESCUE) in place of /dev/vda (ext4, label RESCUE)"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_devices_of_one_btrfs_are_one_root_and_those_of_a_copy_are_not() {
+        let part = |device: &str, part: &str| Volume {
+            kind: "btrfs".into(),
+            device_uuid: Some(part.into()),
+            ..volume(device, "RESCUE", "own")
+        };
+        let already = "the root is the rescue volume /dev/vda (btrfs, label RESCUE) already";
+        assert_eq!(planned(&[part("/dev/vda", "1")], "UUID=own"), already);
+        let mut several = [part("/dev/vda", "1"), part("/dev/vdb", "2")];
+        several[1].label = None;
+        assert_eq!(planned(&several, "UUID=own"), already);
+        several[1].device_uuid = Some("1".into());
+        assert!(planned(&several, "UUID=own").starts_with("booting from "));
     }
 }

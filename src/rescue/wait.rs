@@ -8,25 +8,31 @@ mod tests;
 use super::decision::{BootSoFar, Decision, DecisionRecord, HowBooted, Waited};
 use super::settings::RescueSettings;
 use super::watch::{self, Tick, Watch};
-use super::{Scan, carry_out, notice};
-use crate::initramfs_tools::{self, Ignored, PanicShell, Stuck};
+use super::{Scan, adopt, carry_out, identity, notice};
+use crate::initramfs_tools::{self, Booting, Ignored, PanicShell, Stuck};
 use crate::kmsg::{self, LogLevel};
+use crate::mounts;
 use crate::outcome::{Mode, Outcome};
+use crate::volume;
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
 use plan::{Devices, LookTime, Span, Tried, WaitAction, WaitEvent, WaitState};
 use std::ops::ControlFlow;
+use std::path::Path;
 
 /// Returns [`Outcome::GaveUp`] when init is to give up.
 pub(crate) fn run(line: &CommandLine, message: &str, mode: Mode) -> Result<Outcome> {
     let settings = RescueSettings::read(line)?;
     let own_root = initramfs_tools::own_root();
-    let stuck = match plan::trouble(message, own_root.as_deref(), &settings, mode) {
+    let so_far = BootSoFar::read()?;
+    let booting = if so_far.rescue.is_some() { Booting::Rescue } else { Booting::Own };
+    let stuck = match plan::trouble(message, own_root.as_deref(), booting, &settings, mode) {
         Ok(stuck) => stuck,
         Err(reason) => return Ok(Outcome::GaveUp(reason)),
     };
     let (wait, shell, now) = (settings.wait, PanicShell::read(), watch::now());
-    let state = WaitState { stuck, own_root, wait, shell, now, so_far: BootSoFar::read()? };
+    let missed_since = adopt::missed_since()?;
+    let state = WaitState { stuck, own_root, wait, shell, now, missed_since, so_far };
     let mut call = InitCall { message, settings, state, watch: Watch::none() };
     let mut event = WaitEvent::GaveUp;
     loop {
@@ -70,6 +76,8 @@ impl InitCall<'_> {
             }
             WaitAction::Restore { reason, device } => {
                 self.record(Decision::OwnRoot { reason }).write()?;
+                self.give_links_away(device.as_deref());
+                let device = device.as_deref().map(volume::known_as);
                 initramfs_tools::restore(&self.state.stuck, device.as_deref())?;
                 return Ok(ControlFlow::Break(Outcome::Loud(text)));
             }
@@ -101,11 +109,23 @@ impl InitCall<'_> {
     fn disown(&mut self, failed: String) -> Result<WaitEvent> {
         let text = format!("{failed} could not be booted from: {}", self.message);
         kmsg::log(LogLevel::Error, "rescue", &text);
+        if self.state.stuck.is_past_the_root() {
+            mounts::unmount_all(&initramfs_tools::root_mount_point())?;
+        }
         self.state.so_far.rescue = None;
         self.state.so_far.failed.push(failed);
         notice::forget()?;
         self.state.own_root = initramfs_tools::kept_root()?;
         self.look(LookTime::AfterFailure, Devices::All)
+    }
+
+    /// The own root's fstab may name its /usr by a link. What fails here is told, and the boot goes on.
+    fn give_links_away(&self, own: Option<&Path>) {
+        let own_disk = own.and_then(volume::disk_of);
+        let disks = self.state.so_far.shunned_disks(own_disk.as_deref());
+        if let Err(error) = identity::give_way(&disks, own_disk.as_deref()) {
+            kmsg::log(LogLevel::Error, "rescue", &format!("{error:#}"));
+        }
     }
 
     /// Looks at devices, and says what is found on them.

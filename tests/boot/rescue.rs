@@ -152,6 +152,70 @@ fn the_files_of_a_rescue_volume_are_covered_where_it_is_the_root() {
 }
 
 #[test]
+fn once_its_usr_is_mounted_a_rescue_volume_that_cannot_be_started_is_said_to_be_such() {
+    let asked = |record: &str, make: &str| {
+        with_volume("RESCUE")
+            .before(&format!("mount -t tmpfs /dev/vdz root; mkdir root/bin; {make}"))
+            .before(&format!("mkdir run/lifeboat; printf '{record}' >run/lifeboat/rescue"))
+            .run("rescue mounted /usr", "true")
+    };
+    let steered = "BOOTED=rescue\nDEVICE=/dev/vdz\n";
+    let none = "/dev/vdz (ext4, label RESCUE) cannot be started: it holds no init (";
+    let script =
+        |interpreter: &str| format!("printf '#!{interpreter}\n' >root/bin/init; chmod +x root/bin/init");
+    for (record, make, said) in [
+        (steered, "true".to_owned(), none),
+        (
+            steered,
+            script("/bin/none"),
+            "cannot be started: its /bin/init needs /bin/none, which is not there",
+        ),
+        (steered, "touch root/bin/sh".to_owned(), none),
+        (steered, "touch root/bin/sh; chmod +x root/bin/sh".to_owned(), ""),
+        (steered, script("/bin/init"), ""),
+        ("BOOTED=rescue\nDEVICE=/dev/vdy\n", "true".to_owned(), ""),
+        ("BOOTED=own-root\n", "true".to_owned(), ""),
+    ] {
+        let ran = asked(record, &make);
+        assert_eq!(ran.status, 0, "{}", ran.said);
+        assert_eq!(ran.said.ends_with("-\n"), !said.is_empty(), "{record}, {make}: {}", ran.said);
+        assert!(ran.said.contains(said) && ran.said.is_empty() == said.is_empty(), "{make}: {}", ran.said);
+    }
+}
+
+#[test]
+fn after_ten_seconds_an_ignored_volume_is_the_root_where_nothing_else_is() {
+    const UUID: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0c0a";
+    let look = "grep -s \") echo '/dev/\" /conf/param.conf; cat /run/lifeboat/missed | cut -d= -f1
+                grep -E '^(BOOTED|WAITED|IGNORED)' /run/lifeboat/rescue";
+    let (waits, adopts) = ("SINCE\n", "SINCE\nBOOTED=own-root\nWAITED_UNTIL=0\n");
+    let block = |root: &str, since: &str, other: Option<&str>| {
+        let told =
+            "mkdir run/lifeboat; printf 'BOOTED=own-root\nLOOKED_AT=vdz\nIGNORED=vdz\n' >run/lifeboat/rescue";
+        let mut scratch = Scratch::new().volume("vdz", "RESCUE", UUID).before(told).before(since);
+        if let Some(uuid) = other {
+            scratch = scratch.volume("vdy", "own", uuid);
+        }
+        scratch.before(&format!("ROOT={root}; export ROOT")).run(&format!("rescue block {root}"), look)
+    };
+    let long_ago = "echo SINCE=0 >run/lifeboat/missed";
+    for root in [format!("UUID={UUID}"), format!("/dev/disk/by-uuid/{UUID}")] {
+        let ran = block(&root, long_ago, None);
+        let said =
+            format!("root={root} is on ignored volumes alone: /dev/vdz (ext4, label RESCUE) is booted");
+        assert!(ran.said.contains(&said), "{}", ran.said);
+        assert_eq!(ran.seen, format!("\t'{root}') echo '/dev/vdz' ;;\n{adopts}"), "{}", ran.said);
+        // Not yet, not where another has it, and not for what it does not have.
+        let early = block(&root, "true", None);
+        assert!(early.seen.starts_with(waits) && early.said.is_empty(), "{}{}", early.said, early.seen);
+        let other = block(&root, long_ago, Some(UUID));
+        assert!(other.seen.starts_with(waits), "{}{}", other.said, other.seen);
+    }
+    let gone = block("UUID=gone", long_ago, None);
+    assert!(gone.seen.starts_with(waits) && gone.said.is_empty(), "{}{}", gone.said, gone.seen);
+}
+
+#[test]
 fn init_asks_before_it_gives_up_unless_the_journey_is_off() {
     let look = "grep -c '^panic()' /conf/param.conf; ls -A /conf";
     let ran = with_volume("own").run("rescue premount", look);

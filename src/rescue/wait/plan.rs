@@ -1,11 +1,11 @@
 //! What to do when init gave up on its root, from the state of the boot and from what happened just now.
 
-use crate::initramfs_tools::{Ignored, PanicShell, Stuck};
+use crate::initramfs_tools::{Booting, Ignored, PanicShell, Stuck};
 use crate::outcome::Mode;
 use crate::rescue::decision::{BootSoFar, OriginalRoot, Waited};
 use crate::rescue::selector::Selector;
 use crate::rescue::settings::RescueSettings;
-use crate::rescue::{Scan, identity};
+use crate::rescue::{Scan, adopt, identity};
 use crate::volume::Volume;
 use std::fmt;
 use std::path::PathBuf;
@@ -22,6 +22,8 @@ pub(super) struct WaitState {
     pub(super) shell: PanicShell,
     /// In seconds since the kernel's start.
     pub(super) now: u64,
+    /// Since when the root is missed, counted likewise.
+    pub(super) missed_since: u64,
     /// What happened so far in this boot.
     pub(super) so_far: BootSoFar,
 }
@@ -121,11 +123,7 @@ impl fmt::Display for WaitAction {
             Self::Find { volume, .. } => {
                 write!(f, "{volume} is the root that was missing; going on with it")
             }
-            Self::Adopt { root, volume } => write!(
-                f,
-                "root={root} is on ignored volumes alone: {volume} is booted as the machine's own root (give it \
-                 another label to avoid this wait)"
-            ),
+            Self::Adopt { root, volume } => f.write_str(&adopt::say(root, volume)),
             Self::LookAgain { root, volume } => {
                 write!(f, "{volume} appeared; looking for root={root} again")
             }
@@ -138,10 +136,11 @@ impl fmt::Display for WaitAction {
 pub(super) fn trouble(
     message: &str,
     own_root: Option<&str>,
+    booting: Booting,
     settings: &RescueSettings,
     mode: Mode,
 ) -> Result<Stuck, String> {
-    let stuck = Stuck::from_message(message, own_root);
+    let stuck = Stuck::from_message(message, own_root, booting);
     let stuck = stuck.ok_or_else(|| format!("nothing to do about `{message}`"))?;
     if settings.off.is_some() || mode == Mode::DryRun {
         return Err("switched off".into());
@@ -159,7 +158,7 @@ impl WaitState {
                 (None, Waited::Until(_)) => WaitAction::Look(LookTime::First, Devices::New),
             },
             WaitEvent::Looked(moment, scan) => {
-                self.boot_from(scan).unwrap_or_else(|| self.without_a_root(*moment, scan))
+                self.boot_from(*moment, scan).unwrap_or_else(|| self.without_a_root(*moment, scan))
             }
             WaitEvent::Enter => match self.shell {
                 PanicShell::Allowed => self.give_up_waiting("Enter was pressed".into()),
@@ -173,8 +172,16 @@ impl WaitState {
     }
 
     /// Boots from a volume among the devices, or from the root that was missing.
-    fn boot_from(&self, scan: &Scan) -> Option<WaitAction> {
-        if let Some(volume) = scan.choose().chosen {
+    fn boot_from(&self, moment: LookTime, scan: &Scan) -> Option<WaitAction> {
+        // Who attaches a volume while it is waited wants to be rescued. A root that cannot be mounted as it is may be as
+        // a rescue volume.
+        let rescues = match moment {
+            LookTime::Waiting => true,
+            LookTime::AfterFailure => false,
+            LookTime::First | LookTime::Last(_) => !matches!(self.stuck, Stuck::Missing(_)),
+        };
+        let own = || scan.own_root().filter(|_| rescues).map(|own| own.volume.clone());
+        if let Some(volume) = scan.choose().chosen.or_else(own) {
             let original = OriginalRoot::find(self.own_root.as_deref(), &scan.volumes, &volume);
             return Some(WaitAction::Boot { volume, original });
         }
@@ -188,6 +195,14 @@ impl WaitState {
         match moment {
             LookTime::AfterFailure => self.restore(scan),
             LookTime::First => match self.so_far.waited {
+                Waited::NotYet if let Some(adopted) = self.adopt(scan) => {
+                    let until = self.missed_since.saturating_add(adopt::PATIENCE);
+                    if self.wait > 0 && until > self.now {
+                        WaitAction::Wait(Span::Until(until))
+                    } else {
+                        adopted
+                    }
+                }
                 Waited::NotYet if self.wait > 0 => WaitAction::Wait(Span::For(self.wait)),
                 Waited::Until(until) if until > self.now => WaitAction::Wait(Span::Until(until)),
                 Waited::NotYet | Waited::Until(_) => WaitAction::DoNotWait,
@@ -240,17 +255,10 @@ impl WaitState {
         Some(WaitAction::LookAgain { root: root.clone(), volume: volume.clone() })
     }
 
-    /// A volume that was ignored or has failed as a rescue volume, where it is all that `root=` names, and that nobody
-    /// took for the root as long as the own disk could appear: it may be the machine's only one. Without lifeboat it
-    /// would have been booted at once.
+    /// A volume that is not to be booted from, where it is all that `root=` names.
     fn adopt(&self, scan: &Scan) -> Option<WaitAction> {
         let (root, selector) = self.missing()?;
-        let is_meant = |volume: &&Volume| {
-            volume.file_system().is_some() && selector.names(volume) && self.so_far.shuns(&volume.device)
-        };
-        let meant = || scan.volumes.iter().filter(is_meant);
-        let ignored = meant().find(|volume| !self.so_far.has_failed(volume));
-        let volume = ignored.or_else(|| meant().next())?;
+        let volume = adopt::last_resort(&selector, &scan.volumes, &self.so_far)?;
         Some(WaitAction::Adopt { root: root.to_owned(), volume: volume.clone() })
     }
 

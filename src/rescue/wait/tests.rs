@@ -1,10 +1,10 @@
 //! What is done about each event in each state: all of it in table.txt, and in words what matters most.
 
 use super::plan::{Devices, LookTime, Span, Tried, WaitAction, WaitEvent, WaitState, trouble};
-use crate::initramfs_tools::{Ignored, PanicShell, Stuck};
+use crate::initramfs_tools::{Booting, Ignored, PanicShell, Stuck};
 use crate::outcome::Mode;
 use crate::rescue::candidate::{Candidate, Verdict};
-use crate::rescue::decision::{BootSoFar, Waited};
+use crate::rescue::decision::{BootSoFar, OriginalRoot, Waited};
 use crate::rescue::settings::RescueSettings;
 use crate::rescue::{Claim, Scan};
 use crate::volume::Volume;
@@ -19,6 +19,7 @@ fn missing(root: &str) -> WaitState {
         wait: 300,
         shell: PanicShell::Allowed,
         now: 10,
+        missed_since: 0,
         so_far: BootSoFar::default(),
     }
 }
@@ -103,6 +104,10 @@ fn states() -> Vec<(&'static str, WaitState)> {
     vec![
         ("the root is missing", own()),
         ("the root is missing, and a finished copy of it is there", with(ignoring())),
+        (
+            "the root is missing for five seconds, and a finished copy of it is there",
+            WaitState { missed_since: 5, ..with(ignoring()) },
+        ),
         ("the root is missing, and init was sent to look again meanwhile", with(waited(Waited::Until(60)))),
         ("the root is missing, and it was waited for", with(waited(Waited::Until(5)))),
         ("the root is missing, and init was sent to it before", with(waited(Waited::ENOUGH))),
@@ -123,6 +128,14 @@ fn states() -> Vec<(&'static str, WaitState)> {
             WaitState {
                 so_far: BootSoFar { rescue: Some("/dev/vdb".into()), ..BootSoFar::default() },
                 ..unmountable()
+            },
+        ),
+        (
+            "the /usr of a rescue volume is missing",
+            WaitState {
+                stuck: Stuck::UsrMissing,
+                so_far: BootSoFar { rescue: Some("/dev/vdb".into()), ..BootSoFar::default() },
+                ..own()
             },
         ),
         ("a rescue volume could not be mounted", WaitState { so_far: failed("/dev/vdb"), ..unmountable() }),
@@ -271,6 +284,32 @@ fn a_rescue_volume_is_booted_whenever_it_is_seen() {
 }
 
 #[test]
+fn an_own_root_with_a_rescue_volumes_label_is_a_rescue_only_to_who_attaches_it_or_if_it_cannot_be_mounted() {
+    use LookTime::{AfterFailure, First, Last, Waiting};
+    let find = || Some(WaitAction::Find { root: "UUID=own".into(), volume: copy() });
+    let boot = || Some(WaitAction::Boot { volume: copy(), original: OriginalRoot::Named("UUID=own".into()) });
+    for (state, moment, expected) in [
+        (own(), First, find()),
+        (own(), Last(Tried::Waited), find()),
+        (own(), Waiting, boot()),
+        (unmountable(), First, boot()),
+        (unmountable(), Last(Tried::Waited), boot()),
+        (unmountable(), AfterFailure, None),
+    ] {
+        let scan = Scan { own: Some("/dev/vde".into()), ..fit(&[data(), copy()]) };
+        let action = state.plan(&WaitEvent::Looked(moment, scan));
+        let ends = matches!(action, WaitAction::Find { .. } | WaitAction::Boot { .. });
+        assert_eq!(Some(action).filter(|_| ends), expected, "{moment:?}");
+    }
+    // Another rescue volume comes first.
+    let mut scan = fit(&[copy(), rescue()]);
+    scan.candidates.extend(fit(&[copy()]).candidates);
+    scan.own = Some("/dev/vde".into());
+    let action = own().plan(&WaitEvent::Looked(First, scan));
+    assert_eq!(action, WaitAction::Boot { volume: rescue(), original: OriginalRoot::Volume(copy()) });
+}
+
+#[test]
 fn a_missing_root_is_found_once_and_never_in_an_ignored_copy() {
     let looked = || WaitEvent::Looked(LookTime::Waiting, finished(&[copy(), root()]));
     let find = WaitAction::Find { root: "UUID=own".into(), volume: root() };
@@ -346,7 +385,7 @@ fn after_a_failed_volume_the_own_root_is_named_by_its_device() {
 #[test]
 fn what_is_no_trouble_of_the_root_is_left_to_init() {
     let ask = |message: &str, line: &str, mode| {
-        trouble(message, Some("UUID=own"), &RescueSettings::from(Some(line), None), mode)
+        trouble(message, Some("UUID=own"), Booting::Own, &RescueSettings::from(Some(line), None), mode)
     };
     let unmountable = "Failed to mount /dev/vda as root file system.";
     assert_eq!(ask(unmountable, "wait:0", Mode::Apply), Ok(Stuck::Unmountable));

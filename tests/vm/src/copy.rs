@@ -10,13 +10,15 @@ use lifeboat_qemu::vm::{Machine, Vm};
 use crate::cover::Covers::{Left, Stage};
 use crate::cover::Outcome::{Done, LastResort};
 use crate::cover::Stage::{Resolve, Wait};
-use crate::lab::{machine, must_hold, must_not_say, must_say, root, swap, volume};
+use crate::lab::{machine, must_hold, must_not_say, must_say, root, volume};
 use crate::tier::{Test, full, gate, soak};
 
 pub(crate) const TESTS: &[Test] = &[
     full("that_is_finished_lends_no_partition_when_it_comes_second", || finished(own, copy)),
     full("that_is_finished_lends_no_partition_when_it_comes_first", || finished(copy, own)),
     full("that_is_active_uses_its_own_partitions", active),
+    full("that_names_devices_by_links_has_its_own_usr", by_links),
+    full("that_is_the_only_root_is_no_rescue", own_root_with_the_label),
     gate(
         "that_is_finished_lends_no_usr_when_it_comes_second",
         &[Stage(Resolve, Done), Left(Resolve, RunInit::Klibc)],
@@ -25,14 +27,13 @@ pub(crate) const TESTS: &[Test] = &[
     full("that_is_finished_lends_no_usr_when_it_comes_first", || {
         usr([finished_with_usr, own_with_usr], "vdb")
     }),
-    full("that_is_finished_is_not_the_root_that_is_missing", || missing_root("", Meets::Wait)),
-    full("that_is_refused_is_not_the_root_that_is_missing", || missing_root(REQUIRE, Meets::Init)),
+    full("that_is_finished_is_not_the_root_that_is_missing", || missing_root("")),
+    full("that_is_refused_is_not_the_root_that_is_missing", || missing_root(REQUIRE)),
     gate("that_is_finished_and_the_only_root_is_booted_in_the_end", &[Stage(Wait, LastResort)], || {
         only_root("")
     }),
     full("that_is_refused_and_the_only_root_is_booted_in_the_end", || only_root(REQUIRE)),
-    full("that_is_the_only_root_is_booted_in_the_end_although_another_disk_appears", only_root_and_another),
-    full("that_failed_and_is_the_only_root_is_booted_in_the_end", failed_only_root),
+    full("that_is_finished_and_the_only_root_is_booted_while_init_waits", only_root_within_inits_wait),
     full("that_is_finished_and_appears_is_not_the_root_that_was_missing", finished_appears),
     full("that_failed_gives_its_links_away", || failed([own_with_usr, failing_with_usr], "vda")),
     full("that_failed_and_comes_first_gives_its_links_away", || {
@@ -166,12 +167,17 @@ const REQUIRE: &str = "require=UUID=0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0b08";
 
 /// A tiny guest's disk with a partition for /usr, which init mounts.
 fn with_usr(tiny: Tiny) -> Disk {
+    with_usr_at(&format!("UUID={USR}"), tiny)
+}
+
+/// The same, where the fstab has another name for /usr.
+fn with_usr_at(usr: &str, tiny: Tiny) -> Disk {
     // The harness's shell is below /usr and would be covered.
     let init = "#!/bin/sh\nexec </dev/ttyS0 >/dev/ttyS0 2>&1\n/bin/sh /bin/test-shell &\n\
                 echo\necho \"$(cat /etc/hostname) login: \"\nwhile :; do sleep 1000; done\n";
     let shell = "exec </dev/ttyS1 >/dev/ttyS1 2>&1\nstty raw -echo\nwhile read -r number command; do\n\
                  sh -c \"$command\" </dev/null\necho \"<<$number $?>>\"\ndone\n";
-    let fstab = format!("UUID={ROOT} / ext4 defaults 0 0\nUUID={USR} /usr ext4 defaults 0 0\n");
+    let fstab = format!("UUID={ROOT} / ext4 defaults 0 0\n{usr} /usr ext4 defaults 0 0\n");
     let tiny = tiny.uuid(ROOT).file("etc/fstab", &fstab).file("bin/test-shell", shell).file("bin/init", init);
     Disk::Partitioned(vec![Partition::Tiny(tiny), Partition::Ext4 { uuid: USR }])
 }
@@ -186,6 +192,29 @@ pub(crate) fn finished_with_usr() -> Disk {
 
 fn failing_with_usr() -> Disk {
     with_usr(volume("RESCUE").damage(Damage::Journal))
+}
+
+/// A copy that is mounted, and whose init is nowhere: not even in its /usr.
+pub(crate) fn without_init_in_usr() -> Disk {
+    with_usr(volume("RESCUE").without("bin/init").without("bin/sh"))
+}
+
+/// Whichever of the two disks udev saw last has the links.
+fn by_links() -> Result<()> {
+    let links = [format!("/dev/disk/by-uuid/{USR}"), format!("/dev/disk/by-partuuid/{}", partuuid(2))];
+    for link in links {
+        for swapped in [false, true] {
+            let copy = with_usr_at(&link, volume("RESCUE"));
+            let (first, second) = if swapped { (copy, own_with_usr()) } else { (own_with_usr(), copy) };
+            let mut vm = two(first, second)?.boot()?;
+            vm.wait_for_login("rescue")?;
+            let name = if swapped { "vda" } else { "vdb" };
+            let mounts = vm.read("cat /proc/mounts")?;
+            must_hold(&mounts, &[&format!("/dev/{name}1 / ext4 "), &format!("/dev/{name}2 /usr ext4 ")])?;
+            must_not_say(&vm, "init takes one of them")?;
+        }
+    }
+    Ok(())
 }
 
 /// What finds all of these disks' roots.
@@ -210,30 +239,17 @@ pub(crate) fn must_have_its_own_usr(machine: Machine, disks: [fn() -> Disk; 2], 
     must_hold(&mounts, &[&format!("/dev/{own}1 / ext4 "), &format!("/dev/{own}2 /usr ext4 ")])
 }
 
-/// When the own disk is attached.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Meets {
-    /// While init itself waits.
-    Init,
-    /// While we do.
-    Wait,
-}
-
 /// A copy that is ignored: finished, where no setting refuses it.
 fn ignored(settings: &str) -> Tiny {
     let copy = volume("RESCUE").uuid(ROOT);
     if settings.is_empty() { copy.folder("finished") } else { copy }
 }
 
-/// Nothing but a copy that is ignored is there: it is waited for the own disk.
-fn missing_root(settings: &str, meets: Meets) -> Result<()> {
+/// Nothing but a copy that is ignored is there: the own disk may come a little later.
+fn missing_root(settings: &str) -> Result<()> {
     let parameters = format!("root=UUID={ROOT} lifeboat.rescue={settings}");
     let mut vm = machine()?.disk(ignored(settings)).parameter(&parameters).inits_own_wait().boot()?;
-    match meets {
-        Meets::Init => vm.wait_for("Waiting for root file system")?,
-        // As long as it takes people.
-        Meets::Wait => vm.wait_out("lifeboat: rescue: waiting ")?,
-    }
+    vm.wait_for("Waiting for root file system")?;
     vm.attach(root().uuid(ROOT))?;
     vm.wait_for_login("own")?;
     must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vdb / ext4 "])?;
@@ -242,34 +258,36 @@ fn missing_root(settings: &str, meets: Meets) -> Result<()> {
 
 /// A machine's own root may have been a rescue volume before, or have the label of one.
 fn only_root(settings: &str) -> Result<()> {
-    let parameters = format!("root=UUID={ROOT} lifeboat.rescue=wait:5,{settings}");
-    let mut vm = machine()?.disk(ignored(settings)).parameter(&parameters).boot()?;
-    vm.wait_for("lifeboat: rescue: waiting 5 s")?;
-    vm.wait_out("is booted as the machine's own root")?;
-    vm.wait_for_login("rescue")?;
-    must_say(&vm, "is booted as the machine's own root (give it another label")?;
-    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n"])
+    let parameters = format!("root=UUID={ROOT} lifeboat.rescue={settings}");
+    must_be_the_root(machine()?.disk(ignored(settings)).parameter(&parameters))
 }
 
-fn only_root_and_another() -> Result<()> {
-    let parameters = format!("root=UUID={ROOT} lifeboat.rescue=wait:15");
-    let mut vm = machine()?.disk(ignored("")).parameter(&parameters).boot()?;
-    vm.wait_for("lifeboat: rescue: waiting 15 s")?;
-    vm.attach(swap())?;
-    vm.wait_for(&format!("looking for root=UUID={ROOT} again"))?;
-    vm.wait_for_login("rescue")?;
-    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n"])
+fn only_root_within_inits_wait() -> Result<()> {
+    must_be_the_root(machine()?.disk(ignored("")).parameter(&root_by_uuid()).inits_own_wait())
 }
 
-/// Its journal cannot be replayed: only with the own root's options it can be mounted.
-fn failed_only_root() -> Result<()> {
-    let parameters = format!("root=UUID={ROOT} rootflags=noload lifeboat.rescue=wait:5");
-    let own = volume("RESCUE").uuid(ROOT).damage(Damage::Journal);
-    let mut vm = machine()?.disk(own).parameter(&parameters).boot()?;
-    vm.wait_for("could not be booted from")?;
+fn must_be_the_root(machine: Machine) -> Result<()> {
+    let mut vm = machine.boot()?;
+    vm.wait_out("is booted as the machine's own root (give it another label")?;
     vm.wait_for_login("rescue")?;
+    must_not_say(&vm, "lifeboat: rescue: waiting ")?;
     must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n"])?;
     must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vda / ext4 ro"])
+}
+
+/// As an instance that is launched from a rescue volume's own image: it keeps its options and its fstab.
+fn own_root_with_the_label() -> Result<()> {
+    let fstab = "LABEL=RESCUE / ext4 defaults 0 1\nLABEL=data /srv ext4 defaults 0 2\n";
+    for named in [format!("UUID={ROOT}"), "LABEL=RESCUE".into(), format!("/dev/disk/by-uuid/{ROOT}")] {
+        let own = volume("RESCUE").uuid(ROOT).file("etc/fstab", fstab);
+        let parameters = format!("root={named} ro rootflags=noatime");
+        let mut vm = machine()?.disk(own).disk(volume("data")).parameter(&parameters).boot()?;
+        vm.wait_for_login("rescue")?;
+        must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n", "already"])?;
+        must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vda / ext4 ro,noatime"])?;
+        must_hold(&vm.read("cat /etc/fstab")?, &["\nLABEL=data /srv "])?;
+    }
+    Ok(())
 }
 
 /// It is not taken for the missing root, and the own disk is when it appears too.

@@ -9,6 +9,7 @@ use lifeboat_qemu::guest::{Damage, Initramfs, RunInit, Tiny};
 use lifeboat_qemu::partitioned::Partition;
 use lifeboat_qemu::vm::{Machine, Vm};
 
+use crate::copy;
 use crate::cover::Covers::{self, Left, Stage};
 use crate::cover::Outcome::{Done, GaveBack, Ignored, Skipped};
 use crate::cover::Stage::{Block, Wait};
@@ -38,6 +39,10 @@ pub(crate) const TESTS: &[Test] = &[
     full("a_boot_that_goes_well_waits_for_nothing", goes_well),
     gate("a_volume_that_cannot_be_mounted_gives_way_to_the_own_root", &[Stage(Wait, GaveBack)], volume_fails),
     full("a_copy_that_cannot_be_mounted_gives_way_to_the_own_root", copy_fails),
+    full("a_volume_that_could_not_start_is_not_chosen", not_chosen),
+    full("a_volume_whose_usr_is_missing_gives_way_to_the_own_root", usr_is_missing),
+    full("a_volume_whose_usr_cannot_be_mounted_gives_way_to_the_own_root", usr_cannot_be_mounted),
+    full("a_copy_without_an_init_in_its_usr_gives_way_to_the_own_root", no_init_in_usr),
 ];
 
 /// What is wrong with a root. To add a failure: a line in `FAILURES`.
@@ -388,4 +393,61 @@ fn copy_fails() -> Result<()> {
         must_hold(&vm.read("cat /proc/mounts")?, &[&format!("/dev/{own} / ext4 ro")])?;
     }
     Ok(())
+}
+
+/// The own root boots at once.
+fn not_chosen() -> Result<()> {
+    let usr = "UUID=0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0abe";
+    let fstab = format!("{usr} /usr ext4 ro 0 0\n");
+    // The beginning of a program for arm.
+    let arm = "\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x28\0";
+    for (volume, why) in [
+        (
+            volume("RESCUE").file("etc/fstab", &fstab),
+            format!("its /usr, {usr} in its fstab, is not on its disk"),
+        ),
+        (volume("RESCUE").file("bin/init", arm), "its /sbin/init is for arm, which this kernel (".to_owned()),
+        (volume("RESCUE").file("bin/init", "#!/no/such\n"), "its /sbin/init needs /no/such".to_owned()),
+    ] {
+        let mut vm = machine()?.disk(root()).disk(volume).boot()?;
+        vm.wait_for_login("own")?;
+        must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n", &why])?;
+        must_not_say(&vm, WAITING)?;
+    }
+    Ok(())
+}
+
+/// Boots with an own root that has a /usr of its own, and with a volume that fails once it is mounted.
+fn must_give_way(volume: Disk, why: &str) -> Result<()> {
+    let machine = machine()?.disk(copy::own_with_usr()).disk(volume);
+    let mut vm = machine.parameter(&copy::root_by_uuid()).boot()?;
+    vm.wait_for_login("own")?;
+    must_say(&vm, &format!("/dev/vdb1 could not be booted from: {why}"))?;
+    must_say(&vm, "going on with the machine's own root")?;
+    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n", "\nFAILED=/dev/vdb1"])?;
+    let mounts = vm.read("cat /proc/mounts")?;
+    must_hold(&mounts, &["/dev/vda1 / ext4 ro", "/dev/vda2 /usr ext4 "])?;
+    ensure!(!mounts.contains("/dev/vdb"), "something of the volume is mounted:\n{mounts}");
+    ensure!(!vm.read("cat /etc/fstab")?.contains("lifeboat"), "the own root's fstab is covered");
+    ensure!(vm.run("ls /run/motd.d/lifeboat")?.status != 0, "the admin is told lies");
+    Ok(())
+}
+
+/// It could have been inside of something on its disk.
+fn usr_is_missing() -> Result<()> {
+    let fstab = "UUID=0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0abe /usr ext4 ro 0 0\n";
+    let volume = Disk::Partitioned(vec![
+        Partition::Tiny(volume("RESCUE").file("etc/fstab", fstab)),
+        Partition::Tiny(root().damage(Damage::Member)),
+    ]);
+    must_give_way(volume, "ALERT!  UUID=0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0abe does not exist.")
+}
+
+fn usr_cannot_be_mounted() -> Result<()> {
+    let volume = volume("RESCUE").file("etc/fstab", "/srv/usr /usr none bind 0 0\n");
+    must_give_way(Disk::Partitioned(vec![Partition::Tiny(volume)]), "Failed to mount ")
+}
+
+fn no_init_in_usr() -> Result<()> {
+    must_give_way(copy::without_init_in_usr(), "The rescue volume cannot be started.")
 }
