@@ -16,16 +16,19 @@ pub(super) const PATIENCE: u64 = 10;
 const MISSED: &str = "missed";
 const SINCE: &str = "SINCE";
 
-/// Since when the root is missed, in seconds after the kernel's start: since now, unless it was asked before.
+/// Since when the root is missed, in seconds after the kernel's start: since now, unless that was noted before.
 pub(super) fn missed_since() -> Result<u64> {
-    if let Some(since) = state::read(MISSED, SINCE)?.and_then(|since| since.parse().ok()) {
-        return Ok(since);
-    }
-    let now = watch::now();
+    let noted = state::read(MISSED, SINCE)?.and_then(|since| since.parse().ok());
+    Ok(noted.unwrap_or_else(watch::now))
+}
+
+/// The same, and takes note of it.
+pub(super) fn note_missed() -> Result<u64> {
+    let since = missed_since()?;
     let mut lines = Lines::default();
-    lines.push(SINCE, &now.to_string());
+    lines.push(SINCE, &since.to_string());
     state::write(MISSED, lines)?;
-    Ok(now)
+    Ok(since)
 }
 
 /// What is booted where nobody took it for the root; one that was only ignored comes before one that failed.

@@ -31,7 +31,7 @@ pub(crate) fn run(line: &CommandLine, missing: &str, mode: Mode) -> Result<Outco
         if let (BlockEvent::Looked(scan), Mode::Apply) = (&event, mode) {
             tell(scan, &scan.choose());
         }
-        if state.may_adopt(&action, adopt::missed_since()?) {
+        if state.may_adopt(&action, adopt::note_missed()?) {
             let volumes = volume::all_with_partitions(&volume::devices()?);
             if let adopted @ BlockAction::Adopt { .. } = state.plan(&BlockEvent::MissedForLong(volumes)) {
                 action = adopted;

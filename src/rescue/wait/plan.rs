@@ -152,10 +152,10 @@ impl WaitState {
     /// What to do about an event.
     pub(super) fn plan(&self, event: &WaitEvent) -> WaitAction {
         match event {
-            WaitEvent::GaveUp => match (&self.so_far.rescue, self.so_far.waited) {
-                (Some(failed), _) => WaitAction::Disown(failed.clone()),
-                (None, Waited::NotYet) => WaitAction::Look(LookTime::First, Devices::All),
-                (None, Waited::Until(_)) => WaitAction::Look(LookTime::First, Devices::New),
+            WaitEvent::GaveUp => match &self.so_far.rescue {
+                Some(failed) => WaitAction::Disown(failed.clone()),
+                // Where init looked meanwhile, `rescue block` has seen what appeared, and knows only rescue volumes.
+                None => WaitAction::Look(LookTime::First, Devices::All),
             },
             WaitEvent::Looked(moment, scan) => {
                 self.boot_from(*moment, scan).unwrap_or_else(|| self.without_a_root(*moment, scan))
