@@ -235,6 +235,7 @@ pub(crate) fn pass_over_ignored() -> Result<()> {
 /// Makes init mount this volume as the root; `stuck`: after it could not go on with its own.
 pub(crate) fn steer(volume: &Volume, stuck: Option<&Stuck>) -> Result<()> {
     let device = volume.device.to_string_lossy().into_owned();
+    let options = volume.subvolume.map(|name| format!("-o subvol={name}")).unwrap_or_default();
     let read_only = if volume.nature() == Nature::ReadOnly { "y" } else { "n" };
     let mut conf = Conf::default();
     // Nothing of the own root may leak into the rescue boot, so every variable that was set for it is set anew.
@@ -242,7 +243,7 @@ pub(crate) fn steer(volume: &Volume, stuck: Option<&Stuck>) -> Result<()> {
         ("BOOT", "local"),
         ("ROOT", &device),
         ("ROOTFSTYPE", &volume.kind),
-        ("ROOTFLAGS", ""),
+        ("ROOTFLAGS", &options),
         ("UBIMTD", ""),
         // Writable, so that /finished can be touched whatever the volume's fstab says of `/`.
         ("readonly", read_only),

@@ -8,8 +8,9 @@ use crate::ffi;
 use crate::kmsg::escape;
 use anyhow::{Context, Result};
 use rustix::fs::{Advice, Dir, Mode, OFlags, fadvise};
+use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::fs::{self, File};
 use std::num::NonZeroU64;
@@ -126,6 +127,8 @@ pub(crate) struct Volume {
     pub(crate) partition: PartitionNames,
     /// udev's priority of its links.
     pub(crate) priority: i32,
+    /// The subvolume of a btrfs in which its system is, where that is not the default one.
+    pub(crate) subvolume: Option<&'static str>,
 }
 
 /// What a partition table says of a partition.
@@ -141,6 +144,15 @@ impl Volume {
     /// How to mount it; `None` for what is no file system that is known here.
     pub(crate) fn file_system(&self) -> Option<&'static KnownFileSystem> {
         FILE_SYSTEMS.iter().find(|known| known.name.to_bytes() == self.kind.as_bytes())
+    }
+
+    /// The options with which its system is mounted.
+    pub(crate) fn options(&self) -> Cow<'static, CStr> {
+        let named = self.subvolume.and_then(|name| CString::new(format!("subvol={name}")).ok());
+        named.map_or_else(
+            || Cow::Borrowed(self.file_system().map_or(c"", |known| known.beside_a_copy)),
+            Cow::Owned,
+        )
     }
 
     /// Whether file systems are inside it, once it is unlocked or assembled.
@@ -258,6 +270,7 @@ pub(crate) fn probe(device: &Path) -> Result<Option<Volume>> {
         disk: disk_name(&name_of(device)),
         partition: PartitionNames::default(),
         priority: UdevRecord::of(device).priority,
+        subvolume: None,
     }))
 }
 

@@ -241,7 +241,7 @@ fn pivot(volume: &Volume, root: &Path, mounted: Option<&Mount>) -> Result<()> {
         Nature::Writable => MountFlags::empty(),
         Nature::ReadOnly => MountFlags::RDONLY,
     };
-    let new = Staged::mount("new-root", &volume.device, file_system.name, flags, file_system.beside_a_copy)?;
+    let new = Staged::mount("new-root", &volume.device, file_system.name, flags, &volume.options())?;
     if mounted.is_none() {
         mount_move(new.point(), root)
             .with_context(|| format!("move {} to {}", volume.device.display(), root.display()))?;

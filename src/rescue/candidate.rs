@@ -71,11 +71,13 @@ impl Candidate {
         serial: Option<String>,
         settings: &RescueSettings,
     ) -> Self {
-        let verdict = match refused(&volume, settings) {
-            Some(refused) => refused,
-            None => look_into(&volume).unwrap_or_else(|error| Verdict::Unreadable(format!("{error:#}"))),
+        let (verdict, subvolume) = match refused(&volume, settings) {
+            Some(refused) => (refused, None),
+            None => {
+                look_into(&volume).unwrap_or_else(|error| (Verdict::Unreadable(format!("{error:#}")), None))
+            }
         };
-        Self { volume, claim, serial, verdict }
+        Self { volume: Volume { subvolume, ..volume }, claim, serial, verdict }
     }
 
     /// The volume to be preferred first. What decides is on the volume; only copies of one volume are told
@@ -140,7 +142,13 @@ fn refused(volume: &Volume, settings: &RescueSettings) -> Option<Verdict> {
     Some(Verdict::Refused(required.to_string()))
 }
 
-fn look_into(volume: &Volume) -> Result<Verdict> {
+/// The subvolumes of btrfs into which Debian's, Ubuntu's and Fedora's installers put the system.
+const SUBVOLUMES: [&str; 3] = ["@rootfs", "@", "root"];
+
+/// A verdict, and the subvolume that it is on where that is not the default one.
+type Judged = (Verdict, Option<&'static str>);
+
+fn look_into(volume: &Volume) -> Result<Judged> {
     // Even a look would make btrfs mount this one where the other is meant.
     if let Some(twin) = volume::twin(volume)? {
         bail!(
@@ -152,7 +160,41 @@ fn look_into(volume: &Volume) -> Result<Verdict> {
     let mounted = Untouched::mount(volume)?;
     let root = Root::open(mounted.point())?;
     let all = || volume::devices().map(|names| volume::all_with_partitions(&names));
-    judge(&root, volume, all, &Kernel::running())
+    let kernel = Kernel::running();
+    let verdict = judge(&root, volume, all, &kernel)?;
+    judge_subvolumes(verdict, &subvolumes(&root)?, |root| judge(root, volume, all, &kernel))
+}
+
+/// Those that are subvolumes: a directory of that name cannot be mounted.
+fn subvolumes(root: &Root) -> Result<Vec<(&'static str, Root)>> {
+    /// The inode number of each subvolume's root directory.
+    const FIRST_OBJECT: u64 = 256;
+    let mut subvolumes = Vec::new();
+    for name in SUBVOLUMES {
+        if root.identity(name)?.is_some_and(|(_, inode)| inode == FIRST_OBJECT)
+            && let Some(subvolume) = root.enter(name)?
+        {
+            subvolumes.push((name, subvolume));
+        }
+    }
+    Ok(subvolumes)
+}
+
+/// Where the default subvolume holds no system, another may.
+fn judge_subvolumes(
+    verdict: Verdict,
+    subvolumes: &[(&'static str, Root)],
+    judge: impl Fn(&Root) -> Result<Verdict>,
+) -> Result<Judged> {
+    if verdict == Verdict::NoInit(Looked::InDefaultSubvolume) {
+        for (name, subvolume) in subvolumes {
+            let inside = judge(subvolume)?;
+            if !matches!(inside, Verdict::NoInit(_)) {
+                return Ok((inside, Some(name)));
+            }
+        }
+    }
+    Ok((verdict, None))
 }
 
 /// `all`: what is on all devices, for a /usr of its own.
@@ -355,17 +397,51 @@ mod tests {
     }
 
     #[test]
-    fn in_a_btrfs_the_subvolume_is_named_in_which_no_init_is() {
-        let directory = tempfile::tempdir().unwrap();
-        program(directory.path().join("@rootfs/sbin/init"));
-        let root = Root::open(directory.path()).unwrap();
+    fn in_a_btrfs_an_installers_subvolume_is_looked_into_and_the_default_one_named() {
         let volume = Volume { kind: "btrfs".into(), ..on("vdb", "vdb", "u") };
-        let verdict = judge(&root, &volume, || Ok(Vec::new()), &Kernel::running()).unwrap();
+        let judged = |make: &dyn Fn(&std::path::Path)| {
+            let directory = tempfile::tempdir().unwrap();
+            for name in SUBVOLUMES {
+                fs::create_dir(directory.path().join(name)).unwrap();
+            }
+            make(directory.path());
+            let root = Root::open(directory.path()).unwrap();
+            let judge = |root: &Root| judge(root, &volume, || Ok(Vec::new()), &Kernel::running());
+            let entered = SUBVOLUMES.map(|name| (name, root.enter(name).unwrap().unwrap()));
+            judge_subvolumes(judge(&root).unwrap(), &entered, judge).unwrap()
+        };
+        let none = Verdict::NoInit(Looked::InDefaultSubvolume);
         assert_eq!(
-            verdict.to_string(),
+            none.to_string(),
             "it holds no init in its default subvolume (/sbin/init, /etc/init, /bin/init, /bin/sh; \
              `btrfs subvolume set-default` chooses another)"
         );
+        assert_eq!(judged(&|_| {}), (none.clone(), None));
+        for name in SUBVOLUMES {
+            assert_eq!(
+                judged(&|root| program(root.join(name).join("sbin/init"))),
+                (Verdict::Fit, Some(name)),
+                "{name}"
+            );
+            let finished = judged(&|root| {
+                program(root.join(name).join("sbin/init"));
+                fs::write(root.join(name).join("finished"), "").unwrap();
+            });
+            assert_eq!(finished, (Verdict::Finished("finished"), Some(name)), "{name}");
+        }
+        // The default one comes first, then the first in this order; no other name counts.
+        let both = judged(&|root| {
+            program(root.join("sbin/init"));
+            program(root.join("@rootfs/sbin/init"));
+        });
+        assert_eq!(both, (Verdict::Fit, None));
+        let two =
+            judged(&|root| ["@", "@rootfs"].iter().for_each(|name| program(root.join(name).join("bin/sh"))));
+        assert_eq!(two, (Verdict::Fit, Some("@rootfs")));
+        assert_eq!(judged(&|root| program(root.join("@snapshot/sbin/init"))), (none, None));
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("@rootfs")).unwrap();
+        assert!(subvolumes(&Root::open(directory.path()).unwrap()).unwrap().is_empty(), "it is a directory");
     }
 
     #[test]

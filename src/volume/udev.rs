@@ -64,6 +64,7 @@ impl UdevRecord {
                 label: plain("ID_PART_ENTRY_NAME").map(|name| String::from_utf8_lossy(&name).into_owned()),
             },
             priority: self.priority,
+            subvolume: None,
         })
     }
 }
