@@ -1,8 +1,9 @@
 //! With the root mounted: makes sure that init went where it was steered, or pivots to a rescue volume that
 //! appeared since the first look, or when the root holds no init.
 
-use super::candidate::INITS;
+use super::candidate::{self, INITS};
 use super::decision::{BootSoFar, Decision, DecisionRecord, HowBooted, OriginalRoot, Waited};
+use super::fstab::WithoutUsr;
 use super::settings::RescueSettings;
 use super::watch::{self, Tick, Watch};
 use super::{Choice, Scan, identity, mounted, notice};
@@ -242,6 +243,11 @@ fn pivot(volume: &Volume, root: &Path, mounted: Option<&Mount>) -> Result<()> {
         Nature::ReadOnly => MountFlags::RDONLY,
     };
     let new = Staged::mount("new-root", &volume.device, file_system.name, flags, &volume.options())?;
+    if candidate::without_usr(&Root::open(new.point())?)? == WithoutUsr::HasNoInit {
+        bail!(
+            "{volume} is not booted: its init is in a /usr of its own, and it is too late to mount that (reboot)"
+        );
+    }
     if mounted.is_none() {
         mount_move(new.point(), root)
             .with_context(|| format!("move {} to {}", volume.device.display(), root.display()))?;

@@ -6,7 +6,7 @@ use super::decision::BootSoFar;
 use super::settings::RescueSettings;
 use crate::initramfs_tools;
 use crate::outcome::Outcome;
-use crate::volume;
+use crate::volume::{self, udev::UdevRecord};
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
 use std::fs;
@@ -28,24 +28,26 @@ pub(crate) fn run(line: &CommandLine, devices: &[String]) -> Result<Outcome> {
     // Volumes of LVM and udev's links have other names than the kernel's.
     let is_shunned =
         |device: &Path| so_far.shuns(&fs::canonicalize(device).unwrap_or_else(|_| device.into()));
-    let meant = meant(devices, is_shunned, is_beside);
+    let meant = meant(devices, is_shunned, is_beside, |device| UdevRecord::of(device).priority);
     Ok(Outcome::Answer(meant.unwrap_or(NONE).to_owned()))
 }
 
-/// The first that is neither shunned nor beside such, or else the first that is only beside.
+/// The first, which is init's own choice, unless it is shunned or beside such. Then the one that udev prefers, those that
+/// are only beside coming last.
 fn meant(
     devices: &[String],
     is_shunned: impl Fn(&Path) -> bool,
     is_beside: impl Fn(&Path) -> bool,
+    priority: impl Fn(&Path) -> i32,
 ) -> Option<&str> {
-    let mut beside = None;
-    for device in devices.iter().filter(|device| !is_shunned(Path::new(device))) {
-        if !is_beside(Path::new(device)) {
-            return Some(device);
-        }
-        beside = beside.or(Some(device.as_str()));
+    let is_good = |device: &&String| !is_shunned(Path::new(device)) && !is_beside(Path::new(device));
+    if let Some(first) = devices.first().filter(is_good) {
+        return Some(first);
     }
-    beside
+    let others = devices.iter().filter(|device| !is_shunned(Path::new(device)));
+    // The last of equal ones is the greatest.
+    let best = others.rev().max_by_key(|device| (is_good(device), priority(Path::new(device))));
+    best.map(String::as_str)
 }
 
 #[cfg(test)]
@@ -54,7 +56,25 @@ mod tests {
 
     fn answer<'a>(devices: &'a [String], shunned: &str, beside: &[&str]) -> Option<&'a str> {
         let is = |device: &Path, name: &str| device == Path::new(name);
-        meant(devices, |device| is(device, shunned), |device| beside.iter().any(|name| is(device, name)))
+        let is_beside = |device: &Path| beside.iter().any(|name| is(device, name));
+        // As a snapshot of LVM.
+        let priority = |device: &Path| if device.ends_with("vg-snapshot") { -100 } else { 0 };
+        meant(devices, |device| is(device, shunned), is_beside, priority)
+    }
+
+    #[test]
+    fn in_the_place_of_an_ignored_volume_the_origin_of_a_snapshot_is_meant() {
+        let (copy, origin, snapshot) = ("/dev/vdb", "/dev/mapper/vg-root", "/dev/mapper/vg-snapshot");
+        for (devices, expected) in [
+            ([copy, snapshot, origin], origin),
+            ([copy, origin, snapshot], origin),
+            // What init takes by itself stays.
+            ([snapshot, origin, copy], snapshot),
+            ([copy, snapshot, copy], snapshot),
+        ] {
+            let devices = devices.map(str::to_owned);
+            assert_eq!(answer(&devices, copy, &[]), Some(expected), "{devices:?}");
+        }
     }
 
     #[test]
