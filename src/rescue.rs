@@ -156,13 +156,14 @@ impl Scan {
         named.all(is_of_it).then_some(first)
     }
 
-    /// The candidate that is the machine's own root, where it could be a rescue volume.
+    /// The candidate that is the machine's own root.
     fn own_root(&self) -> Option<&Candidate> {
         self.candidates.iter().find(|candidate| self.is_own_root(candidate))
     }
 
+    /// Where it is not fit as a rescue volume, because its /usr is on another disk, it is the own root all the same.
     fn is_own_root(&self, candidate: &Candidate) -> bool {
-        candidate.verdict == Verdict::Fit && self.own.as_ref() == Some(&candidate.volume.device)
+        !candidate.verdict.shuns() && self.own.as_ref() == Some(&candidate.volume.device)
     }
 
     /// The first fit candidate, and of each why it won or lost.

@@ -233,6 +233,23 @@ mod tests {
     }
 
     #[test]
+    fn an_own_root_that_is_no_fit_rescue_volume_is_not_called_ignored() {
+        let own = volume("/dev/vda", "RESCUE", "own");
+        let planned = |verdict| {
+            let candidate =
+                Candidate { volume: own.clone(), claim: Claim::Labelled(0), serial: None, verdict };
+            let mut scan =
+                Scan { volumes: vec![own.clone()], candidates: vec![candidate], ..Scan::default() };
+            scan.set_own(Selector::parse("UUID=own").as_ref());
+            plan(&scan, Some("UUID=own")).to_string()
+        };
+        let already = "the root is the rescue volume /dev/vda (ext4, label RESCUE) already";
+        assert_eq!(planned(Verdict::NoUsr("UUID=usr".into())), already);
+        let finished = planned(Verdict::Finished("finished"));
+        assert!(finished.contains("is ignored: it holds /finished"), "{finished}");
+    }
+
+    #[test]
     fn beside_an_own_root_with_the_label_the_other_volume_is_the_rescue() {
         for (own, other) in [("a", "b"), ("b", "a")] {
             let volumes = [volume("/dev/vda", "RESCUE", own), volume("/dev/vdb", "RESCUE", other)];

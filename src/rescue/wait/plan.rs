@@ -2,6 +2,7 @@
 
 use crate::initramfs_tools::{Booting, Ignored, PanicShell, Stuck};
 use crate::outcome::Mode;
+use crate::rescue::candidate::{Candidate, Verdict};
 use crate::rescue::decision::{BootSoFar, OriginalRoot, Waited};
 use crate::rescue::selector::Selector;
 use crate::rescue::settings::RescueSettings;
@@ -180,7 +181,8 @@ impl WaitState {
             LookTime::AfterFailure => false,
             LookTime::First | LookTime::Last(_) => !matches!(self.stuck, Stuck::Missing(_)),
         };
-        let own = || scan.own_root().filter(|_| rescues).map(|own| own.volume.clone());
+        let is_fit = |own: &&Candidate| rescues && own.verdict == Verdict::Fit;
+        let own = || scan.own_root().filter(is_fit).map(|own| own.volume.clone());
         if let Some(volume) = scan.choose().chosen.or_else(own) {
             let original = OriginalRoot::find(self.own_root.as_deref(), &scan.volumes, &volume);
             return Some(WaitAction::Boot { volume, original });
