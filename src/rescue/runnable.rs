@@ -48,11 +48,11 @@ const NAMES: &[(u16, &str)] = &[
 ];
 
 /// The kernel that is to start it.
-#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Kernel {
     machine: String,
     i386: Compatibility,
-    x32: Compatibility,
+    /// Asked only where it matters: the list of the kernel's symbols is long.
+    x32: fn() -> Compatibility,
 }
 
 /// Whether a kernel for `x86_64` runs programs of another kind as well.
@@ -64,6 +64,18 @@ pub(super) enum Compatibility {
     Lacks,
 }
 
+impl Compatibility {
+    fn lacking(lacks: bool) -> Self {
+        if lacks { Self::Lacks } else { Self::MayRun }
+    }
+}
+
+/// Whether a kernel with these symbols has no x32: it would have a system call more. Some kernels list none.
+fn lacks_x32(symbols: &[u8]) -> bool {
+    let has = |name: &[u8]| symbols.windows(name.len()).any(|part| part == name);
+    has(b"_sys_rt_sigreturn") && !has(b"x32_rt_sigreturn")
+}
+
 impl Kernel {
     /// The one that is running.
     pub(super) fn running() -> Self {
@@ -72,10 +84,15 @@ impl Kernel {
         // This setting is made with the support for i386 alone.
         let sees_settings = text("/proc/sys/kernel/ostype").is_some();
         let lacks_i386 = sees_settings && text("/proc/sys/abi/vsyscall32").is_none();
-        // Debian's kernels have x32, and have it switched off.
-        let lacks_x32 = text("/sys/module/syscall/parameters/x32").is_some_and(|value| value.trim() == "N");
-        let lacks = |lacks: bool| if lacks { Compatibility::Lacks } else { Compatibility::MayRun };
-        Self { machine, i386: lacks(lacks_i386), x32: lacks(lacks_x32) }
+        Self { machine, i386: Compatibility::lacking(lacks_i386), x32: Self::x32 }
+    }
+
+    fn x32() -> Compatibility {
+        let read = |path: &str| std::fs::read(path).unwrap_or_default();
+        // Some of Debian's kernels have x32, and have it switched off.
+        let is_off = read("/sys/module/syscall/parameters/x32").trim_ascii() == b"N";
+        let symbols = read("/proc/kallsyms");
+        Compatibility::lacking(is_off || lacks_x32(&symbols))
     }
 
     fn runs(&self, header: Header) -> bool {
@@ -84,7 +101,7 @@ impl Kernel {
         };
         let lacks = match (header.bits, header.machine) {
             (32, I386) if self.machine == "x86_64" => self.i386 == Compatibility::Lacks,
-            (32, X86_64) => self.x32 == Compatibility::Lacks,
+            (32, X86_64) if self.machine == "x86_64" => (self.x32)() == Compatibility::Lacks,
             _ => false,
         };
         // lifeboat itself runs in this order of bytes.
@@ -277,6 +294,7 @@ mod tests {
     }
 
     fn kernel(machine: &str, i386: Compatibility, x32: Compatibility) -> Kernel {
+        let x32: fn() -> Compatibility = if x32 == Lacks { || Lacks } else { || MayRun };
         Kernel { machine: machine.into(), i386, x32 }
     }
 
@@ -327,6 +345,19 @@ mod tests {
             let init = elf(bits, number, None);
             let said = against(&[("sbin/init", &init)], Extent::Whole, &kernel(machine, i386, x32));
             assert_eq!(said.is_empty(), runs, "{machine}, {i386:?}, {x32:?}, {bits} {number}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_kernel_without_x32_lacks_its_system_call() {
+        for (symbols, lacks) in [
+            ("", false),
+            ("0000 T _text\n", false),
+            ("0000 T __x64_sys_rt_sigreturn\n0000 T __ia32_sys_rt_sigreturn\n", true),
+            ("0000 T __x64_sys_rt_sigreturn\n0000 T __x64_compat_sys_x32_rt_sigreturn\n", false),
+            ("0000 T sys_rt_sigreturn\n0000 T compat_sys_x32_rt_sigreturn\n", false),
+        ] {
+            assert_eq!(lacks_x32(symbols.as_bytes()), lacks, "{symbols}");
         }
     }
 
