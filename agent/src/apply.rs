@@ -21,8 +21,13 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// Carries one step out. On a root that is not the running system's, it only reports the step.
-pub(crate) fn apply(step: &Step, root: &Root, report: &mut Report) -> Result<()> {
+/// Carries one step out. Its program has these variables, too. On a root that is not the running system's, it only reports the step.
+pub(crate) fn apply(
+    step: &Step,
+    environment: &[(&str, &str)],
+    root: &Root,
+    report: &mut Report,
+) -> Result<()> {
     let mut carry_out = || match step {
         Step::Write(file) => write(file, root),
         Step::Authorize { user, keys } | Step::TurnAway { user, keys }
@@ -39,7 +44,7 @@ pub(crate) fn apply(step: &Step, root: &Root, report: &mut Report) -> Result<()>
         Step::Account { argv, input, .. } => change_account(argv, input.as_deref(), root, report),
         Step::Run { argv, input } => {
             let patience = Patience::Until(Instant::now() + LIMIT);
-            run(argv, input.as_deref().map(str::as_bytes), &[], patience, root, report)
+            run(argv, input.as_deref().map(str::as_bytes), environment, patience, root, report)
         }
         Step::HostName(name) => Ok(rustix::system::sethostname(name.as_bytes())?),
     };
@@ -124,7 +129,7 @@ pub(crate) fn run(
     if let Some(log) = log {
         command.stdout(log.try_clone()?).stderr(log);
     }
-    let mut child = command.spawn().context("start it")?;
+    let mut child = command.spawn().map_err(not_started)?;
     let writer = input.zip(child.stdin.take()).map(|(input, mut pipe)| {
         let input = input.to_vec();
         // A program that does not read must not be waited for here.
@@ -151,6 +156,16 @@ pub(crate) fn run(
         bail!("it ended with {status}{place}");
     }
     Ok(())
+}
+
+/// The kernel's word for a script that it cannot start is a riddle.
+fn not_started(error: std::io::Error) -> anyhow::Error {
+    let hint = match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::NOEXEC) => " (its first two bytes have to be `#!`, with nothing before them)",
+        Some(Errno::NOENT) => " (is the program, or the interpreter in its first line, installed?)",
+        _ => "",
+    };
+    anyhow!("start it: {error}{hint}")
 }
 
 /// Runs a program that changes nothing but its arguments' files, and returns its output. `package` brings the program.
@@ -415,7 +430,7 @@ mod tests {
         let (directory, root) = scratch();
         let marker = directory.path().join("ran");
         let step = Step::run(&["touch", marker.to_str().unwrap()]);
-        apply(&step, &root, &mut Report::default()).unwrap();
+        apply(&step, &[], &root, &mut Report::default()).unwrap();
         assert!(!marker.try_exists().unwrap());
     }
 }

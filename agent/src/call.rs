@@ -68,7 +68,11 @@ fn run(command: AgentCommand, report: &mut Report) -> Result<ExitCode> {
             report::print(&search::describe(&root, Duration::from_secs(budget), report)?);
         }
         AgentCommand::Plan { place, files } => {
-            report::print(&dry_run::plan(&files, &Root::open(&place.root)?)?);
+            let root = Root::open(&place.root)?;
+            if root.is_live() && !files.is_empty() {
+                report.info("planned for this machine: its users, groups and configuration (--root DIR names another)");
+            }
+            report::print(&dry_run::plan(&files, &root)?);
         }
         AgentCommand::Validate { files, json, place } => {
             let reader = if json { validate::Audience::Programs } else { validate::Audience::People };

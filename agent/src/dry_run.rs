@@ -2,6 +2,7 @@
 
 use crate::handlers::{self, HandlerFacts, Stage};
 use crate::layout;
+use crate::not_carried_out;
 use crate::root::Root;
 use crate::system_config;
 use crate::system_config::modules::{self, Wanted};
@@ -39,9 +40,11 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
             Work::Offer(part) => format!("problem: {}", user_data::unknown(part)),
         });
     }
+    let asked = sorted.config.into_mapping();
+    lines.extend(not_carried_out::message("user-data", &asked).map(|told| format!("problem: {told}")));
     let TargetMachine { instance, meta_data, accounts, system, .. } = &target;
     let scripts = instance.path(Destination::USER.scripts);
-    let config = system_config::over(sorted.config.into_mapping(), system.mapping());
+    let config = system_config::over(asked, system.mapping());
     let facts = HandlerFacts { config: &config, meta_data, accounts, scripts: &scripts };
     let commands = instance.path(handlers::COMMANDS);
     if handlers::has_commands(&config) {

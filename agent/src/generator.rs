@@ -16,7 +16,8 @@ use std::path::Path;
 use std::time::Duration;
 use var::Var;
 
-const UNITS: [&str; 3] = [LOCAL_UNIT, MAIN_UNIT, "lifeboat-agent-final.service"];
+const UNITS: [&str; 5] =
+    [LOCAL_UNIT, MAIN_UNIT, "lifeboat-agent-final.service", "cloud-config.target", "cloud-init.target"];
 /// Before the network, and behind /var.
 const LOCAL_UNIT: &str = "lifeboat-agent-local.service";
 const MAIN_UNIT: &str = "lifeboat-agent.service";
@@ -207,6 +208,25 @@ mod tests {
         for unit in UNITS.into_iter().chain([MODULES_UNIT, FETCHING]) {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd").join(unit);
             assert!(path.try_exists().unwrap(), "{unit}");
+        }
+    }
+
+    #[test]
+    fn the_units_that_others_name_are_names_of_ours() {
+        let table = [
+            ("cloud-init-local", "lifeboat-agent-local"),
+            ("cloud-init-main", "lifeboat-agent-local"),
+            ("cloud-init", "lifeboat-agent"),
+            ("cloud-init-network", "lifeboat-agent"),
+            ("cloud-config", "lifeboat-agent"),
+            ("cloud-final", "lifeboat-agent-final"),
+        ];
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
+        for (name, unit) in table {
+            // systemd takes a link for another name of its target.
+            let target = std::fs::read_link(folder.join(format!("{name}.service"))).unwrap();
+            assert_eq!(target, Path::new(&format!("{unit}.service")));
+            assert!(folder.join(target).metadata().unwrap().is_file());
         }
     }
 }

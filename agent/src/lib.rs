@@ -29,6 +29,7 @@ mod meta_data;
 mod modules;
 mod named;
 mod nocloud;
+mod not_carried_out;
 mod os_release;
 mod ovf_environment;
 mod part_handler;

@@ -28,6 +28,14 @@ pub(crate) struct PartHandler {
     end: Instant,
 }
 
+/// What a handler did with a part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Taken {
+    Handled,
+    /// It has had its parts on an earlier boot, and is not called again.
+    Before,
+}
+
 /// No person writes a handler of more types.
 const MOST_TYPES: usize = 1000;
 
@@ -71,13 +79,13 @@ impl PartHandler {
     }
 
     /// Passes a part to the handler.
-    pub(crate) fn take(&mut self, part: &Part, root: &Root, report: &mut Report) -> Result<()> {
+    pub(crate) fn take(&mut self, part: &Part, root: &Root, report: &mut Report) -> Result<Taken> {
         self.call(&part.content_type, Some(part), root, report)
     }
 
     /// Announces the end of the parts.
     pub(crate) fn end(&mut self, root: &Root, report: &mut Report) -> Result<()> {
-        self.call(END, None, root, report)
+        self.call(END, None, root, report).map(drop)
     }
 
     fn call(
@@ -86,10 +94,10 @@ impl PartHandler {
         part: Option<&Part>,
         root: &Root,
         report: &mut Report,
-    ) -> Result<()> {
+    ) -> Result<Taken> {
         let name = part.map_or("", |part| &part.name);
         match &mut self.how {
-            How::Done => Ok(()),
+            How::Done => Ok(Taken::Before),
             How::Program(path) => {
                 let environment =
                     [("CTYPE", content_type), ("FILENAME", name), ("FREQUENCY", self.frequency)];
@@ -100,7 +108,7 @@ impl PartHandler {
                 if ran.is_err() && patience.is_over() {
                     self.how = How::Silent;
                 }
-                ran
+                ran.map(|()| Taken::Handled)
             }
             How::Silent => bail!("not asked again: it did not answer in time before"),
             How::Module(module) => {
@@ -112,7 +120,12 @@ impl PartHandler {
                 question.set("headers", part.map(headers).unwrap_or_default());
                 let payload = part.map_or(Value::Null, |part| codec::to_base64(&part.payload).into());
                 question.set("payload", payload);
-                ask(module, question).map(drop)
+                let answer = ask(module, question)?;
+                Ok(if answer.get("called") == Some(&Value::Bool(true)) {
+                    Taken::Handled
+                } else {
+                    Taken::Before
+                })
             }
         }
     }

@@ -8,7 +8,7 @@ pub(crate) mod modules;
 
 use crate::root::Root;
 use crate::yaml::{self, Mapping, Value};
-use crate::{command_line, os_release, texts};
+use crate::{command_line, not_carried_out, os_release, texts};
 use anyhow::{Context, Result, bail};
 
 const CLOUD_CFG: &str = "etc/cloud/cloud.cfg";
@@ -80,6 +80,12 @@ impl SystemConfig {
     /// What was left out, and why.
     pub(crate) fn problems(&self) -> impl Iterator<Item = &str> {
         self.layers.iter().filter_map(|layer| layer.said.as_ref().err().map(String::as_str))
+    }
+
+    /// The keys that nothing carries out, for each place that has some.
+    pub(crate) fn not_carried_out(&self) -> impl Iterator<Item = String> {
+        let said = self.layers.iter().filter_map(|layer| Some((&layer.place, layer.said.as_ref().ok()?)));
+        said.filter_map(|(place, mapping)| not_carried_out::message(place, mapping))
     }
 
     /// Puts a configuration above all that was read, until it is settled.

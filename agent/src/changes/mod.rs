@@ -4,6 +4,7 @@
 pub(crate) mod record;
 
 mod diff;
+pub(crate) mod late;
 
 pub(crate) use diff::diff;
 
@@ -91,6 +92,8 @@ pub(crate) enum Treatment {
     Refresh,
     /// It is taken, and everything is done again.
     Reapply,
+    /// It is taken: unchanged, with parts that could not be had before. What these ask for is done.
+    Complete,
     /// The kept user-data stays in force, because a part is missing and changes cannot be detected.
     Incomplete,
     /// The kept user-data stays in force, as the policy says.
@@ -98,38 +101,49 @@ pub(crate) enum Treatment {
 }
 
 /// Decides about a source's user-data.
-fn decide(kept: Option<&[Known]>, given: &[Known], lacking: Lacking, policy: Policy) -> Treatment {
+fn decide(kept: Option<&PartsRecord>, given: &[Known], blob: Blob, policy: Policy) -> Treatment {
     let Some(kept) = kept else { return Treatment::Take };
-    let differs = || kept.iter().zip(given).any(|(one, other)| one.sha256 != other.sha256);
-    if kept.len() == given.len() && !differs() {
+    let digests = |parts: &[Known]| parts.iter().map(|part| part.sha256.clone()).collect::<Vec<_>>();
+    let (before, now) = (digests(&kept.parts), digests(given));
+    if before == now {
         return Treatment::Take;
     }
-    let digests: HashSet<_> = kept.iter().map(|part| &part.sha256).collect();
+    // A server that was away, or is, is no change.
+    if blob != Blob::Changed && kept.is_lacking && is_within(&before, &now) {
+        return Treatment::Complete;
+    }
+    if blob == Blob::Lacking && now.iter().all(|digest| before.contains(digest)) {
+        return Treatment::Incomplete;
+    }
     match policy {
-        // A server that is away is no change.
-        _ if lacking == Lacking::Something && given.iter().all(|part| digests.contains(&part.sha256)) => {
-            Treatment::Incomplete
-        }
         Policy::Refresh => Treatment::Refresh,
         Policy::Reapply => Treatment::Reapply,
         Policy::Ignore | Policy::Refuse => Treatment::Keep(policy),
     }
 }
 
-/// Whether a part of unchanged user-data is missing.
+/// True if all of `some` are among `all`, in the same order.
+fn is_within(some: &[String], all: &[String]) -> bool {
+    let mut rest = all.iter();
+    some.iter().all(|one| rest.any(|other| other == one))
+}
+
+/// The user-data as the source gives it, beside what was kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Lacking {
-    /// No part is missing, or the user-data has changed.
-    Nothing,
-    /// A part is missing.
-    Something,
+pub(crate) enum Blob {
+    /// It is another text, or nothing was kept.
+    Changed,
+    /// It is the same, and all of its parts are there.
+    Same,
+    /// It is the same, and a part cannot be had.
+    Lacking,
 }
 
 /// Decides about the parts of user-data, prepares the instance, and reports the decision. An error here is only
 /// reported, because people are waiting for their keys.
 pub(crate) fn treat(
     parts: &[Part],
-    lacking: Lacking,
+    blob: Blob,
     instance: &Instance,
     system: &Mapping,
     root: &Root,
@@ -141,10 +155,10 @@ pub(crate) fn treat(
         None
     });
     let given: Vec<_> = parts.iter().map(Known::of).collect();
-    let treatment = decide(kept.as_ref().map(|kept| kept.parts.as_slice()), &given, lacking, policy);
+    let treatment = decide(kept.as_ref(), &given, blob, policy);
     let prepared = match treatment {
         Treatment::Take => root.remove(&instance.path(OFFERED)),
-        Treatment::Incomplete => Ok(()),
+        Treatment::Incomplete | Treatment::Complete => Ok(()),
         Treatment::Refresh => refresh(instance, root),
         Treatment::Reapply => reapply(instance, root),
         Treatment::Keep(_) => root.write(&instance.path(OFFERED), &user_data::to_mime(parts), 0o600),
@@ -164,6 +178,9 @@ fn tell(treatment: Treatment, instance: &Instance, report: &mut Report) {
     let id = &instance.id;
     match treatment {
         Treatment::Take => {}
+        Treatment::Complete => report.info(&format!(
+            "parts of the user-data of instance {id} that could not be had before are there now: they are carried out"
+        )),
         Treatment::Incomplete => report.warn(format!(
             "a part of the user-data cannot be fetched now (going on with instance {id} as it was kept)"
         )),
@@ -213,20 +230,28 @@ fn make_anew(instance: &Instance, root: &Root) -> Result<()> {
     })
 }
 
-/// The files that were made from parts.
+/// What was made from parts.
 pub(crate) struct Made {
     /// Their paths.
     pub(crate) files: Vec<String>,
     /// Those of them that are named after others.
     pub(crate) twins: Twins,
+    /// True if some part could not be had.
+    pub(crate) is_lacking: bool,
 }
 
 /// The parts that are kept from now on, and the files that came of them. What an earlier boot wrote and nothing
 /// comes of any more goes.
-pub(crate) fn taken(parts: Vec<Known>, made: Made, instance: &Instance, root: &Root) -> Result<()> {
+pub(crate) fn taken(
+    parts: Vec<Known>,
+    made: Made,
+    treatment: Treatment,
+    instance: &Instance,
+    root: &Root,
+) -> Result<()> {
     // One that cannot be read was told of, and is replaced.
     let before = PartsRecord::read(instance, root).unwrap_or_default().unwrap_or_default();
-    let Made { files, twins } = made;
+    let Made { files, twins, is_lacking } = made;
     let still: HashSet<_> = files.iter().collect();
     for path in before.files.iter().filter(|path| !still.contains(path)) {
         root.remove(path)?;
@@ -236,7 +261,11 @@ pub(crate) fn taken(parts: Vec<Known>, made: Made, instance: &Instance, root: &R
     if root.read(&applied)? == stored {
         root.remove(&applied)?;
     }
-    PartsRecord { parts, files, twins, ..before }.write(instance, root)
+    let mut late = before.late.clone();
+    if treatment == Treatment::Complete {
+        late.extend(files.iter().filter(|path| !before.files.contains(path)).cloned());
+    }
+    PartsRecord { parts, files, twins, is_lacking, late, ..before }.write(instance, root)
 }
 
 #[cfg(test)]

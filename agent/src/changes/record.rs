@@ -43,6 +43,10 @@ pub(crate) struct PartsRecord {
     pub(crate) twins: Twins,
     /// The policy at the latest change.
     pub(crate) policy: Option<Policy>,
+    /// True if some part could not be had.
+    pub(crate) is_lacking: bool,
+    /// Scripts of late parts that have not run yet, although the others have.
+    pub(crate) late: Vec<String>,
 }
 
 impl PartsRecord {
@@ -55,7 +59,7 @@ impl PartsRecord {
     }
 
     /// Writes it.
-    pub(super) fn write(&self, instance: &Instance, root: &Root) -> Result<()> {
+    pub(crate) fn write(&self, instance: &Instance, root: &Root) -> Result<()> {
         let mut all = Mapping::default();
         let parts = self.parts.iter().map(|part| {
             let mut entry = Mapping::default();
@@ -73,6 +77,8 @@ impl PartsRecord {
         if let Some(policy) = self.policy {
             all.set("policy", policy.word());
         }
+        all.set("lacking", Value::Bool(self.is_lacking));
+        all.set("late", Value::Seq(self.late.iter().map(|path| path.as_str().into()).collect()));
         root.write(&instance.path(FILE), (yaml::to_json(&all.into()) + "\n").as_bytes(), 0o600)
     }
 }
@@ -84,9 +90,10 @@ impl From<&Mapping> for PartsRecord {
             let text = |key| Some(entry.as_map()?.get(key)?.as_str()?.to_owned());
             Some(Known { name: text("name")?, content_type: text("type")?, sha256: text("sha256")? })
         };
+        let texts = |key| list(key).iter().filter_map(|path| Some(path.as_str()?.to_owned())).collect();
         Self {
             parts: list("parts").iter().filter_map(part).collect(),
-            files: list("files").iter().filter_map(|path| Some(path.as_str()?.to_owned())).collect(),
+            files: texts("files"),
             twins: Twins(
                 all.get("twins")
                     .and_then(Value::as_map)
@@ -98,6 +105,8 @@ impl From<&Mapping> for PartsRecord {
                     .collect(),
             ),
             policy: all.get("policy").and_then(Value::as_str).and_then(Policy::of),
+            is_lacking: all.get("lacking") == Some(&Value::Bool(true)),
+            late: texts("late"),
         }
     }
 }

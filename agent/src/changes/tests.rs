@@ -12,8 +12,29 @@ fn known(digests: &str) -> Vec<Known> {
     digests.chars().map(one).collect()
 }
 
-fn decided(kept: &str, given: &str, lacking: Lacking, policy: Policy) -> Treatment {
-    decide(Some(&known(kept)), &known(given), lacking, policy)
+fn decided(kept: &str, given: &str, blob: Blob, policy: Policy) -> Treatment {
+    let kept = PartsRecord { parts: known(kept), ..PartsRecord::default() };
+    decide(Some(&kept), &known(given), blob, policy)
+}
+
+#[test]
+fn a_part_that_could_not_be_had_before_is_no_change_either() {
+    let kept = |parts| PartsRecord { parts: known(parts), is_lacking: true, ..PartsRecord::default() };
+    for (_, policy) in POLICIES {
+        for (before, now) in [("", "a"), ("a", "ab"), ("b", "ab"), ("ac", "abc")] {
+            for blob in [Blob::Same, Blob::Lacking] {
+                let treatment = decide(Some(&kept(before)), &known(now), blob, policy);
+                assert_eq!(treatment, Treatment::Complete, "{before} {now} {blob:?}");
+            }
+            // Another text, and an include that holds more than it did: these are changes.
+            assert_ne!(decide(Some(&kept(before)), &known(now), Blob::Changed, policy), Treatment::Complete);
+            assert_ne!(decided(before, now, Blob::Same, policy), Treatment::Complete);
+        }
+        for (before, now) in [("a", "b"), ("ab", "ac"), ("ab", "ba")] {
+            let treatment = decide(Some(&kept(before)), &known(now), Blob::Same, policy);
+            assert_ne!(treatment, Treatment::Complete, "{before} {now}");
+        }
+    }
 }
 
 #[test]
@@ -25,21 +46,21 @@ fn what_has_changed_is_treated_as_the_policy_says() {
         (Policy::Refuse, Treatment::Keep(Policy::Refuse)),
     ] {
         for (kept, given) in [("a", "b"), ("a", "ab"), ("ab", "a"), ("ab", "ba"), ("a", ""), ("", "a")] {
-            assert_eq!(decided(kept, given, Lacking::Nothing, policy), treatment, "{kept} {given}");
+            assert_eq!(decided(kept, given, Blob::Same, policy), treatment, "{kept} {given}");
         }
         // A new instance, one that an older version kept, and one whose data is the same.
-        assert_eq!(decide(None, &known("a"), Lacking::Nothing, policy), Treatment::Take);
-        assert_eq!(decided("ab", "ab", Lacking::Nothing, policy), Treatment::Take);
+        assert_eq!(decide(None, &known("a"), Blob::Same, policy), Treatment::Take);
+        assert_eq!(decided("ab", "ab", Blob::Same, policy), Treatment::Take);
     }
 }
 
 #[test]
 fn a_part_that_cannot_be_had_is_no_change() {
     for (_, policy) in POLICIES {
-        assert_eq!(decided("ab", "a", Lacking::Something, policy), Treatment::Incomplete);
+        assert_eq!(decided("ab", "a", Blob::Lacking, policy), Treatment::Incomplete);
         // It could not be had the first time either.
-        assert_eq!(decided("ab", "ab", Lacking::Something, policy), Treatment::Take);
-        assert_ne!(decided("ab", "ac", Lacking::Something, policy), Treatment::Incomplete);
+        assert_eq!(decided("ab", "ab", Blob::Lacking, policy), Treatment::Take);
+        assert_ne!(decided("ab", "ac", Blob::Lacking, policy), Treatment::Incomplete);
     }
 }
 
@@ -75,13 +96,19 @@ fn a_record_is_read_as_it_was_written() {
         files: vec!["a/\u{fc} \"".into()],
         twins,
         policy: Some(Policy::Refuse),
+        is_lacking: true,
+        late: vec!["s".into()],
     };
     record.write(&instance, &root).unwrap();
     assert_eq!(PartsRecord::read(&instance, &root).unwrap(), Some(record));
 }
 
 fn made(files: &[&str]) -> Made {
-    Made { files: files.iter().map(|path| (*path).to_owned()).collect(), twins: Twins::default() }
+    Made {
+        files: files.iter().map(|path| (*path).to_owned()).collect(),
+        twins: Twins::default(),
+        is_lacking: false,
+    }
 }
 
 #[test]
@@ -92,8 +119,8 @@ fn files_that_nothing_comes_of_any_more_go() {
     for path in ["a", "b", "c"] {
         root.write(path, b"", 0o600).unwrap();
     }
-    taken(known("a"), made(&["a", "b"]), &instance, &root).unwrap();
-    taken(known("a"), made(&["b"]), &instance, &root).unwrap();
+    taken(known("a"), made(&["a", "b"]), Treatment::Take, &instance, &root).unwrap();
+    taken(known("a"), made(&["b"]), Treatment::Take, &instance, &root).unwrap();
     // What somebody else put there stays.
     assert_eq!(root.files("").unwrap(), ["b", "c"]);
 }
@@ -105,11 +132,10 @@ fn a_record_that_cannot_be_read_is_told_and_costs_nothing() {
     let instance = Instance::new("i");
     root.write(&instance.path("parts.json"), b"{", 0o600).unwrap();
     let mut report = Report::default();
-    let treat =
-        |report: &mut Report| treat(&[], Lacking::Nothing, &instance, &Mapping::default(), &root, report);
+    let treat = |report: &mut Report| treat(&[], Blob::Same, &instance, &Mapping::default(), &root, report);
     assert_eq!(treat(&mut report), Treatment::Take);
     assert_eq!(report.warnings.len(), 1);
-    taken(Vec::new(), made(&[]), &instance, &root).unwrap();
+    taken(Vec::new(), made(&[]), Treatment::Take, &instance, &root).unwrap();
     assert_eq!(treat(&mut report), Treatment::Take);
     assert_eq!((report.warnings.len(), report.errors.len()), (1, 0));
 }

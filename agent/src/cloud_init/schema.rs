@@ -39,8 +39,9 @@ pub(super) fn run(options: &SchemaOptions, root: &Root) -> Result<ExitCode> {
     };
     let findings = findings(&data, &TargetMachine::any(root)?);
     let (errors, warnings): (Vec<&Finding>, Vec<&Finding>) =
-        findings.iter().partition(|finding| finding.gravity == Gravity::Error);
-    if options.annotate && !findings.is_empty() {
+        // cloud-init has nothing to say of keys that are valid.
+        findings.iter().filter(|finding| finding.gravity != Gravity::NoEffect).partition(|finding| finding.gravity == Gravity::Error);
+    if options.annotate && !(errors.is_empty() && warnings.is_empty()) {
         report::print(&annotated(
             &String::from_utf8_lossy(&data),
             &[("E", "Errors", &errors), ("D", "Deprecations", &warnings)],

@@ -29,15 +29,15 @@ mod tests {
             plan,
             "bootcmd: [echo $HOME, [echo, \"it's\", 1], null, 5, {a: b}]",
             "",
-            expect![[r"
+            expect![[r#"
                 write /run/cloud-init/bootcmd (42 bytes, mode 0700)
                 #!/bin/sh
                 echo $HOME
                 'echo' 'it'\''s' '1'
                 run /bin/sh /run/cloud-init/bootcmd
                 problem: entry 4: it is a number and no command
-                problem: entry 5: it is a mapping and no command
-            "]],
+                problem: entry 5: it is a mapping and no command (a `: ` makes a mapping of it: put quotes around it)
+            "#]],
         );
     }
 

@@ -134,6 +134,25 @@ pub(crate) const ALL: &[Handler] = &[
     },
 ];
 
+/// The keys that another handler than that of their name reads.
+const READ_BY: &[(&str, &str)] = &[
+    ("fqdn", "hostname"),
+    ("groups", "users"),
+    ("prefer_fqdn_over_hostname", "hostname"),
+    ("preserve_hostname", "hostname"),
+    ("user", "users"),
+];
+
+/// The name of the handler that makes the script of commands.
+pub(crate) const RUNCMD: &str = "runcmd";
+
+/// The handlers that read a key.
+pub(crate) fn of_key(key: &str) -> impl Iterator<Item = &'static Handler> {
+    let name =
+        READ_BY.iter().find(|(read, _)| *read == key).map_or(key.to_owned(), |(_, name)| (*name).to_owned());
+    ALL.iter().filter(move |handler| handler.name == name)
+}
+
 /// The entries of a key that holds a list; none when it is not there.
 fn list<'a>(config: &'a Mapping, key: &str) -> Result<&'a [Value]> {
     match config.get(key) {
@@ -158,7 +177,14 @@ fn shell_script(config: &Mapping, key: &str, plan: &mut HandlerPlan) -> Result<S
                 }
                 None => plan.problem(format!("entry {}: a word of the command is no text", number + 1)),
             },
-            other => plan.problem(format!("entry {}: it is {} and no command", number + 1, other.kind())),
+            other => {
+                let hint = if matches!(other, Value::Map(_)) {
+                    " (a `: ` makes a mapping of it: put quotes around it)"
+                } else {
+                    ""
+                };
+                plan.problem(format!("entry {}: it is {} and no command{hint}", number + 1, other.kind()));
+            }
         }
     }
     Ok(if script.is_empty() { script } else { format!("#!/bin/sh\n{script}") })

@@ -21,7 +21,7 @@ def handle(module, question):
     own = getattr(module, "frequency", "once-per-instance")
     now = question["frequency"]
     if own != "always" and not (own == now == "once-per-instance"):
-        return
+        return False
     payload = question["payload"]
     if payload is not None:
         payload = base64.b64decode(payload)
@@ -36,6 +36,7 @@ def handle(module, question):
     if version >= 3:
         words.append(question["headers"])
     module.handle_part(*words)
+    return True
 
 
 module = load(sys.argv[1])
@@ -46,7 +47,7 @@ for line in sys.stdin:
         if question["do"] == "types":
             answer["types"] = [str(name) for name in module.list_types()]
         else:
-            handle(module, question)
+            answer["called"] = handle(module, question)
     except Exception as error:
         answer["error"] = "%s: %s" % (type(error).__name__, error)
     answers.write(json.dumps(answer) + "\n")

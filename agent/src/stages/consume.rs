@@ -1,7 +1,7 @@
 //! What a source gave: taken apart, written, and what is left to do with it.
 
 use super::vendor::{self, Before, VendorSettings, settings};
-use crate::changes::{self, Made, record::Known};
+use crate::changes::{self, Made, Treatment, record::Known};
 use crate::handlers;
 use crate::instance::Instance;
 use crate::instance_data::{self, InstanceFacts};
@@ -67,6 +67,8 @@ pub(super) struct Given<'a> {
     pub(super) vendors: [&'a VendorData; 2],
     /// The system's configuration, which may want no vendor's.
     pub(super) system: &'a Mapping,
+    /// How the user-data is treated.
+    pub(super) treatment: Treatment,
 }
 
 /// User-data, taken apart.
@@ -100,6 +102,7 @@ pub(super) fn consume(
     let [users, vendors @ ..] = &ORIGINS;
     let UserData { raw, plain, parts } = given.user;
     let known = parts.all.iter().map(Known::of).collect();
+    let is_lacking = !parts.dropped.is_empty();
     all.file(RAW, raw, 0o600);
     all.again(layout::USER_DATA_RAW);
     all.files.push(File::new(layout::USER_DATA, plain, 0o600));
@@ -132,8 +135,8 @@ pub(super) fn consume(
     if none_is_written {
         bail!("nothing of the data could be written");
     }
-    let made = Made { files: all.made, twins: all.pipeline.into_twins() };
-    if let Err(error) = changes::taken(known, made, instance, root) {
+    let made = Made { files: all.made, twins: all.pipeline.into_twins(), is_lacking };
+    if let Err(error) = changes::taken(known, made, given.treatment, instance, root) {
         report.warn(format!("{error:#}"));
     }
     Ok(all.work)

@@ -83,17 +83,22 @@ fn run_scripts(
     report: &mut Report,
 ) {
     let Context { instance, boot, root } = context;
-    let Some(false) = report.take(instance.is_done(root, semaphore, frequency)) else { return };
+    let Some(is_done) = report.take(instance.is_done(root, semaphore, frequency)) else { return };
+    // Without the record they are in the order of names, which is nearly always the same.
+    let record = PartsRecord::read(instance, root).ok().flatten().unwrap_or_default();
+    if is_done && record.late.is_empty() {
+        return;
+    }
     let Some(names) = report.take(root.names(directory)) else { return };
     let names = names.into_iter().filter(|name| !is_temporary(name));
     let mut paths: Vec<_> = names.map(|name| format!("{directory}/{name}")).collect();
+    paths.retain(|path| !is_done || record.late.contains(path));
     paths.retain(|path| is_script(path, root, report));
     let prefix = if semaphore == VENDOR && !paths.is_empty() { prefix(config) } else { Ok(Vec::new()) };
     // What they were to be run in may be what keeps them in bounds.
     let Some(prefix) = report.take(prefix) else { return };
-    // Without the record they are in the order of names, which is nearly always the same.
-    let record = PartsRecord::read(instance, root).ok().flatten().unwrap_or_default();
     record.twins.sort(&mut paths);
+    let paths_done = paths.clone();
     let commands = paths.into_iter().map(|path| [&prefix[..], &[format!("/{path}")]].concat());
     if boot.is_rescue() {
         for command in commands {
@@ -102,7 +107,12 @@ fn run_scripts(
         return;
     }
     // Before they run: a script may end in a reboot, and must not come to it again and again.
-    if report.take(instance.set_done(root, semaphore, frequency)).is_none() {
+    let late = record.late.iter().filter(|path| !paths_done.contains(path)).cloned().collect();
+    let noted = instance.set_done(root, semaphore, frequency).and_then(|()| match record.late.is_empty() {
+        true => Ok(()),
+        false => PartsRecord { late, ..record }.write(instance, root),
+    });
+    if report.take(noted).is_none() {
         return;
     }
     for command in commands {

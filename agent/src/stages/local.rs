@@ -29,7 +29,7 @@ pub(crate) fn local(root: &Root, report: &mut Report) -> Result<()> {
     match hand_off.local_hostname {
         Some(name) if !known => {
             let step = Step::HostName(name.split('.').next().unwrap_or_default().to_owned());
-            apply(&step, root, report)?;
+            apply(&step, &[], root, report)?;
             report.info(&step.to_string());
         }
         _ => report.info("the host name stays as it is for now"),

@@ -25,8 +25,8 @@ use crate::rescue::record::Boot;
 use crate::root::Root;
 use crate::system_config::modules::{self, Wanted};
 use crate::system_config::{self, SystemConfig};
-use crate::user_data;
 use crate::yaml::Mapping;
+use crate::{not_carried_out, user_data};
 use anyhow::Result;
 use std::collections::BTreeSet;
 
@@ -72,6 +72,7 @@ fn run_handler(
     report: &mut Report,
 ) -> Result<()> {
     let Context { instance, boot, root } = context;
+    let environment = [("INSTANCE_ID", instance.id.as_str())];
     let rescue = boot.is_rescue();
     if !rescue && instance.is_done(root, handler.semaphore, frequency)? {
         return Ok(());
@@ -97,7 +98,7 @@ fn run_handler(
                     report.info(&format!("{}: left out, for {user} was not made: {step}", handler.name));
                     continue;
                 }
-                match apply(&step, root, report) {
+                match apply(&step, &environment, root, report) {
                     Ok(()) => report.info(&format!("{}: {step}", handler.name)),
                     Err(error) => {
                         not_made.extend(step.makes_user().map(str::to_owned));
@@ -123,7 +124,7 @@ fn run_handler(
 /// The kept configuration: the user's over the vendors', over the system's.
 fn kept_config(instance: &Instance, system: &SystemConfig, root: &Root, report: &mut Report) -> Mapping {
     let mut config = Mapping::default();
-    for name in ["cloud-config.txt", "vendor2-cloud-config.txt", "vendor-cloud-config.txt"] {
+    for (_, name) in KEPT {
         let below = kept_mapping(&instance.path(name), root, report);
         config = system_config::over(config, &below);
     }
@@ -132,6 +133,38 @@ fn kept_config(instance: &Instance, system: &SystemConfig, root: &Root, report: 
         report.warn(problem);
     }
     config
+}
+
+/// The kept configurations of an instance, the first above the others: whose they are, and their files.
+const KEPT: [(&str, &str); 3] = [
+    ("user-data", "cloud-config.txt"),
+    ("vendor-data2", "vendor2-cloud-config.txt"),
+    ("vendor-data", "vendor-cloud-config.txt"),
+];
+
+/// The kept configuration of the user alone. What cannot be read was told before.
+fn kept_user_config(instance: &Instance, root: &Root) -> Mapping {
+    let [(_, user), ..] = KEPT;
+    kept_mapping(&instance.path(user), root, &mut Report::default())
+}
+
+/// Names the keys that nothing carries out. Without a word, they would look done.
+fn tell_what_is_not_carried_out(
+    instance: &Instance,
+    system: &SystemConfig,
+    root: &Root,
+    report: &mut Report,
+) {
+    for (whose, name) in KEPT {
+        // What cannot be read was told when it was read first.
+        let config = kept_mapping(&instance.path(name), root, &mut Report::default());
+        if let Some(told) = not_carried_out::message(whose, &config) {
+            report.warn(told);
+        }
+    }
+    for told in system.not_carried_out() {
+        report.warn(told);
+    }
 }
 
 fn kept_mapping(path: &str, root: &Root, report: &mut Report) -> Mapping {

@@ -1,13 +1,13 @@
 //! With the network: the seed is fetched and kept, and what must be there before logins is done.
 
 use super::consume::{self, Given, SeedIdentity, UserData, consume};
-use super::{kept_config, run_handlers, work};
-use crate::changes::{self, Lacking, Treatment};
+use super::{kept_config, kept_user_config, run_handlers, tell_what_is_not_carried_out, work};
+use crate::changes::{self, Blob, Treatment, late};
 use crate::handlers::Stage;
 use crate::instance::{Instance, NO_ID};
 use crate::layout;
 use crate::meta_data::{self, MetaData};
-use crate::report::Report;
+use crate::report::{self, Report};
 use crate::rescue::record::booted;
 use crate::root::Root;
 use crate::search;
@@ -73,6 +73,7 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
         // As in cloud-init, what boothooks and part handlers configure counts for all that comes after them.
         config.read_again(root);
     }
+    tell_what_is_not_carried_out(&instance, &config, root, report);
     let config = kept_config(&instance, &config, root, report);
     let combined = yaml::to_json(&config.clone().into()) + "\n";
     report.take(root.write(layout::COMBINED_CONFIG, combined.as_bytes(), 0o600));
@@ -118,14 +119,16 @@ fn keep_seed(
     let includes = Includes::new(root, Some((root, instance.path(URL_CACHE))), IncludeReach::All);
     let user = UserData::expand(&seed.user_data, &seed.meta_data, &includes);
     // Where the user-data itself was changed, what is missing was perhaps taken out of it.
-    let mut is_same = || {
-        let kept = report.take(root.read(&instance.path(consume::RAW)));
-        kept.flatten().is_some_and(|kept| kept == seed.user_data)
+    let kept = report.take(root.read(&instance.path(consume::RAW))).flatten();
+    let blob = match kept {
+        Some(kept) if kept != seed.user_data => Blob::Changed,
+        None => Blob::Changed,
+        Some(_) if user.parts.dropped.is_empty() => Blob::Same,
+        Some(_) => Blob::Lacking,
     };
-    let lacking =
-        if !user.parts.dropped.is_empty() && is_same() { Lacking::Something } else { Lacking::Nothing };
-    match changes::treat(&user.parts.all, lacking, instance, system, root, report) {
-        Treatment::Take | Treatment::Refresh | Treatment::Reapply => {}
+    let treatment = changes::treat(&user.parts.all, blob, instance, system, root, report);
+    match treatment {
+        Treatment::Take | Treatment::Complete | Treatment::Refresh | Treatment::Reapply => {}
         Treatment::Incomplete | Treatment::Keep(_) => {
             user.parts.dropped.iter().for_each(|dropped| report.warn(dropped.to_string()));
             let (_, meta_data, source, work) = go_on(instance.clone(), system, root, report)?;
@@ -137,8 +140,13 @@ fn keep_seed(
         user,
         vendors: [&seed.vendor_data, &seed.vendor_data2],
         system,
+        treatment,
     };
+    let before = kept_user_config(instance, root);
     let work = consume(given, instance, &includes, root, report).context("keep the data")?;
+    if treatment == Treatment::Complete {
+        report.take(late::open_again(&before, &kept_user_config(instance, root), instance, root));
+    }
     let source = sources::recorded(&seed.source, &seed.place);
     Ok((seed.meta_data, source, work))
 }
@@ -203,9 +211,15 @@ pub(super) fn process_from(
         user: UserData::expand(&user_data, &meta_data, &includes),
         vendors: [&vendor_data, &vendor_data2],
         system: system.mapping(),
+        treatment: Treatment::Take,
     };
     let work = consume(given, &instance, &includes, root, report)?;
     instance.enter(root)?;
     work::told(work, report);
+    let shown = root.show(&instance.path(""));
+    report::print(&format!(
+        "instance {}: written below {shown} (lifeboat-agent plan says what a boot does)\n",
+        instance.id
+    ));
     Ok(())
 }

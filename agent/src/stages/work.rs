@@ -3,7 +3,7 @@
 use super::Context;
 use crate::apply::{self, Patience};
 use crate::instance::Frequency;
-use crate::part_handler::PartHandler;
+use crate::part_handler::{PartHandler, Taken};
 use crate::report::Report;
 use crate::root::Root;
 use crate::user_data::{self, Part, Work};
@@ -72,7 +72,10 @@ fn offer(part: &Part, handlers: &mut [PartHandler], root: &Root, report: &mut Re
     match handlers.iter_mut().rev().find(|handler| handler.types.contains(&part.content_type)) {
         None => report.warn(user_data::unknown(part).to_string()),
         Some(handler) => match handler.take(part, root, report) {
-            Ok(()) => report.info(&format!("part handler /{}: {} is handled", handler.path, part.name)),
+            Ok(Taken::Handled) => {
+                report.info(&format!("part handler /{}: {} is handled", handler.path, part.name));
+            }
+            Ok(Taken::Before) => {}
             Err(error) => {
                 report.warn(part.dropped(format!("its handler /{}: {error:#}", handler.path)).to_string());
             }

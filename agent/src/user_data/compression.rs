@@ -49,6 +49,11 @@ pub(super) fn is_compressed(content_type: &str) -> bool {
     TYPES.contains(&content_type)
 }
 
+/// True if data begins as compressed data does.
+pub(super) fn is_known(data: &[u8]) -> bool {
+    ALL.iter().any(|format| data.starts_with(format.magic))
+}
+
 /// Unpacks to at most `limit` bytes; `None` when it is not compressed.
 pub(super) fn unpack(data: &[u8], limit: u64) -> Result<Option<Vec<u8>>> {
     let Some(format) = ALL.iter().find(|format| data.starts_with(format.magic)) else { return Ok(None) };
@@ -70,7 +75,13 @@ fn take(reader: impl Read, limit: u64, unpacked: &mut Vec<u8>) -> Result<()> {
 fn gzip(data: &[u8], limit: u64, unpacked: &mut Vec<u8>) -> Result<()> {
     let mut rest = data;
     while !rest.is_empty() {
-        let body = after_header(rest).context("its header is damaged")?;
+        let is_first = unpacked.is_empty() && rest.len() == data.len();
+        let wrong = if is_first {
+            "its header is damaged"
+        } else {
+            "something follows its end (a line end or blanks?)"
+        };
+        let body = after_header(rest).context(wrong)?;
         let before = unpacked.len();
         let mut decoder = DeflateDecoder::new(body);
         take(&mut decoder, limit, unpacked)?;

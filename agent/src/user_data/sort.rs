@@ -6,7 +6,7 @@ use super::cloud_config::CloudConfig;
 use super::kinds;
 use super::names::{self, PartNames};
 use super::part::{Dropped, Part};
-use super::{python, text};
+use super::text;
 use crate::instance::Instance;
 use crate::jinja;
 use crate::layout;
@@ -265,22 +265,6 @@ fn upstart(sorter: &mut Sorter<'_>, part: &Part) {
 
 fn not_here(sorter: &mut Sorter<'_>, part: &Part) {
     sorter.drop(part, format!("{} is not expanded inside an archive", part.content_type));
-}
-
-/// The reason for a part that nobody wants.
-pub(crate) fn unknown(part: &Part) -> Dropped {
-    let text = part.text();
-    let line = text.trim_start_matches(python::is_space).lines().next().unwrap_or_default();
-    let line: String = line.chars().take(40).collect();
-    let line = line.escape_debug();
-    let content_type = part.content_type.escape_debug();
-    let reason = if part.content_type == kinds::UNKNOWN || part.content_type == super::mime::PLAIN {
-        "its first line names no known kind (a script begins with `#!`)".to_owned()
-    } else {
-        format!("nothing handles the type {content_type}")
-    };
-    // As an error of YAML shows its line: not every reader of the reason may see what is in the part.
-    part.dropped(format!("{reason}\n  1 | {line}"))
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub(super) enum FaultKind {
     Unknown,
     /// It is understood.
     Deprecated,
+    /// It is valid, and has no effect.
+    NoEffect,
 }
 
 /// More are not told, and no more than one beyond is looked for: each is looked up in the text.

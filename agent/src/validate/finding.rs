@@ -30,6 +30,8 @@ pub(crate) enum Gravity {
     Error,
     /// It is understood, and deprecated.
     Warning,
+    /// It is valid, and has no effect.
+    NoEffect,
 }
 
 /// A longer line is cut: a person finds the place by its number.
@@ -47,7 +49,7 @@ pub(super) fn shown(line: &str) -> String {
 
 /// Whether nothing of it is an error.
 pub(super) fn is_valid(findings: &[Finding]) -> bool {
-    findings.iter().all(|finding| finding.gravity == Gravity::Warning)
+    findings.iter().all(|finding| finding.gravity != Gravity::Error)
 }
 
 impl fmt::Display for Finding {
@@ -55,7 +57,7 @@ impl fmt::Display for Finding {
         if let Some((line, column)) = self.place {
             write!(out, "{line}:{column}: ")?;
         }
-        if self.gravity == Gravity::Warning {
+        if self.gravity != Gravity::Error {
             write!(out, "warning: ")?;
         }
         for word in [&self.part, &self.key].into_iter().flatten() {
@@ -84,7 +86,9 @@ pub(super) fn lines(file: &Path, findings: &[Finding]) -> String {
         writeln!(text, "{name}:{space}{finding}").unwrap_or_default();
     }
     if is_valid(findings) {
-        writeln!(text, "{name}: nothing is wrong").unwrap_or_default();
+        let is_all = findings.iter().all(|finding| finding.gravity != Gravity::NoEffect);
+        let but = if is_all { "" } else { ", but not all of it has an effect" };
+        writeln!(text, "{name}: nothing is wrong{but}").unwrap_or_default();
     }
     text
 }

@@ -8,11 +8,12 @@ mod keys;
 pub(crate) use finding::{Finding, Gravity};
 
 use crate::handlers::{self, HandlerFacts};
+use crate::not_carried_out;
 use crate::report;
 use crate::root::Root;
 use crate::target::TargetMachine;
 use crate::user_data::{self, Destination, Effect, Part, Upstart, Work};
-use crate::yaml::{self, Mapping, PathStep, Places, Value};
+use crate::yaml::{self, Doubled, Mapping, PathStep, Places, Value};
 use anyhow::{Context, Result};
 use check::{Fault, FaultKind, MOST};
 use std::collections::HashSet;
@@ -54,6 +55,11 @@ pub(crate) fn findings(data: &[u8], target: &TargetMachine<'_>) -> Vec<Finding> 
     for dropped in dropped.iter().filter(|dropped| dropped.reason != user_data::NOT_FETCHED) {
         let part = names(&dropped.place, &dropped.name);
         found.push(Finding { part, message: dropped.reason.clone(), ..Finding::default() });
+    }
+    for part in &parts.all {
+        let message = user_data::not_startable(part).map(str::to_owned);
+        let part = names(&part.place, &part.name);
+        found.extend(message.map(|message| Finding { part, message, ..Finding::default() }));
     }
     let mut refused = HashSet::new();
     for part in parts.all.iter().filter(|part| user_data::effect(part) == Effect::Configuration) {
@@ -121,12 +127,24 @@ fn config(part: &Part, target: &TargetMachine<'_>) -> Vec<Finding> {
     };
     let is_all = faults.len() + problems.len() <= MOST;
     let of_table = faults.into_iter().map(|Fault { steps, kind, message }| {
-        let gravity = if kind == FaultKind::Deprecated { Gravity::Warning } else { Gravity::Error };
+        let gravity = match kind {
+            FaultKind::Unusable | FaultKind::Unknown => Gravity::Error,
+            FaultKind::Deprecated => Gravity::Warning,
+            FaultKind::NoEffect => Gravity::NoEffect,
+        };
         (gravity, steps, message)
     });
     let of_handlers = problems.into_iter().map(|(steps, message)| (Gravity::Error, steps, message));
     let all = of_table.chain(of_handlers).take(MOST);
     let mut found: Vec<Finding> = all.map(|(gravity, steps, message)| at(gravity, &steps, message)).collect();
+    found.extend(places.doubled().into_iter().take(MOST).map(|Doubled { name, first, last }| Finding {
+        gravity: Gravity::NoEffect,
+        place: Some(first),
+        line: first.0.checked_sub(1).and_then(|line| lines.get(line).copied()).map(finding::shown),
+        key: Some(name),
+        message: format!("it stands again on line {}, and only the last counts", last.0),
+        ..Finding::default()
+    }));
     found.sort_by_key(|finding| finding.place);
     found.dedup();
     if !is_all {
@@ -145,6 +163,10 @@ fn faults(config: &Mapping) -> Vec<Fault> {
         }
         let key = key.scalar_text().unwrap_or_default();
         if let Some(forms) = keys::forms(&key) {
+            if not_carried_out::is_key(&key, value) {
+                let (steps, message) = (vec![PathStep::Key(key.clone())], not_carried_out::ONE.to_owned());
+                found.push(Fault { steps, kind: FaultKind::NoEffect, message });
+            }
             check::check(value, forms, &mut vec![PathStep::Key(key)], &mut found);
         } else {
             let message = check::unknown(&key, keys::names());

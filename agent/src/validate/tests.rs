@@ -200,9 +200,36 @@ fn what_is_right_is_told_too() {
 fn what_begins_like_nothing_is_told() {
     check(
         "cloud-config\n",
-        expect![[r"
-            f: its first line names no known kind (a script begins with `#!`)
+        expect![[r#"
+            f: its first line is nearly that of a cloud-config (write `#cloud-config`)
               1 | cloud-config
-        "]],
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_valid_and_has_no_effect_is_told_and_no_error() {
+    check(
+        "#cloud-config\npackages: [vim]\nruncmd: [ls]\npackage_update: false\nruncmd: [id]\n",
+        expect![[r#"
+            f:2:1: warning: packages: nothing carries out this key
+              2 | packages: [vim]
+                | ^
+            f:3:1: warning: runcmd: it stands again on line 5, and only the last counts
+              3 | runcmd: [ls]
+                | ^
+            f: nothing is wrong, but not all of it has an effect
+        "#]],
+    );
+}
+
+#[test]
+fn a_script_that_the_kernel_cannot_start_is_told() {
+    check(
+        "#cloud-config-archive\n- {content: \"\\n#!/bin/sh\\n\"}\n- {type: text/x-shellscript, content: ls}\n- {content: \"#!/bin/sh\\n\"}\n",
+        expect![[r#"
+            f: part-001: blanks or blank lines stand before its `#!`, so the kernel cannot start it
+            f: part-002: it is a script and does not begin with `#!`, so the kernel cannot start it
+        "#]],
     );
 }

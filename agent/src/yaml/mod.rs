@@ -22,7 +22,7 @@ pub(crate) use as_written::Texts;
 pub(crate) use emit::{to_json, to_yaml};
 pub(crate) use error::Error;
 pub(crate) use mapping::{Mapping, Table};
-pub(crate) use places::{PathStep, Places};
+pub(crate) use places::{Doubled, PathStep, Places};
 pub(crate) use size::Allowance;
 pub(crate) use value::Value;
 

@@ -331,3 +331,53 @@ fn there_is_no_difference_without_an_instance() {
     let (code, said) = Machine::new().agent(&["diff"]);
     assert!(code == 1 && said.contains("there is no instance yet"), "{said}");
 }
+
+/// Two includes of three can be had from the second boot on.
+#[test]
+fn an_include_that_comes_late_is_carried_out_and_nothing_else_again() {
+    let there = Arc::new(AtomicBool::new(false));
+    let is_there = Arc::clone(&there);
+    let server = Server::new(move |path, _| match path {
+        "/first" => Reply::Ok(b"#!/bin/sh\ntrue first\n".to_vec()),
+        "/late" if is_there.load(Ordering::SeqCst) => Reply::Ok(b"#!/bin/sh\ntrue late\n".to_vec()),
+        "/config" if is_there.load(Ordering::SeqCst) => {
+            Reply::Ok(b"#cloud-config\nhostname: late\nruncmd: [id]\n".to_vec())
+        }
+        _ => Reply::Status(404),
+    });
+    let machine = Machine::new();
+    let urls = ["/first", "/late", "/config"].map(|path| server.url(path)).join("\n");
+    seed(&machine, "i-1", &format!("#include\n{urls}\n"));
+    let (well, said) = machine.boot();
+    assert!(well && run(&said).len() == 1 && run(&said)[0].contains("part-001"), "{said}");
+    assert_eq!((machine.agent(&["status"]).0, machine.mode("etc/hostname")), (2, 0));
+    // As long as it is away, nothing comes of it.
+    assert!(run(&machine.boot().1).is_empty());
+
+    there.store(true, Ordering::SeqCst);
+    let (well, said) = machine.boot();
+    assert!(well && said.contains("could not be had before are there now"), "{said}");
+    let ran = run(&said).join("\n");
+    assert!(ran.contains("scripts/part-002") && ran.contains("scripts/runcmd"), "{said}");
+    assert!(!ran.contains("scripts/part-001"), "{said}");
+    assert_eq!(machine.read("etc/hostname"), "late\n");
+    assert_eq!(machine.agent(&["status"]).0, 0);
+
+    machine.write("etc/hostname", "mine\n");
+    let (well, said) = machine.boot();
+    assert!(well && run(&said).is_empty(), "{said}");
+    assert_eq!(machine.read("etc/hostname"), "mine\n");
+}
+
+/// The stage ends, or is cut off, before the scripts have run.
+#[test]
+fn an_include_that_comes_before_the_scripts_run_is_one_of_them() {
+    let machine = Machine::new();
+    machine.write("first", "#!/bin/sh\ntrue first\n");
+    seed(&machine, "i-1", "#include\nfile:///first\nfile:///late\n");
+    machine.agent(&["network"]);
+    machine.write("late", "#!/bin/sh\ntrue late\n");
+    let (well, said) = machine.boot();
+    assert!(well && run(&said).len() == 2, "{said}");
+    assert!(run(&machine.boot().1).is_empty());
+}

@@ -9,7 +9,7 @@ fn process_takes_apart_and_runs_nothing() {
     machine.write("in/user-data", "#cloud-config\nb: 0644\na: yes\nbootcmd: [touch /ran]\n");
     machine.write("in/meta-data", "instance-id: x/y\n");
     let seed = machine.path("in");
-    let (code, said) = machine.agent(&["process", "--seed", seed.to_str().unwrap()]);
+    let (code, said) = machine.process(&seed);
     assert_eq!(code, 0, "{said}");
     expect![[r"
         #cloud-config
@@ -43,7 +43,7 @@ fn process_asks_the_roots_configuration_for_vendor_data_as_a_boot_does() {
         machine.write("in/meta-data", "instance-id: i-1\n");
         machine.write("in/user-data", format!("#cloud-config\n{user}\n"));
         machine.write("in/vendor-data", "#cloud-config\nv: 1\n");
-        let (code, said) = machine.agent(&["process", "--seed", machine.path("in").to_str().unwrap()]);
+        let (code, said) = machine.process(&machine.path("in"));
         assert_eq!((code, said.contains("etc/cloud/cloud.cfg: ")), (0, system.starts_with('a')), "{said}");
         let config = machine.read("var/lib/cloud/instances/i-1/vendor-cloud-config.txt");
         assert_eq!(config.contains("v: 1"), taken, "{system}{user}");
@@ -55,7 +55,7 @@ fn process_fails_where_there_is_no_seed() {
     let machine = Machine::new();
     machine.make("in");
     let seed = machine.path("in");
-    let (code, said) = machine.agent(&["process", "--seed", seed.to_str().unwrap()]);
+    let (code, said) = machine.process(&seed);
     assert_eq!(code, 1);
     assert!(said.contains("neither user-data nor meta-data"), "{said}");
     assert_eq!(machine.mode("var/lib/cloud"), 0);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
@@ -74,6 +74,18 @@ impl Machine {
         let Output { status, stdout, stderr } = self.command("lifeboat-agent", words).output().unwrap();
         let said = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
         (status.code().unwrap_or(-1), said)
+    }
+
+    /// Takes the seed in a directory apart, as a person asks for it: exit status, and what was wrong.
+    pub(crate) fn process(&self, seed: &Path) -> (i32, String) {
+        let (code, out, wrong) =
+            self.called("lifeboat-agent", &["process", "--seed", seed.to_str().unwrap()]);
+        assert_eq!(
+            code == 0,
+            out.starts_with("instance ") && out.contains(": written below "),
+            "{out}{wrong}"
+        );
+        (code, wrong)
     }
 
     /// Calls the agent under another name: exit status, and what went to standard output and error.

@@ -64,7 +64,7 @@ fn what_is_too_large_is_refused_with_the_limit() {
     machine.write("in/meta-data", "instance-id: i-1\n");
     machine.write("in/user-data", vec![b'#'; 200 * MIB]);
     let seed = machine.path("in");
-    let (code, said) = machine.agent(&["process", "--seed", seed.to_str().unwrap()]);
+    let (code, said) = machine.process(&seed);
     assert!(code == 1 && said.contains("larger than 33554432 bytes"), "{code} {said}");
 }
 

@@ -5,6 +5,7 @@ use crate::memory::within_memory;
 use crate::server::{Reply, Server};
 use crate::tarball::through;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::Command;
 
 const META: &str = "instance-id: i-1\n";
@@ -33,7 +34,7 @@ pub(crate) fn process(files: &[(&str, &[u8])]) -> (Machine, String) {
         machine.write(&format!("in/{name}"), content);
     }
     let seed = machine.path("in");
-    let (code, said) = machine.agent(&["process", "--seed", seed.to_str().unwrap()]);
+    let (code, said) = machine.process(&seed);
     assert_eq!(code, 0, "{said}");
     (machine, said)
 }
@@ -165,12 +166,12 @@ fn a_message_in_a_message_is_handled_once() {
 
 #[test]
 fn what_is_compressed_is_unpacked_in_every_format() {
-    let config = b"#cloud-config\na: 1\nbootcmd: [echo]\n";
+    let config = b"#cloud-config\nhostname: a\nbootcmd: [echo]\n";
     for packer in ["gzip", "bzip2", "xz", "zstd"] {
         let packed = through(&[packer, "-c"], config);
         let (machine, said) = process(&[("user-data", &packed)]);
         assert_eq!(said, "");
-        assert!(machine.read(&format!("{INSTANCE}/cloud-config.txt")).contains("a: 1\n"));
+        assert!(machine.read(&format!("{INSTANCE}/cloud-config.txt")).contains("hostname: a\n"));
         assert_eq!(machine.read("var/lib/cloud/data/user-data.txt").as_bytes(), config);
         let (machine, said) = process(&[("user-data", &packed[..packed.len() - 4])]);
         assert!(said.contains("user-data: part-001 is dropped: unpack "), "{said}");
@@ -254,7 +255,7 @@ fn an_include_that_includes_itself_comes_to_an_end() {
     let busy = server.url("/busy");
     machine.write("in/user-data", format!("#include {busy}\n#include {path}\n"));
     let seed = machine.path("in");
-    let (code, said) = machine.agent(&["process", "--seed", seed.to_str().unwrap()]);
+    let (code, said) = machine.process(&seed);
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("includes include each other more than 16 deep"), "{said}");
     assert!(said.contains("there are more than 100 includes"), "{said}");
@@ -301,7 +302,7 @@ fn a_pin_that_does_not_fit_refuses_the_include() {
         "in/user-data",
         format!("#include\nfile://{seed}/a#sha256={digest}\n{seed}/b#sha256={digest}\n"),
     );
-    let (code, said) = machine.agent(&["process", "--seed", seed]);
+    let (code, said) = machine.process(Path::new(seed));
     assert_eq!(code, 0);
     assert!(said.contains("/in/b is dropped: its SHA-256 is "), "{said}");
     assert_eq!(machine.list(&format!("{INSTANCE}/scripts")), ["part-001"]);
@@ -319,7 +320,7 @@ fn parts_are_for_the_machine_with_their_launch_index() {
         machine.write("in/meta-data", format!("{META}{meta}\n"));
         machine.write("in/user-data", &data);
         let seed = machine.path("in");
-        assert_eq!(machine.agent(&["process", "--seed", seed.to_str().unwrap()]).0, 0);
+        assert_eq!(machine.process(&seed).0, 0);
         let text = machine.read(&format!("{INSTANCE}/cloud-config.txt"));
         assert!(text.contains(&format!("{config}\n")), "{meta}: {text}");
         assert_eq!(text.contains("# from 2 files"), meta == "other: 1", "{text}");
@@ -344,7 +345,7 @@ fn process_runs_nothing_of_it() {
         ]),
     );
     let seed = machine.path("in");
-    let (code, said) = machine.agent(&["process", "--seed", seed.to_str().unwrap()]);
+    let (code, said) = machine.process(&seed);
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("part-004 is left for a part handler"), "{said}");
     assert_eq!(machine.mode("ran"), 0);
@@ -359,7 +360,7 @@ fn a_root_that_cannot_be_written_is_an_error() {
     machine.write("in/user-data", "#!/bin/sh\n");
     machine.write("var/lib/cloud", "a file in the way");
     let seed = machine.path("in");
-    let (code, said) = machine.agent(&["process", "--seed", seed.to_str().unwrap()]);
+    let (code, said) = machine.process(&seed);
     assert_eq!(code, 1, "{said}");
 }
 
@@ -379,7 +380,7 @@ fn upstarts_jobs_go_where_upstart_is_and_are_refused_elsewhere() {
             machine.write(file, "");
         }
         let seed = machine.path("in");
-        let (code, said) = machine.agent(&["process", "--seed", seed.to_str().unwrap()]);
+        let (code, said) = machine.process(&seed);
         assert_eq!(code, 0, "{said}");
         (machine, said)
     };

@@ -125,7 +125,7 @@ fn vendor_data_is_taken_unless_somebody_says_no() {
     let config: &[u8] = b"#cloud-config\nvendor_data: {enabled: false}\n";
     machine.write("in/user-data", config);
     let seed = machine.path("in");
-    assert_eq!(machine.agent(&["process", "--seed", seed.to_str().unwrap()]).0, 0);
+    assert_eq!(machine.process(&seed).0, 0);
     assert_eq!(machine.mode(&format!("{INSTANCE}/vendor-cloud-config.txt")), 0);
     let (machine, _) = process(&[("user-data", config), ("vendor-data", vendor.as_bytes())]);
     assert_eq!(machine.read(&format!("{INSTANCE}/vendor-data.txt")), vendor);

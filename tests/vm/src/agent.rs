@@ -21,6 +21,7 @@ pub(crate) const TESTS: &[Test] = &[
     full("a_seed_on_a_volume_needs_no_parameter", volume),
     full("an_instance_on_a_file_system_of_its_own_goes_on_without_its_seed", own_file_system),
     full("nothing_is_done_without_a_seed", no_seed),
+    full("a_boothook_restarts_the_unit_by_the_name_that_others_know", restarted),
     gate("in_a_rescue_boot_people_are_let_in_and_nothing_else_is_done", &[Agent(Ability::InRescue)], rescue),
 ];
 
@@ -141,6 +142,58 @@ fn order(vm: &mut Vm) -> Result<String> {
     vm.wait_for_login("seeded")?;
     settled(vm)?;
     vm.read("cat /var/log/order")
+}
+
+/// As cluster tools do it: the boothook makes what the next part includes, and restarts `cloud-init`.
+const RESTARTS: &str = "MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=LATE
+
+--LATE
+Content-Type: text/cloud-boothook
+
+#!/bin/bash
+set -e
+test -f /etc/late.cfg && exit 0
+cat >/etc/late.cfg <<'END'
+#cloud-config
+hostname: seeded
+runcmd:
+- touch /root/joined
+END
+cat >/etc/systemd/system/other.service <<'END'
+[Unit]
+After=cloud-final.service cloud-init.target
+Requires=cloud-final.service
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'ls /root >/root/seen'
+END
+systemctl daemon-reload
+systemctl --no-block start other.service
+systemctl restart cloud-init
+--LATE
+Content-Type: text/x-include-url
+
+file:///etc/late.cfg
+--LATE--
+";
+
+fn restarted() -> Result<()> {
+    let seed = SeedServer::new(&[("meta-data", META_DATA), ("user-data", RESTARTS)])?;
+    let machine = machine()?.disk(debian()?).parameter(&format!("ds=nocloud-net;s={}", seed.url()));
+    let mut vm = machine.boot()?;
+    vm.wait_for_login("seeded")?;
+    settled(&mut vm)?;
+    vm.read("systemctl is-system-running --wait || true")?;
+    // The unit of others waited for the last stage.
+    must_hold(&vm.read("cat /root/seen")?, &["joined"])?;
+    for target in ["cloud-init.target", "cloud-config.target"] {
+        ensure!(vm.read(&format!("systemctl is-active {target}"))? == "active", "{target} is not active");
+    }
+    let units =
+        vm.read("systemctl show --property=Id --value cloud-config.service cloud-init-network.service")?;
+    ensure!(units.lines().all(|unit| unit.is_empty() || unit == "lifeboat-agent.service"), "{units}");
+    must_hold(&vm.read("journalctl -b | grep -c 'ordering cycle' || true")?, &["0"])
 }
 
 fn no_seed() -> Result<()> {

@@ -4,6 +4,7 @@ use super::super::expand;
 use super::super::include::{IncludeReach, Includes};
 use super::*;
 use crate::root::Root;
+use crate::user_data::unknown;
 use crate::yaml::Mapping;
 use expect_test::{Expect, expect};
 use std::fmt::Write as _;
@@ -135,10 +136,10 @@ fn two_parts_of_one_name_are_both_kept() {
 fn what_is_no_kind_is_told_with_its_beginning() {
     check(
         "hello there\nsecond\n",
-        expect![[r"
-            offer text/x-not-multipart user-data: part-001 is dropped: its first line names no known kind (a script begins with `#!`)
+        expect![[r#"
+            offer text/x-not-multipart user-data: part-001 is dropped: its first line names no known kind (`#cloud-config`, `#!`, `#include` or another)
               1 | hello there
-        "]],
+        "#]],
     );
     check(
         "#cloud-config-archive\n- '#include http://x/'\n- {type: text/html, content: <p>}\n",

@@ -1,0 +1,147 @@
+//! Keys of a cloud-config that ask for something, and that nothing here carries out. They are named at boot, in `status`,
+//! by `plan` and by `validate`: silence would look like success.
+
+use crate::yaml::{Mapping, Value};
+
+/// The keys with an effect. Some have one in the system's configuration alone, in cloud-init as well.
+const CARRIED_OUT: &[&str] = &[
+    "allow_userdata",
+    "bootcmd",
+    "cloud_config_modules",
+    "cloud_final_modules",
+    "cloud_init_modules",
+    "datasource",
+    "datasource_list",
+    "disable_root",
+    "disable_root_opts",
+    "fqdn",
+    "groups",
+    "hostname",
+    "launch-index",
+    "merge_how",
+    "merge_type",
+    "prefer_fqdn_over_hostname",
+    "preserve_hostname",
+    "runcmd",
+    "ssh_authorized_keys",
+    "system_info",
+    "user",
+    "user_data_policy",
+    "users",
+    "vendor_data",
+    "vendor_data2",
+    "write_files",
+];
+
+/// Keys that change how another key is carried out, or how cloud-init itself works. They ask for nothing by themselves.
+const ADJUST: &[&str] = &[
+    "apt_preserve_sources_list",
+    "def_log_file",
+    "log_cfgs",
+    "mount_default_fields",
+    "no_ssh_fingerprints",
+    "reporting",
+    "ssh_fp_console_blacklist",
+    "ssh_genkeytypes",
+    "ssh_key_console_blacklist",
+    "ssh_quiet_keygen",
+    "ssh_svcname",
+    "syslog_fix_perms",
+    "unverified_modules",
+];
+
+/// Keys for which `false` asks for something.
+const FALSE_ASKS: &[&str] = &["ssh_pwauth"];
+
+/// Parts of a mapping that ask for nothing where they stand alone.
+const ALONE: &[(&str, &[&str])] = &[("apt", &["preserve_sources_list"]), ("chpasswd", &["expire"])];
+
+/// The keys of a configuration that ask for something, and that nothing carries out.
+fn keys(config: &Mapping) -> impl Iterator<Item = String> {
+    config.iter().filter_map(|(key, value)| {
+        let key = key.scalar_text().unwrap_or_default();
+        is_key(&key, value).then_some(key)
+    })
+}
+
+/// True for a key that asks for something, and that nothing carries out.
+pub(crate) fn is_key(key: &str, value: &Value) -> bool {
+    !CARRIED_OUT.contains(&key) && !ADJUST.contains(&key) && asks(key, value)
+}
+
+/// True if a value asks for something.
+fn asks(key: &str, value: &Value) -> bool {
+    let alone = ALONE.iter().find(|(name, _)| *name == key).map_or(&[][..], |(_, names)| names);
+    match value {
+        Value::Null => false,
+        Value::Bool(value) => *value || FALSE_ASKS.contains(&key),
+        Value::Str(text) => !text.is_empty(),
+        Value::Seq(items) | Value::Set(items) => !items.is_empty(),
+        Value::Map(mapping) => {
+            mapping.iter().any(|(name, _)| !name.as_str().is_some_and(|name| alone.contains(&name)))
+        }
+        _ => true,
+    }
+}
+
+/// The message for a boot's log and `status`; `None` if every key is carried out. `whose` says where the keys stand.
+pub(crate) fn message(whose: &str, config: &Mapping) -> Option<String> {
+    let keys: Vec<String> = keys(config).map(|key| key.escape_debug().to_string()).collect();
+    let plural = if keys.len() == 1 { "" } else { "s" };
+    (!keys.is_empty()).then(|| format!("{whose}: nothing carries out the key{plural} {}", keys.join(", ")))
+}
+
+/// What is said of one key.
+pub(crate) const ONE: &str = "nothing carries out this key";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handlers;
+    use crate::yaml::load;
+
+    fn told(config: &str) -> Option<String> {
+        message("user-data", load(config).unwrap().as_map().unwrap())
+    }
+
+    #[test]
+    fn what_asks_for_something_is_named() {
+        for key in [
+            "packages: [vim]",
+            "package_update: true",
+            "timezone: Europe/Berlin",
+            "ntp: {enabled: true}",
+            "password: x",
+            "chpasswd: {expire: false, users: [{name: a, password: b}]}",
+            "ssh_pwauth: false",
+            "manage_etc_hosts: localhost",
+            "swap: {size: 5}",
+            "mine: 5",
+        ] {
+            let name = key.split(':').next().unwrap();
+            assert_eq!(told(key), Some(format!("user-data: nothing carries out the key {name}")), "{key}");
+        }
+        let two = told("{packages: [vim], hostname: a, timezone: UTC}");
+        assert_eq!(two.as_deref(), Some("user-data: nothing carries out the keys packages, timezone"));
+    }
+
+    #[test]
+    fn what_is_carried_out_or_asks_for_nothing_is_not() {
+        for config in [
+            "{hostname: a, users: [default], runcmd: [ls], write_files: [{path: /a}], bootcmd: [ls]}",
+            "{packages: [], package_update: false, timezone: '', ntp: null, swap: {}}",
+            "chpasswd: {expire: false}",
+            "apt: {preserve_sources_list: true}",
+            "disable_root: true",
+        ] {
+            assert_eq!(told(config), None, "{config}");
+        }
+    }
+
+    #[test]
+    fn the_key_of_each_handler_is_carried_out() {
+        for handler in handlers::ALL {
+            assert!(CARRIED_OUT.contains(&handler.name), "{}", handler.name);
+        }
+    }
+}
