@@ -29,7 +29,7 @@ mod tests {
             plan,
             "bootcmd: [echo $HOME, [echo, \"it's\", 1], null, 5, {a: b}]",
             "",
-            expect![[r#"
+            expect![[r"
                 write /run/cloud-init/bootcmd (42 bytes, mode 0700)
                 #!/bin/sh
                 echo $HOME
@@ -37,7 +37,7 @@ mod tests {
                 run /bin/sh /run/cloud-init/bootcmd
                 problem: entry 4: it is a number and no command
                 problem: entry 5: it is a mapping and no command (a `: ` makes a mapping of it: put quotes around it)
-            "#]],
+            "]],
         );
     }
 

@@ -108,9 +108,8 @@ fn run_scripts(
     }
     // Before they run: a script may end in a reboot, and must not come to it again and again.
     let late = record.late.iter().filter(|path| !paths_done.contains(path)).cloned().collect();
-    let noted = instance.set_done(root, semaphore, frequency).and_then(|()| match record.late.is_empty() {
-        true => Ok(()),
-        false => PartsRecord { late, ..record }.write(instance, root),
+    let noted = instance.set_done(root, semaphore, frequency).and_then(|()| {
+        if record.late.is_empty() { Ok(()) } else { PartsRecord { late, ..record }.write(instance, root) }
     });
     if report.take(noted).is_none() {
         return;

@@ -172,16 +172,22 @@ pub(super) fn kept_meta_data(instance: &Instance, root: &Root, report: &mut Repo
 pub(crate) fn process(seed: &Path, root: &Root, report: &mut Report) -> Result<()> {
     // What a seed names is where the person is who asks, and not below the root.
     let here = Root::open(Path::new("/"))?;
-    process_from(&Root::open(seed)?, (&here, IncludeReach::All), root, report)
+    let instance = process_from(&Root::open(seed)?, (&here, IncludeReach::All), root, report)?;
+    let shown = root.show(&instance.path(""));
+    report::print(&format!(
+        "instance {}: written below {shown} (lifeboat-agent plan says what a boot does)\n",
+        instance.id
+    ));
+    Ok(())
 }
 
-/// Takes a seed apart that may include what is in reach of a root.
+/// Takes a seed apart that may include what is in reach of a root. Returns its instance.
 pub(super) fn process_from(
     seed: &Root,
     (here, reach): (&Root, IncludeReach),
     root: &Root,
     report: &mut Report,
-) -> Result<()> {
+) -> Result<Instance> {
     let read = |name: &str| seed.read_at_most(name, LARGEST);
     let (user_data, meta_data) = (read("user-data")?, read("meta-data")?);
     if user_data.is_none() && meta_data.is_none() {
@@ -216,10 +222,5 @@ pub(super) fn process_from(
     let work = consume(given, &instance, &includes, root, report)?;
     instance.enter(root)?;
     work::told(work, report);
-    let shown = root.show(&instance.path(""));
-    report::print(&format!(
-        "instance {}: written below {shown} (lifeboat-agent plan says what a boot does)\n",
-        instance.id
-    ));
-    Ok(())
+    Ok(instance)
 }

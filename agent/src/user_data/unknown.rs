@@ -94,7 +94,7 @@ fn is_headless_mime(data: &[u8]) -> bool {
     let is_header = |line: &str| line.starts_with("content-type:") || line.starts_with("mime-version:");
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
-    is_header(first) || first.starts_with("--") && lines.next().is_some_and(|line| is_header(line))
+    is_header(first) || first.starts_with("--") && lines.next().is_some_and(is_header)
 }
 
 /// True for a line that says what a part is.

@@ -200,10 +200,10 @@ fn what_is_right_is_told_too() {
 fn what_begins_like_nothing_is_told() {
     check(
         "cloud-config\n",
-        expect![[r#"
+        expect![[r"
             f: its first line is nearly that of a cloud-config (write `#cloud-config`)
               1 | cloud-config
-        "#]],
+        "]],
     );
 }
 
@@ -211,7 +211,7 @@ fn what_begins_like_nothing_is_told() {
 fn what_is_valid_and_has_no_effect_is_told_and_no_error() {
     check(
         "#cloud-config\npackages: [vim]\nruncmd: [ls]\npackage_update: false\nruncmd: [id]\n",
-        expect![[r#"
+        expect![[r"
             f:2:1: warning: packages: nothing carries out this key
               2 | packages: [vim]
                 | ^
@@ -219,7 +219,7 @@ fn what_is_valid_and_has_no_effect_is_told_and_no_error() {
               3 | runcmd: [ls]
                 | ^
             f: nothing is wrong, but not all of it has an effect
-        "#]],
+        "]],
     );
 }
 
@@ -227,9 +227,9 @@ fn what_is_valid_and_has_no_effect_is_told_and_no_error() {
 fn a_script_that_the_kernel_cannot_start_is_told() {
     check(
         "#cloud-config-archive\n- {content: \"\\n#!/bin/sh\\n\"}\n- {type: text/x-shellscript, content: ls}\n- {content: \"#!/bin/sh\\n\"}\n",
-        expect![[r#"
+        expect![[r"
             f: part-001: blanks or blank lines stand before its `#!`, so the kernel cannot start it
             f: part-002: it is a script and does not begin with `#!`, so the kernel cannot start it
-        "#]],
+        "]],
     );
 }

@@ -136,10 +136,10 @@ fn two_parts_of_one_name_are_both_kept() {
 fn what_is_no_kind_is_told_with_its_beginning() {
     check(
         "hello there\nsecond\n",
-        expect![[r#"
+        expect![[r"
             offer text/x-not-multipart user-data: part-001 is dropped: its first line names no known kind (`#cloud-config`, `#!`, `#include` or another)
               1 | hello there
-        "#]],
+        "]],
     );
     check(
         "#cloud-config-archive\n- '#include http://x/'\n- {type: text/html, content: <p>}\n",
