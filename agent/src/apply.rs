@@ -196,6 +196,11 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
+    /// The last line that it said.
+    pub(crate) fn said(&self) -> &str {
+        &self.said
+    }
+
     /// True if the program exited by itself with this status.
     pub(crate) fn with(&self, code: i32) -> bool {
         self.status.code() == Some(code)

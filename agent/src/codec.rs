@@ -29,6 +29,13 @@ pub(crate) fn base64_or_text(text: Vec<u8>) -> Result<Vec<u8>> {
     if text.iter().all(may_be) { base64(&text) } else { Ok(text) }
 }
 
+/// The text itself, where it is not base64 from the first byte to the last.
+pub(crate) fn perhaps_base64(text: Vec<u8>) -> Vec<u8> {
+    let is_strict = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+    let decoded = if text.iter().all(is_strict) { base64(&text).ok() } else { None };
+    decoded.unwrap_or(text)
+}
+
 /// The letters up to the padding. None if a group of four is incomplete and not padded.
 fn letters(text: &[u8]) -> Option<Vec<u8>> {
     let mut letters = Vec::with_capacity(text.len());
@@ -67,6 +74,19 @@ pub(crate) fn gunzip(data: &[u8], limit: u64) -> Result<Vec<u8>> {
 mod tests {
     use super::*;
     use std::io::Write;
+
+    #[test]
+    fn what_is_not_base64_through_and_through_stays_as_it_is() {
+        for (text, decoded) in [
+            ("IyEvYmluL3NoCg==", "#!/bin/sh\n"),
+            ("IyEvYmluL3NoCg==\n", "IyEvYmluL3NoCg==\n"),
+            ("#!/bin/sh\n", "#!/bin/sh\n"),
+            ("abcde", "abcde"),
+            ("", ""),
+        ] {
+            assert_eq!(perhaps_base64(text.into()), decoded.as_bytes(), "{text}");
+        }
+    }
 
     #[test]
     fn base64_is_read_with_line_ends_and_refused_without_its_end() {

@@ -1,13 +1,14 @@
 //! Fetching over http and https, from a `file://` URL or a directory, within limits.
 
 mod encoding;
+mod optional;
 mod tls;
 mod token;
 
 use crate::root::Root;
 use anyhow::{Result, anyhow, bail};
 use sha2::{Digest, Sha256};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::thread;
@@ -85,6 +86,8 @@ pub(crate) struct Client {
     deadline: Instant,
     /// The server that gave a token, and the token.
     token: RefCell<Option<(Origin, String)>>,
+    /// The time that went into what need not be there and could not be had.
+    lost: Cell<Duration>,
 }
 
 /// What a request, and each redirect of it, may go over.
@@ -146,7 +149,13 @@ impl Client {
             .proxy(None)
             .user_agent(concat!("lifeboat-agent/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Self { agent: config.into(), over, deadline: Instant::now() + budget, token: RefCell::default() })
+        Ok(Self {
+            agent: config.into(),
+            over,
+            deadline: Instant::now() + budget,
+            token: RefCell::default(),
+            lost: Cell::default(),
+        })
     }
 
     /// Fetches one file; what may pass is tried again while there is time.
@@ -154,7 +163,7 @@ impl Client {
         if let Some(path) = local_path(url) {
             return Ok(root.read_at_most(path, LARGEST)?.map_or(Fetched::Absent, Fetched::Body));
         }
-        self.repeat(&[url], |url| self.attempt(url)).map(|(_, fetched)| fetched)
+        self.repeat(&[url], |url| self.attempt(url, REQUEST)).map(|(_, fetched)| fetched)
     }
 
     /// Fetches a file that may be large into `file`, whose content is replaced.
@@ -199,8 +208,8 @@ impl Client {
         }
     }
 
-    fn attempt(&self, url: &str) -> Result<Fetched, Failure> {
-        match self.ask(url, REQUEST)? {
+    fn attempt(&self, url: &str, limit: Duration) -> Result<Fetched, Failure> {
+        match self.ask(url, limit)? {
             Some(response) => read_body(response).map(Fetched::Body),
             None => Ok(Fetched::Absent),
         }

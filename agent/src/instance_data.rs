@@ -1,5 +1,8 @@
 //! The instance's data: cloud-init's `instance-data.json`, and the variables of templates.
 
+mod given;
+mod host;
+
 use crate::instance::NO_ID;
 use crate::layout;
 use crate::meta_data::MetaData;
@@ -42,26 +45,19 @@ const ABOUT_SYSTEM: &str = "the system's configuration: the kernel command line 
 
 /// What is known, as cloud-init writes it.
 pub(crate) fn of(facts: &InstanceFacts<'_>) -> Value {
-    let mut ds = Mapping::default();
-    let mut all = facts.meta_data.all.clone();
-    for (key, value) in [("instance-id", NO_ID), ("dsmode", "net")] {
-        if all.get(key).is_none() {
-            all.set(key, value);
-        }
-    }
-    ds.set(ABOUT, ABOUT_SOURCE);
-    ds.set("meta_data", as_json(&all.into()));
+    let ds = given::of(facts);
+    let parts = ds.iter().filter_map(|(key, _)| key.as_str()).filter(|key| *key != ABOUT);
+    let sensitive: Vec<Value> = parts.map(|key| format!("ds/{key}").as_str().into()).collect();
     let mut data = Mapping::default();
     data.set("base64_encoded_keys", Value::Seq(Vec::new()));
-    data.set("ds", ds);
+    data.set("ds", as_json(&ds.into()));
     let system = as_json(&Value::Map(facts.system.clone()));
     for name in SENSITIVE {
         let mut system = system.as_map().cloned().unwrap_or_default();
         system.set(ABOUT, ABOUT_SYSTEM);
         data.set(name, system);
     }
-    let sensitive = ["ds/meta_data"].into_iter().chain(SENSITIVE);
-    data.set("sensitive_keys", Value::Seq(sensitive.map(Value::from).collect()));
+    data.set("sensitive_keys", Value::Seq(sensitive.into_iter().chain(SENSITIVE.map(Value::from)).collect()));
     data.set("sys_info", facts.info.to_value());
     data.set("v1", standard(facts));
     data.into()
@@ -73,11 +69,22 @@ fn standard(facts: &InstanceFacts<'_>) -> Mapping {
     let platform = platform(facts.source);
     let get = |key: &str| meta_data.all.get(key).filter(|value| **value != Value::Null);
     let in_placement = |key: &str| get("placement")?.as_map()?.get(key);
-    let zone = get("availability-zone")
+    // Amazon's own document is the better witness.
+    let identity = |key: &str| {
+        let document = ["dynamic", "instance-identity", "document"];
+        let beside = Value::Map(meta_data.beside.clone());
+        let document = document.iter().try_fold(beside, |value, key| value.as_map()?.get(key).cloned())?;
+        document.as_map()?.get(key).filter(|value| value.as_str().is_some()).cloned()
+    };
+    let (own_zone, own_region) = (identity("availabilityZone"), identity("region"));
+    let zone = own_zone
+        .as_ref()
+        .or_else(|| get("availability-zone"))
         .or_else(|| get("availability_zone"))
         .or_else(|| in_placement("availability-zone"));
     let zone = zone.map_or(Value::Null, as_json);
-    let region = get("region").or_else(|| in_placement("region")).map(as_json);
+    let region =
+        own_region.as_ref().or_else(|| get("region")).or_else(|| in_placement("region")).map(as_json);
     let region = region.or_else(|| region_of(zone.as_str()?, platform)).unwrap_or(Value::Null);
     let named = get("cloud-name").and_then(Value::as_str).filter(|name| !name.is_empty());
     let cloud = named.map(str::to_lowercase);
@@ -202,8 +209,10 @@ pub(crate) fn variables(data: &Value) -> Value {
 pub(crate) fn files(data: &Value) -> Vec<File> {
     let mut public = data.as_map().cloned().unwrap_or_default();
     let mut ds = Mapping::default();
-    ds.set(ABOUT, ABOUT_SOURCE);
-    ds.set("meta_data", REDACTED);
+    for (key, value) in public.get("ds").and_then(Value::as_map).into_iter().flat_map(Mapping::iter) {
+        let is_about = key.as_str() == Some(ABOUT);
+        ds.insert(key.clone(), if is_about { value.clone() } else { REDACTED.into() });
+    }
     public.set("ds", ds);
     for name in SENSITIVE {
         public.set(name, REDACTED);
@@ -263,6 +272,7 @@ fn with_aliases(mapping: &Mapping) -> Mapping {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interfaces::Interfaces;
     use crate::meta_data;
 
     fn known(meta_data: &str, source: &str, place: &str) -> Value {
@@ -272,6 +282,8 @@ mod tests {
         let info = SystemInfo {
             distribution: ["debian", "12", "bookworm"].map(text),
             host_name: "own.example".into(),
+            interfaces: Interfaces::default(),
+            canonical_names: Vec::new(),
             kernel: ["Linux", "node", "6.1.0-18-amd64", "#1 SMP", "x86_64"].map(text),
             python: Some("3.11".into()),
         };

@@ -22,6 +22,7 @@ mod generator;
 mod handlers;
 mod instance;
 mod instance_data;
+mod interfaces;
 mod jinja;
 mod json;
 mod layout;

@@ -1,5 +1,9 @@
 //! Meta-data: who the machine is.
 
+use crate::codec;
+use crate::fetch;
+use crate::instance::Instance;
+use crate::root::Root;
 use crate::yaml::{self, Allowance, Mapping, Value};
 use crate::{jinja, texts};
 use anyhow::{Context, Result, bail};
@@ -19,6 +23,8 @@ pub(crate) struct MetaData {
     pub(crate) public_keys: Vec<String>,
     /// All of it, as it came.
     pub(crate) all: Mapping,
+    /// What the source gives beside it, by the names that instance-data's `ds` has for it.
+    pub(crate) beside: Mapping,
 }
 
 impl From<Mapping> for MetaData {
@@ -30,8 +36,19 @@ impl From<Mapping> for MetaData {
             hostname: text("local-hostname"),
             public_keys: all.get("public-keys").map(keys).unwrap_or_default(),
             all,
+            beside: Mapping::default(),
         }
     }
+}
+
+/// A file in an instance's directory: what the source gave beside the meta-data.
+pub(crate) const BESIDE: &str = "source-data.json";
+
+/// Reads what was kept of it.
+pub(crate) fn read_beside(instance: &Instance, root: &Root) -> Result<Mapping> {
+    let Some(text) = root.read_text(&instance.path(BESIDE))? else { return Ok(Mapping::default()) };
+    let value = yaml::load(&text).with_context(|| format!("read {BESIDE}"))?;
+    Ok(value.as_map().cloned().unwrap_or_default())
 }
 
 /// Reads a mapping in YAML or JSON.
@@ -61,6 +78,16 @@ pub(crate) fn to_json(meta_data: &MetaData) -> String {
     yaml::to_json(&Value::Map(mapping)) + "\n"
 }
 
+/// A text of `VMware`'s that says how it is encoded.
+pub(crate) fn decoded(value: String, encoding: &str) -> Result<Vec<u8>> {
+    match encoding.trim() {
+        "" => Ok(value.into_bytes()),
+        "base64" | "b64" => codec::base64(value.as_bytes()),
+        "gzip+base64" | "gz+b64" => codec::gunzip(&codec::base64(value.as_bytes())?, fetch::LARGEST),
+        other => bail!("the encoding `{}` is unknown (known: base64, gzip+base64)", other.escape_debug()),
+    }
+}
+
 /// Whatever it is counts by what Python writes for it. It stands on a line of a file and in the environment, and so
 /// without a line's end and without the one character that neither a name nor the environment can have.
 fn id(value: &Value) -> String {
@@ -68,7 +95,7 @@ fn id(value: &Value) -> String {
 }
 
 /// Keys come as one text, as a list, or by name.
-fn keys(value: &Value) -> Vec<String> {
+pub(crate) fn keys(value: &Value) -> Vec<String> {
     match value {
         Value::Str(text) => {
             text.lines().map(|line| line.trim().to_owned()).filter(|key| !key.is_empty()).collect()

@@ -4,7 +4,7 @@
 use crate::fetch;
 use crate::meta_data::{self, MetaData};
 use crate::report::Report;
-use crate::seed::{Files, Seed, VendorData};
+use crate::seed::{Files, Seed, UserData, VendorData};
 use crate::sources::SourceFacts;
 use crate::system_config::over;
 use crate::yaml::Mapping;
@@ -21,7 +21,7 @@ pub(crate) struct Said {
     /// The meta-data; `None` where the place has none.
     pub(crate) meta_data: Option<Result<Mapping>>,
     /// The user-data.
-    pub(crate) user_data: Option<Vec<u8>>,
+    pub(crate) user_data: Option<UserData>,
     /// The vendor-data.
     pub(crate) vendor_data: VendorData,
     /// Where more is.
@@ -193,7 +193,7 @@ fn from(said: &[Said]) -> Result<Option<String>> {
 struct Joined {
     places: Vec<String>,
     meta_data: Mapping,
-    user_data: Option<Vec<u8>>,
+    user_data: Option<UserData>,
     vendor_data: VendorData,
     /// Those that have no meta-data.
     without: Vec<String>,

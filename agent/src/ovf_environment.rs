@@ -14,8 +14,9 @@ const ENTITIES: &[(&str, char)] = &[("lt", '<'), ("gt", '>'), ("amp", '&'), ("qu
 /// What is passed over: how it begins and ends.
 const PASSED_OVER: &[(&str, &str)] = &[("!--", "-->"), ("![CDATA[", "]]>"), ("?", "?>")];
 
-/// The keys and values of all properties, in their order. Prefixes of names are not looked at.
-pub(crate) fn properties(xml: &str) -> Result<Vec<(String, String)>> {
+/// The keys and values of all properties, in their order. What is wrong with others is added to the problems. Prefixes of
+/// names are not looked at.
+pub(crate) fn properties(xml: &str, problems: &mut Vec<String>) -> Result<Vec<(String, String)>> {
     let mut properties = Vec::new();
     let mut is_environment = false;
     let mut rest = xml;
@@ -35,15 +36,12 @@ pub(crate) fn properties(xml: &str) -> Result<Vec<(String, String)>> {
         let (name, attributes) = tag.split_at_checked(end).unwrap_or((tag, ""));
         match local(name) {
             ENVIRONMENT => is_environment = true,
-            PROPERTY if is_environment => {
-                let (mut key, mut value) = (None, None);
-                each_attribute(attributes, |name, text| match name {
-                    "key" => key = Some(text),
-                    "value" => value = Some(text),
-                    _ => {}
-                })?;
-                properties.push((key.context("a property has no key")?, value.unwrap_or_default()));
-            }
+            PROPERTY if is_environment => match property(attributes) {
+                Ok(property) => properties.push(property),
+                Err(error) => {
+                    problems.push(format!("property {}: {error:#}", properties.len() + problems.len() + 1));
+                }
+            },
             _ => {}
         }
     }
@@ -51,6 +49,19 @@ pub(crate) fn properties(xml: &str) -> Result<Vec<(String, String)>> {
         bail!("it is no OVF environment");
     }
     Ok(properties)
+}
+
+fn property(attributes: &str) -> Result<(String, String)> {
+    let (mut key, mut value) = (None, None);
+    each_attribute(attributes, |name, text| match name {
+        "key" => key = Some(text),
+        "value" => value = Some(text),
+        _ => {}
+    })?;
+    let key = key.context("it has no key")?.with_context(|| "its key cannot be read")?;
+    let value =
+        value.transpose().with_context(|| format!("{}: its value cannot be read", key.escape_debug()))?;
+    Ok((key, value.unwrap_or_default()))
 }
 
 /// A tag's inside, and what follows it; a `>` in quotes does not end it.
@@ -67,7 +78,7 @@ fn split_tag(text: &str) -> Option<(&str, &str)> {
     None
 }
 
-fn each_attribute(text: &str, mut take: impl FnMut(&str, String)) -> Result<()> {
+fn each_attribute(text: &str, mut take: impl FnMut(&str, Result<String>)) -> Result<()> {
     let mut rest = text.trim_start();
     while let Some((name, after)) = rest.split_once('=') {
         let after = after.trim_start();
@@ -78,7 +89,7 @@ fn each_attribute(text: &str, mut take: impl FnMut(&str, String)) -> Result<()> 
             .context("an attribute has no quotes")?;
         let inner = after.strip_prefix(quote).unwrap_or_default();
         let (value, behind) = inner.split_once(quote).context("an attribute has no end")?;
-        take(local(name.trim()), resolved(value)?);
+        take(local(name.trim()), resolved(value));
         rest = behind.trim_start();
     }
     Ok(())
@@ -126,7 +137,7 @@ mod tests {
               </ns0:PropertySection><![CDATA[<Property key="no"/>]]>
             </ns0:Environment>"#;
         let expected = [("a", "1 <AB&"), ("b", ">\""), ("c", "")];
-        let found = properties(xml).unwrap();
+        let found = properties(xml, &mut Vec::new()).unwrap();
         let found: Vec<_> = found.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(found, expected);
     }
@@ -138,14 +149,30 @@ mod tests {
             "<a/>",
             "<Property key='a'/>",
             "<Environment",
-            "<Environment><Property/></Environment>",
-            "<Environment><Property key=a/></Environment>",
-            "<Environment><Property key='&x;'/></Environment>",
-            "<Environment><Property key='&#xd800;'/></Environment>",
             "<!DOCTYPE a [<!ENTITY x 'y'>]><Environment/>",
             "<Environment><!-- ",
         ] {
-            assert!(properties(xml).is_err(), "{xml}");
+            assert!(properties(xml, &mut Vec::new()).is_err(), "{xml}");
+        }
+    }
+
+    /// In cloud-init 26.2 each of these costs all of them: `minidom` or `get_properties` raises.
+    #[test]
+    fn a_property_that_cannot_be_read_costs_only_itself() {
+        for (property, problem) in [
+            ("<Property/>", "it has no key"),
+            ("<Property value='x'/>", "it has no key"),
+            ("<Property key=a/>", "an attribute has no quotes"),
+            ("<Property key='&x;'/>", "its key cannot be read: unknown entity `&x;`"),
+            ("<Property key='&#xd800;'/>", "its key cannot be read: unknown entity `&#xd800;`"),
+            ("<Property key='a' value='&nbsp;'/>", "a: its value cannot be read: unknown entity `&nbsp;`"),
+            ("<Property key='a' value='b & c'/>", "a: its value cannot be read: an `&` has no `;`"),
+        ] {
+            let xml = format!("<Environment>{property}<Property key='b' value='1'/></Environment>");
+            let mut problems = Vec::new();
+            let found = properties(&xml, &mut problems).unwrap();
+            assert_eq!(found, [("b".to_owned(), "1".to_owned())], "{property}");
+            assert_eq!(problems, [format!("property 1: {problem}")], "{property}");
         }
     }
 
@@ -154,7 +181,7 @@ mod tests {
         let xml = "<Environment a='é'><!-- é --><Property key='&#233;' value='>'/></Environment>";
         for (end, _) in xml.char_indices() {
             let cut = xml.get(..end).unwrap();
-            assert!(properties(cut).map_or(0, |found| found.len()) <= 1, "{cut}");
+            assert!(properties(cut, &mut Vec::new()).map_or(0, |found| found.len()) <= 1, "{cut}");
         }
     }
 }

@@ -37,7 +37,14 @@ pub(crate) fn run(options: &QueryOptions, root: &Root) -> Result<()> {
                 &instance_data::variables(&data.into()),
                 &mut jinja::Allowance::default(),
             );
-            rendered.map_err(|failure| anyhow!("render the template: {failure}"))?
+            let rendered = rendered.map_err(|failure| anyhow!("render the template: {failure}"))?;
+            if !rendered.missing.is_empty() {
+                report::complain(&format!(
+                    "the template names what is not there: {}",
+                    rendered.missing.join("; ")
+                ));
+            }
+            rendered.text
         }
         None => {
             answer(&data, options.name.as_deref(), if options.list_keys { Show::Keys } else { Show::Value })?

@@ -2,6 +2,7 @@
 
 use crate::fetch::{self, Client, Fetched, Refused};
 use crate::meta_data::{self, MetaData};
+use crate::plan::File;
 use crate::report::Report;
 use crate::root::Root;
 use crate::sources::SourceFacts;
@@ -17,13 +18,57 @@ pub(crate) struct Seed {
     /// The place where it was found, for people.
     pub(crate) place: String,
     /// The user-data as it arrived.
-    pub(crate) user_data: Vec<u8>,
+    pub(crate) user_data: UserData,
     /// The vendor-data.
     pub(crate) vendor_data: VendorData,
     /// The vendor-data of the platform's own customer.
     pub(crate) vendor_data2: VendorData,
     /// The machine's identity.
     pub(crate) meta_data: MetaData,
+    /// Files that the platform puts on the machine once per instance; `None` where a source has none or they are there.
+    pub(crate) files: Option<Vec<File>>,
+}
+
+/// User-data, as it arrived.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum UserData {
+    /// The content, which may be empty.
+    Given(Vec<u8>),
+    /// It cannot be had now.
+    Silent,
+}
+
+impl Default for UserData {
+    fn default() -> Self {
+        Self::Given(Vec::new())
+    }
+}
+
+impl From<Vec<u8>> for UserData {
+    fn from(data: Vec<u8>) -> Self {
+        Self::Given(data)
+    }
+}
+
+impl UserData {
+    /// Takes what was read, and reports an error: names and keys are there without it.
+    pub(crate) fn of(read: Result<Option<Vec<u8>>>, report: &mut Report) -> Self {
+        match read {
+            Ok(data) => Self::Given(data.unwrap_or_default()),
+            Err(error) => {
+                report.warn(format!("user-data: {error:#}"));
+                Self::Silent
+            }
+        }
+    }
+
+    /// The content; empty where it cannot be had.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Given(data) => data,
+            Self::Silent => b"",
+        }
+    }
 }
 
 /// Vendor-data: it has the form of user-data, and comes from the platform.
@@ -31,6 +76,13 @@ pub(crate) struct Seed {
 pub(crate) enum VendorData {
     /// The content, which may be empty.
     Given(Vec<u8>),
+    /// Several contents, beside what they came as.
+    Several {
+        /// As it came.
+        raw: Vec<u8>,
+        /// Each of them.
+        blobs: Vec<Vec<u8>>,
+    },
     /// It cannot be fetched now, so the kept one still counts.
     Silent,
 }
@@ -62,7 +114,7 @@ pub(crate) struct Files {
     /// The place, for people.
     pub(crate) place: String,
     /// The user-data, when it is there.
-    pub(crate) user_data: Option<Vec<u8>>,
+    pub(crate) user_data: Option<UserData>,
     /// The meta-data, when it is there.
     pub(crate) meta_data: Option<Vec<u8>>,
     /// The vendor-data.
@@ -76,11 +128,25 @@ impl Files {
         read: impl Fn(&str) -> Result<Option<Vec<u8>>>,
         report: &mut Report,
     ) -> Result<Option<Self>> {
-        let (user_data, meta_data) = (read("user-data")?, read("meta-data")?);
-        if user_data.is_none() && meta_data.is_none() {
-            return Ok(None);
-        }
-        let vendor_data = VendorData::of("vendor-data", read("vendor-data"), report);
+        Self::read_each(place, &read, &read, report)
+    }
+
+    /// The same, where what need not be there is read in a way of its own.
+    fn read_each(
+        place: &str,
+        read: impl Fn(&str) -> Result<Option<Vec<u8>>>,
+        optional: impl Fn(&str) -> Result<Option<Vec<u8>>>,
+        report: &mut Report,
+    ) -> Result<Option<Self>> {
+        // Who the machine is decides. What it is to do costs only itself.
+        let meta_data = read("meta-data")?;
+        let user_data = match (read("user-data"), &meta_data) {
+            (Ok(None), None) => return Ok(None),
+            (Err(error), None) => return Err(error),
+            (Ok(None), Some(_)) => None,
+            (read, _) => Some(UserData::of(read, report)),
+        };
+        let vendor_data = VendorData::of("vendor-data", optional("vendor-data"), report);
         Ok(Some(Self { place: place.to_owned(), user_data, meta_data, vendor_data }))
     }
 
@@ -91,13 +157,13 @@ impl Files {
         facts: &SourceFacts<'_>,
         report: &mut Report,
     ) -> Result<Option<Self>> {
-        let read = |name: &str| {
-            Ok(match client.get(&fetch::place(from, name), facts.root)? {
-                Fetched::Body(body) => Some(body),
-                Fetched::Absent => None,
-            })
+        let body = |fetched| match fetched {
+            Fetched::Body(body) => Some(body),
+            Fetched::Absent => None,
         };
-        Self::read(&fetch::shown(from), read, report)
+        let read = |name: &str| client.get(&fetch::place(from, name), facts.root).map(body);
+        let optional = |name: &str| client.get_optional(&fetch::place(from, name), facts.root).map(body);
+        Self::read_each(&fetch::shown(from), read, optional, report)
     }
 
     /// Reads them in a directory.

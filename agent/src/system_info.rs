@@ -1,11 +1,13 @@
 //! What runs on the machine: its distribution, kernel and Python, by the names that cloud-init has for them.
 
+use crate::interfaces::Interfaces;
 use crate::os_release;
 use crate::root::Root;
 use crate::yaml::{Mapping, Value};
 use lifeboat_common::environment_file::lookup;
 
 const HOST_NAME: &str = "etc/hostname";
+const HOSTS: &str = "etc/hosts";
 const PYTHON: &str = "usr/bin/python3";
 
 /// Distributions of which cloud-init knows what they are like, beside those that are named as what they are like.
@@ -57,6 +59,10 @@ pub(crate) struct SystemInfo {
     pub(crate) host_name: String,
     /// The version of Python, as far as the name of its program says it.
     pub(crate) python: Option<String>,
+    /// Its network interfaces; another root than the running system's has none.
+    pub(crate) interfaces: Interfaces,
+    /// The names of hosts that /etc/hosts knows, each with the first of its line.
+    pub(crate) canonical_names: Vec<(String, String)>,
 }
 
 impl SystemInfo {
@@ -70,8 +76,16 @@ impl SystemInfo {
             host_name: host_name(node, root),
             distribution: distribution(&os_release::read(root).unwrap_or_default(), machine),
             python: python(&root.link_target(PYTHON).ok().flatten().unwrap_or_default()),
+            interfaces: root.is_live().then(|| Interfaces::read().ok()).flatten().unwrap_or_default(),
+            canonical_names: canonical_names(&root.read_text(HOSTS).ok().flatten().unwrap_or_default()),
             kernel,
         }
+    }
+
+    /// A host's full name, as /etc/hosts has it.
+    pub(crate) fn canonical_name(&self, name: &str) -> String {
+        let known = self.canonical_names.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+        known.map_or(name, |(_, canonical)| canonical).to_owned()
     }
 
     /// cloud-init's word for what the distribution is like.
@@ -113,6 +127,16 @@ impl SystemInfo {
     pub(crate) fn python(&self) -> Value {
         self.python.as_deref().map_or(Value::Null, Value::from)
     }
+}
+
+fn canonical_names(hosts: &str) -> Vec<(String, String)> {
+    let lines = hosts.lines().map(|line| line.split('#').next().unwrap_or_default());
+    let names = lines.filter_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let first = words.next()?;
+        Some(std::iter::once(first).chain(words).map(move |name| (name.to_owned(), first.to_owned())))
+    });
+    names.flatten().collect()
 }
 
 /// The running system's, or what another root says of its own.

@@ -5,7 +5,9 @@ pub(crate) fn check<'a>(folder: &str, names: impl Iterator<Item = &'a str>) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder);
     let mut files: Vec<String> = std::fs::read_dir(path)
         .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap().trim_end_matches(".rs").to_owned())
+        .filter_map(|entry| {
+            Some(entry.unwrap().file_name().into_string().unwrap().strip_suffix(".rs")?.to_owned())
+        })
         .filter(|name| name != "mod")
         .collect();
     let mut names: Vec<String> = names.map(str::to_owned).collect();

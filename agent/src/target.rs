@@ -30,6 +30,7 @@ impl<'a> TargetMachine<'a> {
         let mut target = Self::any(root)?;
         if let Some(kept) = root.read(&target.instance.path("meta-data.json"))? {
             target.meta_data = meta_data::parse(&kept)?;
+            target.meta_data.beside = meta_data::read_beside(&target.instance, root)?;
         }
         Ok(target)
     }

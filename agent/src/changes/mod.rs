@@ -223,6 +223,12 @@ fn reapply(instance: &Instance, root: &Root) -> Result<()> {
     root.remove_tree(&instance.path("sem"))
 }
 
+/// Makes the instance one that has had no user-data.
+pub(crate) fn forget(instance: &Instance, root: &Root) -> Result<()> {
+    reapply(instance, root)?;
+    PartsRecord::remove(instance, root)
+}
+
 fn make_anew(instance: &Instance, root: &Root) -> Result<()> {
     MADE.iter().try_for_each(|(done, file)| {
         root.remove(&instance.path(file))?;

@@ -58,6 +58,11 @@ impl PartsRecord {
         Ok(value.as_map().map(Self::from))
     }
 
+    /// Removes it: the instance then has had no user-data.
+    pub(super) fn remove(instance: &Instance, root: &Root) -> Result<()> {
+        root.remove(&instance.path(FILE))
+    }
+
     /// Writes it.
     pub(crate) fn write(&self, instance: &Instance, root: &Root) -> Result<()> {
         let mut all = Mapping::default();

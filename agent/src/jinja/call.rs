@@ -37,7 +37,7 @@ impl Machine {
     pub(super) fn call(&self, called: &Value, given: Given) -> Result<Value, Failure> {
         let object = match called {
             Value::Object(object) => object,
-            Value::Undefined(undefined) => return Err(Failure::new(undefined.problem.clone())),
+            Value::Undefined(undefined) => return Err(Failure::new(undefined.told())),
             other => return Err(Failure::new(format!("{} cannot be called", other.type_name()))),
         };
         match &**object {

@@ -4,7 +4,7 @@ use super::ast::{Arguments, Expr};
 use super::call::Given;
 use super::scope::Scope;
 use super::value::{Object, Undefined, Value};
-use super::{Failure, Machine, methods};
+use super::{Failure, Machine, methods, missing};
 use crate::yaml::Table;
 use std::rc::Rc;
 
@@ -26,10 +26,13 @@ impl Machine {
                 }
                 self.dict(table)
             }
-            Expr::Attribute(value, name) => self.attribute(&self.eval(value, scope)?, name),
-            Expr::Item(value, index) => {
-                let value = self.eval(value, scope)?;
-                self.item(&value, &self.eval(index, scope)?)
+            Expr::Attribute(owner, name) => {
+                let value = self.eval(owner, scope)?;
+                Ok(missing::within(self.attribute(&value, name)?, owner, value))
+            }
+            Expr::Item(owner, index) => {
+                let value = self.eval(owner, scope)?;
+                Ok(missing::within(self.item(&value, &self.eval(index, scope)?)?, owner, value))
             }
             Expr::Slice(value, bounds) => {
                 let value = self.eval(value, scope)?;
@@ -104,7 +107,7 @@ impl Machine {
                     return self.eval(otherwise, scope);
                 }
                 let problem = "an `if` without an `else` has no value here".to_owned();
-                Ok(Value::Undefined(Rc::new(Undefined { name: None, problem })))
+                Ok(Value::Undefined(Rc::new(Undefined { name: None, problem, within: None })))
             }
         }
     }
@@ -138,7 +141,7 @@ impl Machine {
     pub(super) fn attribute(&self, value: &Value, name: &str) -> Evaluated {
         self.pay(1)?;
         if let Value::Undefined(undefined) = value {
-            return Err(Failure::new(undefined.problem.clone()));
+            return Err(Failure::new(undefined.told()));
         }
         if let Some(found) = methods::attribute(value, name) {
             return Ok(found);
@@ -154,7 +157,7 @@ impl Machine {
     /// `value[index]`: what Python finds as an item, or else as an attribute.
     pub(super) fn item(&self, value: &Value, index: &Value) -> Evaluated {
         if let Value::Undefined(undefined) = value {
-            return Err(Failure::new(undefined.problem.clone()));
+            return Err(Failure::new(undefined.told()));
         }
         let found = match (value, index.as_int()) {
             (Value::Dict(dict), _) => {
@@ -194,7 +197,7 @@ impl Machine {
             return Err(Failure::new("the step of a slice is 0"));
         }
         if let Value::Undefined(undefined) = value {
-            return Err(Failure::new(undefined.problem.clone()));
+            return Err(Failure::new(undefined.told()));
         }
         if let Value::Dict(_) | Value::None | Value::Bool(_) | Value::Int(_) | Value::Float(_) = value {
             return Ok(Value::undefined("slice", format!("{} has no parts", value.type_name())));
@@ -230,7 +233,7 @@ impl Machine {
     pub(super) fn number(&self, value: &Value) -> Evaluated {
         self.pay(1)?;
         match value {
-            Value::Undefined(undefined) => Err(Failure::new(undefined.problem.clone())),
+            Value::Undefined(undefined) => Err(Failure::new(undefined.told())),
             Value::Float(_) => Ok(value.clone()),
             other => other
                 .as_int()
@@ -254,7 +257,7 @@ fn lookup(name: &str, scope: &Scope) -> Value {
     }
     match super::call::GLOBALS.iter().find(|global| **global == name) {
         Some(global) => Value::Object(Rc::new(Object::Global(global))),
-        None => Value::undefined(name, format!("`{name}` is undefined")),
+        None => Value::undefined(name, missing::at_the_top(name)),
     }
 }
 

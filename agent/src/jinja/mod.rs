@@ -12,6 +12,7 @@ mod expression;
 mod filters;
 mod lexer;
 mod methods;
+mod missing;
 mod ops;
 mod parse;
 mod percent;
@@ -23,10 +24,10 @@ mod value;
 
 use crate::yaml;
 use scope::Scope;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
-use value::Value;
+use value::{Undefined, Value};
 
 /// What a missing variable becomes, and its name behind it.
 const MISSING: &str = "CI_MISSING_JINJA_VAR/";
@@ -69,7 +70,7 @@ pub(crate) fn render(
     text: &str,
     variables: &yaml::Value,
     allowance: &mut Allowance,
-) -> Result<String, Failure> {
+) -> Result<Rendered, Failure> {
     let (first, body) = text.split_once('\n').unwrap_or((text, ""));
     match template_type(first).as_deref() {
         Some("jinja") => {
@@ -86,10 +87,16 @@ pub(crate) fn text(value: &yaml::Value) -> String {
     Value::from(value).text()
 }
 
-/// The variables that were missing in a text that has been rendered.
-pub(crate) fn missing(rendered: &str) -> Vec<String> {
-    let names = rendered.split(MISSING).skip(1);
-    names.filter_map(|rest| Some(rest.split_whitespace().next()?.to_owned())).collect()
+/// How many missing variables are told.
+const MOST_MISSING: usize = 20;
+
+/// What a template came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Rendered {
+    /// Its text.
+    pub(crate) text: String,
+    /// The variables in it that nobody knows, each with what there is in its place.
+    pub(crate) missing: Vec<String>,
 }
 
 /// What stands behind `## template:`.
@@ -99,11 +106,12 @@ fn template_type(line: &str) -> Option<String> {
     word.eq_ignore_ascii_case("template:").then(|| rest.trim().to_lowercase())
 }
 
-fn jinja(body: &str, variables: &yaml::Value, allowance: &mut Allowance) -> Result<String, Failure> {
+fn jinja(body: &str, variables: &yaml::Value, allowance: &mut Allowance) -> Result<Rendered, Failure> {
     let source = body.replace("\r\n", "\n").replace('\r', "\n");
     let one_less = source.strip_suffix('\n').unwrap_or(&source);
     let nodes = parse::parse(lexer::lex(one_less)?)?;
-    let machine = Machine { fuel: Cell::new(allowance.fuel), depth: Cell::new(0) };
+    let machine =
+        Machine { fuel: Cell::new(allowance.fuel), depth: Cell::new(0), missing: RefCell::default() };
     let outer = Rc::new(Scope::default());
     for (name, value) in variables.as_map().into_iter().flat_map(yaml::Mapping::iter) {
         outer.set(name.as_str().unwrap_or_default(), Value::from(value));
@@ -119,13 +127,15 @@ fn jinja(body: &str, variables: &yaml::Value, allowance: &mut Allowance) -> Resu
     if body.ends_with('\n') {
         out.push('\n');
     }
-    Ok(out)
+    Ok(Rendered { text: out, missing: machine.missing.into_inner() })
 }
 
 /// What computes, and what it may still do.
 struct Machine {
     fuel: Cell<usize>,
     depth: Cell<usize>,
+    /// What was written in the place of a value that nobody knows.
+    missing: RefCell<Vec<String>>,
 }
 
 /// A level of what is carried out, until it is dropped.
@@ -174,8 +184,21 @@ impl Machine {
             self.pay_bytes(text.len())?;
             return Ok(text.to_string());
         }
+        if let Value::Undefined(undefined) = value {
+            self.note(undefined);
+        }
         self.pay_shown(value, 0)?;
         Ok(value.text())
+    }
+
+    fn note(&self, undefined: &Undefined) {
+        let mut all = self.missing.borrow_mut();
+        if all.len() < MOST_MISSING {
+            let told = undefined.told();
+            if !all.contains(&told) {
+                all.push(told);
+            }
+        }
     }
 
     /// Pays for what a value's text takes before it is made.

@@ -19,7 +19,7 @@ impl Machine {
         match (operator, left, right) {
             (Operator::Remainder, Value::Str(form), _) => percent::format(self, form, right).map(Value::str),
             (_, Value::Undefined(undefined), _) | (_, _, Value::Undefined(undefined)) => {
-                Err(Failure::new(undefined.problem.clone()))
+                Err(Failure::new(undefined.told()))
             }
             (Operator::Add, Value::Str(one), Value::Str(other)) => self.joined(&[one, other]),
             (Operator::Add, Value::List(one), Value::List(other)) => {
@@ -74,7 +74,7 @@ impl Machine {
         }
         match (left, right) {
             (Value::Undefined(undefined), _) | (_, Value::Undefined(undefined)) => {
-                Err(Failure::new(undefined.problem.clone()))
+                Err(Failure::new(undefined.told()))
             }
             (Value::Str(one), Value::Str(other)) => Ok(Some(one.cmp(other))),
             (Value::List(one), Value::List(other)) | (Value::Tuple(one), Value::Tuple(other)) => {

@@ -29,6 +29,8 @@ pub(super) struct Undefined {
     pub(super) name: Option<String>,
     /// What is told when it is used.
     pub(super) problem: String,
+    /// The mapping that lacks it, by the name that the template has for it.
+    pub(super) within: Option<(String, Value)>,
 }
 
 /// The items of a list, which a template can change.
@@ -92,7 +94,11 @@ impl Value {
     }
 
     pub(super) fn undefined(name: impl ToString, problem: impl Into<String>) -> Self {
-        Self::Undefined(Rc::new(Undefined { name: Some(name.to_string()), problem: problem.into() }))
+        Self::Undefined(Rc::new(Undefined {
+            name: Some(name.to_string()),
+            problem: problem.into(),
+            within: None,
+        }))
     }
 
     /// How deep it is nested.

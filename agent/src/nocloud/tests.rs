@@ -102,7 +102,7 @@ fn joined(places: &[Place]) -> (String, Vec<String>) {
     let words = [
         seed.meta_data.instance_id.unwrap_or_default(),
         seed.meta_data.hostname.unwrap_or_default(),
-        text(&seed.user_data),
+        text(seed.user_data.bytes()),
         text(vendor),
         zone.unwrap_or_default(),
     ];

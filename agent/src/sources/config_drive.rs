@@ -1,11 +1,13 @@
 //! `OpenStack`'s config drive: a volume labelled `config-2` with the files that the metadata service has.
 
-use super::{Signal, SourceFacts, openstack};
+use super::openstack::{self, Files};
+use super::{Signal, SourceFacts};
 use crate::fetch;
 use crate::report::Report;
 use crate::root::Root;
 use crate::seed::Seed;
 use crate::volume;
+use crate::yaml::Mapping;
 use anyhow::Result;
 
 const LABEL: &str = "config-2";
@@ -21,18 +23,51 @@ pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
 
 pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
     if facts.root.holds(&format!("{DIRECTORY}/openstack"))? {
-        return from_directory(DIRECTORY, facts.root, report).map(Some);
+        return from_directory(DIRECTORY, facts.root, facts, report).map(Some);
     }
-    match facts.volumes(&[LABEL])?.first() {
-        Some(path) => from_directory(".", &volume::open(path, facts.root)?, report).map(Some),
-        None => Ok(None),
+    let mut broken = None;
+    for path in facts.volumes(&[LABEL])? {
+        match volume::open(&path, facts.root).and_then(|files| from_directory(".", &files, facts, report)) {
+            Ok(seed) => {
+                if let Some(error) = broken {
+                    report.warn(format!("{error:#}"));
+                }
+                return Ok(Some(seed));
+            }
+            // Another one may be the machine's.
+            Err(error) => broken = broken.or(Some(error)),
+        }
     }
+    broken.map_or(Ok(None), Err)
 }
 
-fn from_directory(directory: &str, files: &Root, report: &mut Report) -> Result<Seed> {
-    let names = files.names(&format!("{directory}/openstack"))?;
-    let version = openstack::version(|version| names.iter().any(|name| name == version));
-    let directory = format!("{directory}/openstack/{version}");
-    let read = |name: &str| files.read_at_most(&format!("{directory}/{name}"), fetch::LARGEST);
-    openstack::seed_of("configdrive", &files.show(&directory), read, report)
+fn from_directory(
+    directory: &str,
+    files: &Root,
+    facts: &SourceFacts<'_>,
+    report: &mut Report,
+) -> Result<Seed> {
+    let read = |path: &str| files.read_at_most(&format!("{directory}/{path}"), fetch::LARGEST);
+    let below = |path: &str| read(&format!("{}/{path}", openstack::DIRECTORY));
+    let place = files.show(&format!("{directory}/{}", openstack::DIRECTORY));
+    let drive = Files {
+        source: "configdrive",
+        place: &place,
+        version: openstack::version(|version| {
+            let meta_data =
+                format!("{directory}/{}/{version}/{}", openstack::DIRECTORY, openstack::META_DATA);
+            files.holds(&meta_data).unwrap_or_default()
+        }),
+        essential: &below,
+        optional: &below,
+    };
+    drive.seed(facts, report, |report| {
+        let loaded = read(EC2_META_DATA).and_then(|data| data.map(|data| openstack::load(&data)).transpose());
+        let loaded =
+            loaded.map_err(|error| report.warn(format!("{EC2_META_DATA}: {error:#} (going on without it)")));
+        loaded.ok().flatten().unwrap_or_else(|| Mapping::default().into())
+    })
 }
+
+/// What EC2's service would say.
+const EC2_META_DATA: &str = "ec2/latest/meta-data.json";

@@ -1,28 +1,29 @@
 //! EC2's metadata service, and those that speak like it.
 
+mod tree;
+
+pub(super) use tree::{Tree, in_url};
+
 use super::{Signal, SourceFacts};
+use crate::codec;
 use crate::fetch::{Answered, Client, Question, Verb};
 use crate::meta_data::MetaData;
 use crate::report::Report;
-use crate::seed::Seed;
-use crate::yaml::{self, Mapping, Value};
+use crate::seed::{Seed, UserData};
+use crate::yaml::Mapping;
 use anyhow::{Context, Result, bail};
 
 const CLOUD: &str = "Ec2";
 const ADDRESSES: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
 
 /// The versions of the tree that are asked for, and the oldest, which all that speak like EC2 have.
-const VERSIONS: [&str; 3] = ["2021-03-23", "2016-09-02", "2009-04-04"];
+const VERSIONS: [&str; 4] = ["2021-03-23", "2018-09-24", "2016-09-02", "2009-04-04"];
 
 /// Meta-data of that name says which cloud it is, whatever the source.
 const CLOUD_NAME: &str = "cloud-name";
 
 const TOKEN_LIFE: (&str, &str) = ("X-aws-ec2-metadata-token-ttl-seconds", "21600");
 const TOKEN: &str = "X-aws-ec2-metadata-token";
-
-/// A tree that never ends must have an end.
-const MOST_VALUES: usize = 2_000;
-const DEEPEST: usize = 10;
 
 /// What firmware says on clouds that speak like EC2 and know no tokens: the file, how its value ends, and
 /// cloud-init's name of the cloud.
@@ -68,31 +69,44 @@ pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Optio
     let client = facts.metadata_client(CLOUD)?;
     let addresses = facts.metadata_urls(CLOUD).unwrap_or_else(|| ADDRESSES.map(str::to_owned).to_vec());
     let service = Service::open(&addresses, &client, facts)?;
-    let mut version = None;
-    for candidate in VERSIONS {
-        if let Some(id) = service.get(&format!("{candidate}/meta-data/instance-id"))? {
-            version = Some((candidate, id));
-            break;
-        }
-    }
-    let (version, id) = version
-        .with_context(|| format!("{}: no version of the meta-data has an instance-id", service.address))?;
-    let mut all = service.tree(&format!("{version}/meta-data/"), report)?;
-    all.set("instance-id", String::from_utf8_lossy(&id).trim());
+    let (version, id) = service.version()?;
     let cloud = if amazon(facts)?.is_some() { Some("aws") } else { other(facts).map(|(.., name)| *name) };
+    let tree = Tree::new(&service.address, |path| service.ask_optional(path));
+    let mut all = tree.below(&format!("{version}/meta-data/"), report);
+    all.set("instance-id", id.as_str());
     if let (Some(cloud), None) = (cloud, all.get(CLOUD_NAME)) {
         all.set(CLOUD_NAME, cloud);
     }
-    let user_data = service.get(&format!("{version}/user-data"))?.unwrap_or_default();
-    let place = service.address.clone();
+    let mut meta_data = MetaData::from(all);
+    meta_data.beside.set("_metadata_api_version", version);
+    if cloud == Some("aws") {
+        let mut identity = tree.below(&format!("{version}/{IDENTITY}"), report);
+        if identity.is_empty() {
+            // A service need not list what it has.
+            let document = tree.value(&format!("{version}/{IDENTITY}/document"), report);
+            if let Some(document) = document {
+                identity.set("document", document);
+            }
+        }
+        let mut dynamic = Mapping::default();
+        dynamic.set("instance-identity", identity);
+        meta_data.beside.set("dynamic", dynamic);
+    }
+    // The last, because it is asked for as long as there is time.
+    let user_data = service.get(&format!("{version}/user-data"));
+    // As cloud-init does: some tools encode it twice.
+    let user_data = user_data.map(|data| data.map(codec::perhaps_base64));
     Ok(Some(Seed {
         source: "ec2".into(),
-        place,
-        user_data,
-        meta_data: MetaData::from(all),
+        place: service.address.clone(),
+        user_data: UserData::of(user_data, report),
+        meta_data,
         ..Seed::default()
     }))
 }
+
+/// What else templates know of Amazon's machines.
+const IDENTITY: &str = "dynamic/instance-identity";
 
 /// A service that has answered.
 struct Service<'a> {
@@ -127,96 +141,59 @@ impl<'a> Service<'a> {
         Ok(Self { client, address, token, facts })
     }
 
+    /// The newest version of the tree that has an instance-id, and that.
+    fn version(&self) -> Result<(&'static str, String)> {
+        let mut silent = None;
+        for version in VERSIONS {
+            match self.ask_optional(&format!("{version}/{ID}")) {
+                Ok(Some(id)) if !id.trim_ascii().is_empty() => return Ok((version, text(&id))),
+                Ok(_) => {}
+                Err(error) => silent = Some(error),
+            }
+        }
+        let Some(error) = silent else {
+            bail!("{}: no version of the meta-data has an instance-id", self.address)
+        };
+        // One of them is there, and will perhaps answer.
+        let [.., oldest] = VERSIONS;
+        match self.get(&format!("{oldest}/{ID}"))? {
+            Some(id) if !id.trim_ascii().is_empty() => Ok((oldest, text(&id))),
+            _ => {
+                Err(error
+                    .context(format!("{}: no version of the meta-data has an instance-id", self.address)))
+            }
+        }
+    }
+
     fn get(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        self.ask(path, |url, question| Ok(self.client.ask_any(&[url], question)?.1))
+    }
+
+    fn ask_optional(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        self.ask(path, |url, question| self.client.ask_optional(url, question))
+    }
+
+    fn ask(
+        &self,
+        path: &str,
+        ask: impl FnOnce(&str, &Question<'_>) -> Result<Answered>,
+    ) -> Result<Option<Vec<u8>>> {
         let url = format!("{}/{path}", self.address);
         let headers: Vec<(&str, &str)> = self.token.iter().map(|token| (TOKEN, token.as_str())).collect();
         let question = Question { verb: Verb::Get, headers: &headers, patience: self.facts.patience(CLOUD) };
-        match self.client.ask_any(&[&url], &question)?.1 {
+        match ask(&url, &question)? {
             Answered::Body(body) => Ok(Some(body)),
             Answered::Refused(404 | 410) => Ok(None),
             Answered::Refused(status) => bail!("{url} answers {status}"),
         }
     }
-
-    /// Everything below a directory, whose answer is a list of names.
-    fn tree(&self, path: &str, report: &mut Report) -> Result<Mapping> {
-        let mut left = MOST_VALUES;
-        let tree = self.directory(path, DEEPEST, &mut left)?;
-        if left == 0 {
-            report.warn(format!("{}: meta-data beyond {MOST_VALUES} values is left out", self.address));
-        }
-        Ok(tree)
-    }
-
-    fn directory(&self, path: &str, depth: usize, left: &mut usize) -> Result<Mapping> {
-        let mut tree = Mapping::default();
-        let list = self.get(path)?.unwrap_or_default();
-        if depth == 0 {
-            return Ok(tree);
-        }
-        for line in String::from_utf8_lossy(&list).lines().map(str::trim) {
-            let Some(still) = left.checked_sub(1) else { break };
-            *left = still;
-            match ListingEntry::of(line) {
-                // Credentials change, and are nobody's business but their program's.
-                ListingEntry::None | ListingEntry::Directory("security-credentials") => {}
-                ListingEntry::Directory(name) => {
-                    tree.set(name, self.directory(&format!("{path}{name}/"), depth - 1, left)?);
-                }
-                ListingEntry::Value { name, below } => {
-                    if let Some(body) = self.get(&format!("{path}{below}"))? {
-                        tree.set(name, value_of(&body));
-                    }
-                }
-            }
-        }
-        Ok(tree)
-    }
 }
 
-/// A line of a list.
-#[derive(PartialEq, Eq, Debug)]
-enum ListingEntry<'a> {
-    /// Nothing that could be asked for.
-    None,
-    Directory(&'a str),
-    Value {
-        name: &'a str,
-        below: String,
-    },
-}
+/// Below a version.
+const ID: &str = "meta-data/instance-id";
 
-impl<'a> ListingEntry<'a> {
-    fn of(line: &'a str) -> Self {
-        // What comes from the network becomes part of a URL: nothing that would make it another.
-        let plain = |name: &str| {
-            !name.is_empty() && !name.contains(['/', '?', '#', '%']) && name != "." && name != ".."
-        };
-        match (line.strip_suffix('/'), line.split_once('=')) {
-            (Some(name), _) if plain(name) => Self::Directory(name),
-            // `0=name` is a public key.
-            (None, Some((number, name)))
-                if !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()) =>
-            {
-                Self::Value { name, below: format!("{number}/openssh-key") }
-            }
-            (None, _) if plain(line) => Self::Value { name: line, below: line.to_owned() },
-            _ => Self::None,
-        }
-    }
-}
-
-/// JSON becomes what it says, several lines a list, anything else a text.
-fn value_of(body: &[u8]) -> Value {
-    let text = String::from_utf8_lossy(body).into_owned();
-    let trimmed = text.trim();
-    if trimmed.starts_with('{')
-        && trimmed.ends_with('}')
-        && let Ok(value) = yaml::load(trimmed)
-    {
-        return value;
-    }
-    if text.contains('\n') { Value::Seq(text.lines().map(Value::from).collect()) } else { Value::Str(text) }
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim().to_owned()
 }
 
 /// Amazon's machines are never spoken to without a token, unless their owner wants that.
@@ -230,35 +207,4 @@ fn version_1_is_allowed(facts: &SourceFacts<'_>) -> Result<bool> {
 /// It becomes part of a header.
 fn is_token(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::yaml::to_json;
-
-    #[test]
-    fn a_list_has_values_directories_and_keys() {
-        let value = |name, below: &str| ListingEntry::Value { name, below: below.into() };
-        assert_eq!(ListingEntry::of("ami-id"), value("ami-id", "ami-id"));
-        assert_eq!(ListingEntry::of("iam/"), ListingEntry::Directory("iam"));
-        assert_eq!(ListingEntry::of("0=my key"), value("my key", "0/openssh-key"));
-        for line in ["", "/", "../", "..", "a/b", "x?y", "a/../b/"] {
-            assert_eq!(ListingEntry::of(line), ListingEntry::None, "{line}");
-        }
-    }
-
-    #[test]
-    fn values_are_texts_lists_or_what_json_says() {
-        for (body, json) in [
-            ("ami-1", r#""ami-1""#),
-            ("ami-1\nami-2", r#"["ami-1","ami-2"]"#),
-            (r#"{"Code": "Success"}"#, r#"{"Code":"Success"}"#),
-            ("{not json", r#""{not json""#),
-            ("0755", r#""0755""#),
-            ("", r#""""#),
-        ] {
-            assert_eq!(to_json(&value_of(body.as_bytes())), json, "{body}");
-        }
-    }
 }

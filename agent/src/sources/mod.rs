@@ -14,7 +14,7 @@ mod nocloud_config;
 mod nocloud_directory;
 mod nocloud_volume;
 mod none;
-mod openstack;
+pub(crate) mod openstack;
 mod ovf;
 mod qemu_fw_cfg;
 mod smbios_serial;

@@ -4,7 +4,7 @@ use super::{NOCLOUD, Signal, SourceFacts, nocloud};
 use crate::meta_data;
 use crate::nocloud::{self as places, Kind, Said};
 use crate::report::Report;
-use crate::seed::{Seed, VendorData};
+use crate::seed::{Seed, UserData, VendorData};
 use crate::yaml::{Mapping, Value};
 use anyhow::{Result, anyhow};
 use lifeboat_common::hand_off::Place;
@@ -45,7 +45,7 @@ pub(super) fn said(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Optio
         place: "ds_config".into(),
         kind: Kind::Configuration,
         meta_data: Some(meta_data),
-        user_data: text("user-data"),
+        user_data: text("user-data").map(UserData::Given),
         vendor_data: VendorData::Given(text("vendor-data").unwrap_or_default()),
         seed_from,
     }))

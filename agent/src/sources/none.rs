@@ -32,7 +32,7 @@ pub(super) fn read(facts: &SourceFacts<'_>, _: &mut Report) -> Result<Option<See
     Ok(Some(Seed {
         source: "none".into(),
         place: "the system's configuration".into(),
-        user_data: user_data.unwrap_or_default().into(),
+        user_data: user_data.unwrap_or_default().as_bytes().to_vec().into(),
         meta_data: meta_data(facts),
         ..Seed::default()
     }))

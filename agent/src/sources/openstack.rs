@@ -1,11 +1,16 @@
 //! `OpenStack`'s metadata service. Its files are also those of a config drive.
 
+pub(crate) mod files;
+mod vendor_data;
+
+use super::ec2::{self, Tree};
 use super::{Signal, SourceFacts};
 use crate::fetch::{Answered, Question, Verb};
-use crate::meta_data::MetaData;
+use crate::instance::Instance;
+use crate::meta_data::{self, MetaData};
 use crate::report::Report;
-use crate::seed::{Seed, VendorData};
-use crate::yaml::{self, Mapping, Value};
+use crate::seed::{Seed, UserData, VendorData};
+use crate::yaml::{self, Value};
 use anyhow::{Context, Result, bail};
 
 const CLOUD: &str = "OpenStack";
@@ -43,61 +48,132 @@ pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Optio
     let client = facts.metadata_client(CLOUD)?;
     let question = Question { verb: Verb::Get, headers: &[], patience: facts.patience(CLOUD) };
     let addresses = facts.metadata_urls(CLOUD).unwrap_or_else(|| vec![ADDRESS.to_owned()]);
-    let places: Vec<String> = addresses.iter().map(|address| format!("{address}/openstack")).collect();
-    let urls: Vec<&str> = places.iter().map(String::as_str).collect();
-    let (place, answer) = client.ask_any(&urls, &question)?;
-    let place = places.get(place).context("an address that was not asked has answered")?;
-    let listed = match answer {
-        Answered::Body(body) => String::from_utf8_lossy(&body).into_owned(),
-        Answered::Refused(status) => bail!("{place} answers {status}"),
+    // A service that does not list its versions may have the latest.
+    let asked = |address: &String| {
+        [format!("{address}/{DIRECTORY}"), format!("{address}/{DIRECTORY}/{LATEST}/{META_DATA}")]
     };
-    let place = format!(
-        "{place}/{}",
-        version(|version| listed.lines().any(|line| line.trim().trim_end_matches('/') == version))
-    );
-    let read = |name: &str| match client.ask_any(&[&format!("{place}/{name}")], &question)?.1 {
+    let urls: Vec<String> = addresses.iter().flat_map(asked).collect();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let (place, answer) = client.ask_any(&urls, &question)?;
+    let address = addresses.get(place / 2).context("an address that was not asked has answered")?;
+    let listed = match answer {
+        Answered::Body(body) if place % 2 == 0 => String::from_utf8_lossy(&body).into_owned(),
+        _ => String::new(),
+    };
+    let version = version(|version| listed.lines().any(|line| line.trim().trim_end_matches('/') == version));
+    let place = format!("{address}/{DIRECTORY}");
+    let taken = |url: &str, answer: Answered| match answer {
         Answered::Body(body) => Ok(Some(body)),
         Answered::Refused(404 | 410) => Ok(None),
-        Answered::Refused(status) => bail!("{place}/{name} answers {status}"),
+        Answered::Refused(status) => bail!("{url} answers {status}"),
     };
-    seed_of("openstack", &place, read, report).map(Some)
+    let optional = |url: &str| taken(url, client.ask_optional(url, &question)?);
+    let tree = Tree::new(address, |path| optional(&format!("{address}/{path}")));
+    let files = Files {
+        source: "openstack",
+        place: &place,
+        version,
+        essential: &|name| {
+            let url = format!("{place}/{name}");
+            taken(&url, client.ask_any(&[&url], &question)?.1)
+        },
+        optional: &|name| {
+            let name = ec2::in_url(name).with_context(|| format!("`{}` is no path", name.escape_debug()))?;
+            optional(&format!("{place}/{name}"))
+        },
+    };
+    files.seed(facts, report, |report| tree.below(EC2_DIRECTORY, report).into()).map(Some)
 }
+
+/// Of a service and of a drive.
+pub(super) const DIRECTORY: &str = "openstack";
+/// In a version's directory.
+pub(super) const META_DATA: &str = "meta_data.json";
+/// The same service's other tree.
+const EC2_DIRECTORY: &str = "latest/meta-data/";
 
 /// The newest version that both sides know.
 pub(super) fn version(is_there: impl Fn(&str) -> bool) -> &'static str {
     VERSIONS.into_iter().find(|version| is_there(version)).unwrap_or(LATEST)
 }
 
-/// A seed from the files of one version.
-pub(super) fn seed_of(
-    source: &str,
-    place: &str,
-    read: impl Fn(&str) -> Result<Option<Vec<u8>>>,
-    report: &mut Report,
-) -> Result<Seed> {
-    let meta_data =
-        read("meta_data.json")?.with_context(|| format!("{place}: there is no meta_data.json"))?;
-    let meta_data = meta_data_of(&meta_data).with_context(|| format!("{place}: meta_data.json"))?;
-    let vendor = ["vendor_data.json", "vendor_data2.json"].map(|name| (name, read(name)));
-    let user_data = read("user_data")?.unwrap_or_default();
-    let [vendor_data, vendor_data2] = vendor.map(|(name, data)| {
-        let parsed = |data: Vec<u8>| vendor_data_of(&data).with_context(|| format!("{place}: {name}"));
-        VendorData::of(name, data.and_then(|data| data.map(parsed).transpose()), report)
-    });
-    Ok(Seed { source: source.into(), place: place.into(), user_data, vendor_data, vendor_data2, meta_data })
+/// Reads a file below the directory; `None` where there is none.
+type Read<'a> = &'a dyn Fn(&str) -> Result<Option<Vec<u8>>>;
+
+/// The files of a service or a drive.
+pub(super) struct Files<'a> {
+    /// The kind of source.
+    pub(super) source: &'static str,
+    /// The directory, for people.
+    pub(super) place: &'a str,
+    /// The version that is read.
+    pub(super) version: &'static str,
+    /// Reads what must be had.
+    pub(super) essential: Read<'a>,
+    /// Reads what need not be there.
+    pub(super) optional: Read<'a>,
+}
+
+impl Files<'_> {
+    /// A seed from them. Without the meta-data there is none; any other file that cannot be read costs only itself.
+    pub(super) fn seed(
+        &self,
+        facts: &SourceFacts<'_>,
+        report: &mut Report,
+        ec2_metadata: impl FnOnce(&mut Report) -> Value,
+    ) -> Result<Seed> {
+        let Self { version, .. } = self;
+        let place = format!("{}/{version}", self.place);
+        let meta_data = (self.essential)(&format!("{version}/{META_DATA}"))?;
+        let meta_data = meta_data.with_context(|| format!("{place}: there is no {META_DATA}"))?;
+        let mut meta_data = meta_data_of(&meta_data).with_context(|| format!("{place}: {META_DATA}"))?;
+        let json = |name: &str, report: &mut Report| {
+            let read = (self.optional)(&format!("{version}/{name}"));
+            let loaded = read.and_then(|data| {
+                data.filter(|data| !data.trim_ascii().is_empty()).map(|data| load(&data)).transpose()
+            });
+            loaded
+                .with_context(|| format!("{place}: {name}"))
+                .map_err(|error| report.warn(format!("{error:#} (going on without it)")))
+        };
+        let network = json("network_data.json", report).ok().flatten();
+        let [vendor_data, vendor_data2] =
+            ["vendor_data.json", "vendor_data2.json"].map(|name| match json(name, report) {
+                Ok(data) => vendor_data::of(data.unwrap_or(Value::Null)).unwrap_or_else(|error| {
+                    report.warn(format!("{place}: {name}: {error:#} (going on without it)"));
+                    VendorData::default()
+                }),
+                Err(()) => VendorData::Silent,
+            });
+        meta_data.beside.set("ec2_metadata", ec2_metadata(report));
+        meta_data.beside.set("network_json", network.unwrap_or(Value::Null));
+        let id = meta_data.instance_id.as_deref().unwrap_or_default();
+        let are_there = files::are_written(&Instance::new(id), facts.root);
+        let files = (!are_there).then(|| files::of(meta_data.all.get("files"), self.optional, report));
+        let user_data = (self.essential)(&format!("{version}/user_data"));
+        Ok(Seed {
+            source: self.source.into(),
+            place,
+            user_data: UserData::of(user_data, report),
+            vendor_data,
+            vendor_data2,
+            meta_data,
+            files,
+        })
+    }
 }
 
 /// `OpenStack`'s names become those of all sources; its own stay beside them.
 fn meta_data_of(json: &[u8]) -> Result<MetaData> {
     let Value::Map(mut all) = load(json)? else { bail!("it is no mapping") };
-    for (own, common) in
-        [("uuid", "instance-id"), ("hostname", "local-hostname"), ("public_keys", "public-keys")]
-    {
-        if let (Some(value), None) = (all.get(own).cloned(), all.get(common)) {
+    for (own, common) in [("uuid", "instance-id"), ("hostname", "local-hostname")] {
+        if let Some(value) = all.get(own).cloned() {
             all.set(common, value);
         }
     }
-    let meta_data = MetaData::from(all);
+    let keys = all.get("public_keys").map(meta_data::keys);
+    let mut meta_data = MetaData::from(all);
+    meta_data.public_keys = keys.unwrap_or(meta_data.public_keys);
     if meta_data.instance_id.is_none() {
         bail!("it has no uuid");
     }
@@ -105,7 +181,7 @@ fn meta_data_of(json: &[u8]) -> Result<MetaData> {
 }
 
 /// JSON is YAML but for one thing: a character may be two halves, `\uD83D\uDE00`.
-fn load(json: &[u8]) -> Result<Value> {
+pub(super) fn load(json: &[u8]) -> Result<Value> {
     let text = std::str::from_utf8(json).context("it is no UTF-8")?;
     Ok(yaml::load(&with_whole_characters(text))?)
 }
@@ -140,25 +216,6 @@ fn half(text: &str) -> Option<(u16, Option<&str>)> {
     Some((half, text.get(4..)))
 }
 
-/// A text, a list of texts, or either under `cloud-init`: as user-data has it.
-fn vendor_data_of(json: &[u8]) -> Result<Vec<u8>> {
-    if json.trim_ascii().is_empty() {
-        return Ok(Vec::new());
-    }
-    let value = load(json)?;
-    let own = |mapping: &Mapping| mapping.get("cloud-init").cloned().unwrap_or(Value::Null);
-    let value = match &value {
-        Value::Map(mapping) => own(mapping),
-        _ => value,
-    };
-    match value {
-        Value::Null => Ok(Vec::new()),
-        Value::Str(text) => Ok(text.into_bytes()),
-        list @ Value::Seq(_) => Ok(format!("#cloud-config-archive\n{}\n", yaml::to_json(&list)).into_bytes()),
-        other => bail!("it is {} and no text", other.kind()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,20 +230,6 @@ mod tests {
         assert!(meta_data.all.get("meta").is_some());
         assert!(meta_data_of(b"{}").is_err());
         assert!(meta_data_of(b"[]").is_err());
-    }
-
-    #[test]
-    fn vendor_data_is_for_us_only_where_it_says_so() {
-        for (json, data) in [
-            ("", ""),
-            ("{}", ""),
-            ("\"#!/bin/sh\\n\"", "#!/bin/sh\n"),
-            (r##"{"cloud-init": "#cloud-config\n"}"##, "#cloud-config\n"),
-            (r#"{"cloud-init": ["a"], "other": 1}"#, "#cloud-config-archive\n[\"a\"]\n"),
-        ] {
-            assert_eq!(String::from_utf8(vendor_data_of(json.as_bytes()).unwrap()).unwrap(), data, "{json}");
-        }
-        assert!(vendor_data_of(b"{\"cloud-init\": 5}").is_err());
     }
 
     #[test]

@@ -13,8 +13,9 @@ use crate::yaml::Mapping;
 use anyhow::{Context, Result};
 
 const LABELS: &[&str] = &["OVF ENV", "OVFENV", "OVF-ENV", "OVF-TRANSPORT", "OVF_TRANSPORT"];
-const FILE: &str = "ovf-env.xml";
-const DIRECTORY: &str = "var/lib/cloud/seed/ovf";
+const FILES: [&str; 4] = ["ovf-env.xml", "ovf_env.xml", "OVF_ENV.XML", "OVF-ENV.XML"];
+/// The second is cloud-init's own.
+const DIRECTORIES: [&str; 2] = ["var/lib/cloud/seed/ovf", "var/lib/cloud/seed"];
 
 /// The instance-id where the environment gives none.
 const ID: &str = "iid-dsovf";
@@ -28,46 +29,89 @@ const META_DATA: &[(&str, &str)] = &[
     ("seedfrom", "seedfrom"),
 ];
 
+/// Properties that cloud-init takes and nothing here carries out.
+const NOT_TAKEN: [&str; 1] = ["password"];
+
 pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
-    let file = format!("{DIRECTORY}/{FILE}");
-    let path = if facts.root.holds(&file)? { Some(file) } else { facts.volumes(LABELS)?.pop() };
+    let path = match in_directories(facts.root)? {
+        Some(path) => Some(path),
+        None => facts.volumes(LABELS)?.pop(),
+    };
     Ok(path.map(|path| Signal::in_machine(format!("{} is there", facts.root.show(&path)))))
 }
 
 pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
-    if let Some(seed) = from_directory(DIRECTORY, facts.root)? {
-        return seed::completed(seed, facts, report).map(Some);
+    if let Some(path) = in_directories(facts.root)? {
+        return from_file(&path, facts.root, facts, report).map(Some);
     }
+    let mut broken = None;
     for path in facts.volumes(LABELS)? {
-        if let Some(seed) = from_directory(".", &volume::open(&path, facts.root)?)? {
-            return seed::completed(seed, facts, report).map(Some);
+        let read = volume::open(&path, facts.root).and_then(|files| match file(".", &files)? {
+            Some(path) => from_file(&path, &files, facts, report).map(Some),
+            None => Ok(None),
+        });
+        match read {
+            Ok(None) => {}
+            Ok(Some(seed)) => {
+                if let Some(error) = broken {
+                    report.warn(format!("{error:#}"));
+                }
+                return Ok(Some(seed));
+            }
+            // Another one may be the machine's.
+            Err(error) => broken = broken.or(Some(error)),
+        }
+    }
+    broken.map_or(Ok(None), Err)
+}
+
+fn in_directories(root: &Root) -> Result<Option<String>> {
+    for directory in DIRECTORIES {
+        if let Some(path) = file(directory, root)? {
+            return Ok(Some(path));
         }
     }
     Ok(None)
 }
 
-fn from_directory(directory: &str, files: &Root) -> Result<Option<Seed>> {
-    let path = format!("{directory}/{FILE}");
-    match files.read_at_most(&path, fetch::LARGEST)? {
-        Some(xml) => from_environment(&xml, &files.show(&path)).map(Some),
-        None => Ok(None),
+fn file(directory: &str, files: &Root) -> Result<Option<String>> {
+    for name in FILES {
+        let path = format!("{directory}/{name}");
+        if files.holds(&path)? {
+            return Ok(Some(path));
+        }
     }
+    Ok(None)
+}
+
+fn from_file(path: &str, files: &Root, facts: &SourceFacts<'_>, report: &mut Report) -> Result<Seed> {
+    let place = files.show(path);
+    let xml = files.read_at_most(path, fetch::LARGEST)?.with_context(|| format!("{place}: it is gone"))?;
+    seed::completed(from_environment(&xml, &place, report)?, facts, report)
 }
 
 /// The seed in an environment.
-pub(super) fn from_environment(xml: &[u8], place: &str) -> Result<Seed> {
+pub(super) fn from_environment(xml: &[u8], place: &str, report: &mut Report) -> Result<Seed> {
     let xml = std::str::from_utf8(xml).with_context(|| format!("{place}: it is no UTF-8"))?;
-    let properties = ovf_environment::properties(xml).with_context(|| place.to_owned())?;
+    let mut problems = Vec::new();
+    let properties = ovf_environment::properties(xml, &mut problems).with_context(|| place.to_owned())?;
+    for problem in problems {
+        report.warn(format!("{place}: {problem} (going on without it)"));
+    }
     let mut seed = Seed { source: "ovf".into(), place: place.to_owned(), ..Seed::default() };
     let mut all = Mapping::default();
     all.set("instance-id", ID);
     for (key, value) in properties.iter().filter(|(_, value)| !value.is_empty()) {
         if key == "user-data" {
             // Some tools encode it, some do not.
-            seed.user_data = codec::base64(value.as_bytes()).unwrap_or_else(|_| value.clone().into_bytes());
+            let data = codec::base64(value.as_bytes()).unwrap_or_else(|_| value.clone().into_bytes());
+            seed.user_data = data.into();
         }
         if let Some((_, name)) = META_DATA.iter().find(|(property, _)| property == key) {
             all.set(name, value.as_str());
+        }
+        if NOT_TAKEN.contains(&key.as_str()) {
+            report.warn(format!("{place}: the property `{key}` is not supported yet"));
         }
     }
     seed.meta_data = MetaData::from(all);
@@ -84,8 +128,8 @@ mod tests {
             <Property oe:key="hostname" oe:value="h"/><Property oe:key="user-data" oe:value="IyEvYmluL3NoCg=="/>
             <Property oe:key="public-keys" oe:value="ssh-rsa A"/><Property oe:key="other" oe:value="x"/>
             </PropertySection></Environment>"#;
-        let seed = from_environment(xml.as_bytes(), "here").unwrap();
-        assert_eq!(seed.user_data, b"#!/bin/sh\n");
+        let seed = from_environment(xml.as_bytes(), "here", &mut Report::default()).unwrap();
+        assert_eq!(seed.user_data.bytes(), b"#!/bin/sh\n");
         assert_eq!(seed.meta_data.hostname.as_deref(), Some("h"));
         assert_eq!(seed.meta_data.instance_id.as_deref(), Some("iid-dsovf"));
         assert_eq!(seed.meta_data.public_keys, ["ssh-rsa A"]);
@@ -95,7 +139,8 @@ mod tests {
     fn user_data_that_is_not_encoded_is_taken_as_it_is() {
         let xml = r##"<Environment><PropertySection><Property key="user-data" value="#!/bin/sh&#10;"/>
             </PropertySection></Environment>"##;
-        assert_eq!(from_environment(xml.as_bytes(), "here").unwrap().user_data, b"#!/bin/sh\n");
-        assert!(from_environment(b"\xff", "here").is_err());
+        let read = |xml: &[u8]| from_environment(xml, "here", &mut Report::default());
+        assert_eq!(read(xml.as_bytes()).unwrap().user_data.bytes(), b"#!/bin/sh\n");
+        assert!(read(b"\xff").is_err());
     }
 }

@@ -22,8 +22,9 @@ pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
     if let Some(hand_off) = line(&strings) {
         return Ok(Some(Signal::at(hand_off.place(), "an SMBIOS string names a seed")));
     }
-    let any = credential("user-data", &strings)?.or(credential("meta-data", &strings)?);
-    Ok(any.map(|_| Signal::in_machine("an SMBIOS string holds a credential")))
+    // One that cannot be decoded is told when it is read.
+    let any = ["user-data", "meta-data"].iter().any(|name| !matches!(credential(name, &strings), Ok(None)));
+    Ok(any.then(|| Signal::in_machine("an SMBIOS string holds a credential")))
 }
 
 pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
@@ -56,6 +57,7 @@ pub(super) fn value(facts: &SourceFacts<'_>) -> Option<String> {
 }
 
 fn credential(name: &str, strings: &[Vec<u8>]) -> Result<Option<Vec<u8>>> {
+    let mut broken = None;
     for bytes in strings {
         let after = |prefix: &str| {
             bytes
@@ -66,19 +68,21 @@ fn credential(name: &str, strings: &[Vec<u8>]) -> Result<Option<Vec<u8>>> {
             return Ok(Some(text));
         }
         if let Some(encoded) = after(BINARY) {
-            let decoded = codec::base64_or_text(encoded);
-            return decoded.map(Some).with_context(|| format!("the SMBIOS string for {name}"));
+            match codec::base64_or_text(encoded).with_context(|| format!("the SMBIOS string for {name}")) {
+                Ok(data) => return Ok(Some(data)),
+                Err(error) => broken = Some(error),
+            }
         }
     }
-    Ok(None)
+    broken.map_or(Ok(None), Err)
 }
 
 fn strings(facts: &SourceFacts<'_>) -> Result<Vec<Vec<u8>>> {
     let mut strings = Vec::new();
     for name in facts.root.names(ENTRIES)?.iter().filter(|name| name.starts_with(STRINGS)) {
-        let entry =
-            facts.root.read_at_most(&format!("{ENTRIES}/{name}/raw"), fetch::LARGEST)?.unwrap_or_default();
-        strings.extend(strings_of(&entry));
+        // Another entry may have what is looked for.
+        let entry = facts.root.read_at_most(&format!("{ENTRIES}/{name}/raw"), fetch::LARGEST);
+        strings.extend(strings_of(&entry.ok().flatten().unwrap_or_default()));
     }
     Ok(strings)
 }

@@ -3,19 +3,20 @@
 
 use super::{Signal, SourceFacts, ovf};
 use crate::apply::{self, Ended};
-use crate::codec;
-use crate::fetch;
-use crate::meta_data::{self, MetaData};
+use crate::meta_data::{self, MetaData, decoded};
 use crate::report::Report;
-use crate::seed::{self, Seed, VendorData};
-use anyhow::{Context, Result, bail};
+use crate::seed::{self, Seed, UserData, VendorData};
+use anyhow::{Context, Result};
+use std::cell::{Cell, RefCell};
 
 /// The tools that speak to the hypervisor, and what stands before the question.
-const TOOLS: &[(&str, &[&str])] = &[
+const TOOLS: &[Tool] = &[
     ("usr/bin/vmware-rpctool", &[]),
     ("usr/bin/vmtoolsd", &["--cmd"]),
     ("usr/local/bin/vmtoolsd", &["--cmd"]),
 ];
+
+type Tool = (&'static str, &'static [&'static str]);
 
 /// A tool that hangs must not hold up the boot.
 const TIMEOUT: [&str; 2] = ["timeout", "10"];
@@ -28,44 +29,71 @@ const ID: &str = "iid-vmware";
 
 pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
     let product = facts.dmi("product_name");
-    if !product.starts_with("VMware") || tool(facts)?.is_none() {
+    if !product.starts_with("VMware") || tools(facts)?.is_empty() {
         return Ok(None);
     }
     Ok(Some(Signal::in_machine(format!("the firmware's product_name is {product}"))))
 }
 
 pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
-    let Some((program, words)) = tool(facts)? else { return Ok(None) };
+    let tools = tools(facts)?;
+    let [first, ..] = tools.as_slice() else { return Ok(None) };
     if !facts.root.is_live() {
-        report.info(&format!("not on this root: ask /{program} for guestinfo"));
+        report.info(&format!("not on this root: ask /{} for guestinfo", first.0));
         return Ok(None);
     }
+    let turn = Cell::new(0);
+    let refused = RefCell::new(Vec::new());
     let ask = |key: &str| -> Result<Option<String>> {
-        let mut argv: Vec<String> = TIMEOUT.map(str::to_owned).to_vec();
-        argv.push(format!("/{program}"));
-        argv.extend(words.iter().map(|word| (*word).to_owned()));
-        argv.push(format!("info-get guestinfo.{key}"));
-        match apply::ask(&argv, None, "coreutils") {
-            Ok(value) => Ok(Some(value.trim_end_matches('\n').to_owned())),
-            // So the tools say that there is no value; anything else says nothing of it.
-            Err(error) if error.downcast_ref().is_some_and(|ended: &Ended| ended.with(1)) => Ok(None),
-            Err(error) => Err(error.context(format!("guestinfo.{key}"))),
+        loop {
+            let tool = tools.get(turn.get()).context("no tool is left")?;
+            match ask_tool(tool, key) {
+                Ok(value) => return Ok(value),
+                // One that is refused, or hangs, is not asked again where there is another.
+                Err(error) if turn.get() + 1 < tools.len() => {
+                    turn.set(turn.get() + 1);
+                    refused.borrow_mut().push(format!("/{}: {error:#} (asking another tool)", tool.0));
+                }
+                Err(error) => return Err(error),
+            }
         }
     };
     let uuid = facts.dmi("product_uuid").to_lowercase();
-    match seed_of(ask, &uuid, facts.kept.as_deref(), report)? {
+    let seed = seed_of(ask, &uuid, facts.kept.as_deref(), report);
+    refused.into_inner().into_iter().for_each(|told| report.warn(told));
+    match seed? {
         Some(seed) => seed::completed(seed, facts, report).map(Some),
         None => Ok(None),
     }
 }
 
-fn tool(facts: &SourceFacts<'_>) -> Result<Option<&'static (&'static str, &'static [&'static str])>> {
+/// A value; `None` where there is none.
+fn ask_tool((program, words): &Tool, key: &str) -> Result<Option<String>> {
+    let mut argv: Vec<String> = TIMEOUT.map(str::to_owned).to_vec();
+    argv.push(format!("/{program}"));
+    argv.extend(words.iter().map(|word| (*word).to_owned()));
+    argv.push(format!("info-get guestinfo.{key}"));
+    match apply::ask(&argv, None, "coreutils") {
+        Ok(value) => Ok(Some(value.trim_end_matches('\n').to_owned())),
+        Err(error) if error.downcast_ref().is_some_and(says_no_value) => Ok(None),
+        Err(error) => Err(error.context(format!("guestinfo.{key}"))),
+    }
+}
+
+/// So the tools say that there is no value; anything else says nothing of it.
+fn says_no_value(ended: &Ended) -> bool {
+    ended.with(1) && (ended.said().is_empty() || ended.said().contains("No value found"))
+}
+
+/// The tools that are there.
+fn tools(facts: &SourceFacts<'_>) -> Result<Vec<&'static Tool>> {
+    let mut there = Vec::new();
     for tool in TOOLS {
         if facts.root.holds(tool.0)? {
-            return Ok(Some(tool));
+            there.push(tool);
         }
     }
-    Ok(None)
+    Ok(there)
 }
 
 /// A value of guestinfo.
@@ -104,17 +132,24 @@ fn seed_of(
     kept: Option<&str>,
     report: &mut Report,
 ) -> Result<Option<Seed>> {
-    let (meta_data, user_data) = (value("metadata", &ask)?, value("userdata", &ask)?);
+    // Who the machine is decides. Anything else that cannot be had costs only itself.
+    let meta_data = value("metadata", &ask)?;
+    let user_data = value("userdata", &ask);
     let is_used_up = matches!(meta_data, GuestValue::UsedUp);
-    let (meta_data, user_data) = (meta_data.into_given(), user_data.into_given());
+    let meta_data = meta_data.into_given();
+    let user_data = user_data.and_then(|value| value.into_given().transpose());
     let vendor_data = value("vendordata", &ask).and_then(|value| value.into_given().transpose());
-    if meta_data.is_none() && user_data.is_none() && matches!(vendor_data, Ok(None)) {
-        return match ask("ovfEnv")?.filter(|xml| !xml.is_empty() && xml != USED_UP) {
-            // It was no news of the machine when there was more.
-            _ if is_used_up && kept.is_some() => Ok(None),
-            Some(xml) => ovf::from_environment(xml.as_bytes(), "guestinfo.ovfEnv").map(Some),
-            None => Ok(None),
-        };
+    match (&meta_data, &user_data, &vendor_data) {
+        (None, Ok(None), Ok(None)) => {
+            return match ask("ovfEnv")?.filter(|xml| !xml.is_empty() && xml != USED_UP) {
+                // It was no news of the machine when there was more.
+                _ if is_used_up && kept.is_some() => Ok(None),
+                Some(xml) => ovf::from_environment(xml.as_bytes(), "guestinfo.ovfEnv", report).map(Some),
+                None => Ok(None),
+            };
+        }
+        (None, Err(_), _) => return user_data.map(|_| None),
+        _ => {}
     }
     let mut is_news = !is_used_up;
     let parsed = meta_data.unwrap_or_else(|| Ok(Vec::new())).and_then(|data| meta_data::parse(&data));
@@ -127,34 +162,26 @@ fn seed_of(
     // Nobody says that this is another machine than it was.
     let id = kept.filter(|_| !is_news).unwrap_or(own);
     meta_data.instance_id.get_or_insert_with(|| id.to_owned());
+    if let Some(keys) = KEYS.iter().find_map(|key| meta_data.all.get(key)) {
+        meta_data.public_keys = meta_data::keys(keys);
+    }
     Ok(Some(Seed {
         source: "vmware".into(),
         place: PLACE.into(),
-        user_data: user_data
-            .transpose()
-            .unwrap_or_else(|error| {
-                report.warn(format!("{error:#}"));
-                None
-            })
-            .unwrap_or_default(),
+        user_data: UserData::of(user_data, report),
         vendor_data: VendorData::of("vendor-data", vendor_data, report),
         meta_data,
         ..Seed::default()
     }))
 }
 
-fn decoded(value: String, encoding: &str) -> Result<Vec<u8>> {
-    match encoding.trim() {
-        "" => Ok(value.into_bytes()),
-        "base64" | "b64" => codec::base64(value.as_bytes()),
-        "gzip+base64" | "gz+b64" => codec::gunzip(&codec::base64(value.as_bytes())?, fetch::LARGEST),
-        other => bail!("the encoding `{}` is unknown (known: base64, gzip+base64)", other.escape_debug()),
-    }
-}
+/// The meta-data's keys for the keys to log in with: the first that is there counts.
+const KEYS: [&str; 4] = ["public-keys-data", "public_keys_data", "public-keys", "public_keys"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use anyhow::bail;
 
     fn seed(values: &[(&str, &str)]) -> (Option<Seed>, Vec<String>) {
         let (seed, warnings) = seed_on(None, values);
@@ -183,9 +210,22 @@ mod tests {
         }
         assert_eq!(id(Some("i-1"), &[script, ("metadata", "x"), ("metadata.encoding", "rot13")]), "i-1");
         // What the tools do not answer is no answer.
-        for silent in [("metadata", "hangs"), ("userdata", "hangs"), ("userdata.encoding", "hangs")] {
+        for silent in [("metadata", "hangs"), ("metadata.encoding", "hangs")] {
             let all = [silent, ("metadata", "{instance-id: i-2}"), script];
             assert!(seed_on(Some("i-1"), &all).0.unwrap_err().to_string().contains("hangs"), "{silent:?}");
+        }
+        let alone = seed_on(Some("i-1"), &[("userdata", "hangs")]).0;
+        assert!(alone.unwrap_err().to_string().contains("hangs"));
+        // Who the machine is was told.
+        for silent in [("userdata", "hangs"), ("userdata.encoding", "hangs")] {
+            let all = [silent, ("metadata", "{instance-id: i-2}"), script];
+            let (found, warnings) = seed_on(Some("i-1"), &all);
+            let found = found.unwrap().unwrap();
+            assert_eq!(
+                (found.meta_data.instance_id.as_deref(), found.user_data),
+                (Some("i-2"), UserData::Silent)
+            );
+            assert!(warnings[0].contains("hangs"), "{warnings:?}");
         }
         // One that answers is another instance, and a machine that never had any has the firmware's.
         assert_eq!(id(Some("i-1"), &[script, ("metadata", "{instance-id: i-2}")]), "i-2");
@@ -203,6 +243,28 @@ mod tests {
         assert_eq!(found.unwrap().vendor_data, VendorData::default());
     }
 
+    /// By cloud-init 26.2's `get_public_ssh_keys` and `normalize_pubkey_data`; keys in a mapping of mappings are our own.
+    #[test]
+    fn keys_are_taken_in_each_of_their_forms() {
+        for (meta_data, keys) in [
+            ("public-keys-data: |\n  ssh-rsa A\n  ssh-rsa B\n", &["ssh-rsa A", "ssh-rsa B"][..]),
+            ("public_keys_data: [ssh-rsa A]", &["ssh-rsa A"]),
+            ("public-keys: ssh-rsa A", &["ssh-rsa A"]),
+            ("public_keys: {me: [ssh-rsa A, '']}", &["ssh-rsa A"]),
+            ("public-keys: {0: {openssh-key: ssh-rsa A}}", &["ssh-rsa A"]),
+            ("public_keys: {me: ssh-rsa A, you: ssh-rsa B}", &["ssh-rsa A", "ssh-rsa B"]),
+            ("{public-keys: ssh-rsa A, public-keys-data: ssh-rsa B}", &["ssh-rsa B"]),
+            ("{public_keys: ssh-rsa A, public_keys_data: ssh-rsa B}", &["ssh-rsa B"]),
+            ("{public_keys: ssh-rsa A, public-keys: ssh-rsa B}", &["ssh-rsa B"]),
+            ("{public-keys: ssh-rsa A, public-keys-data: ''}", &[]),
+            ("{public-keys-data: 5}", &[]),
+            ("{}", &[]),
+        ] {
+            let (found, _) = seed(&[("metadata", meta_data)]);
+            assert_eq!(found.unwrap().meta_data.public_keys, keys, "{meta_data}");
+        }
+    }
+
     #[test]
     fn values_are_decoded_as_they_say() {
         let (found, warnings) = seed(&[
@@ -214,7 +276,7 @@ mod tests {
         ]);
         let found = found.unwrap();
         assert_eq!(found.meta_data.instance_id.as_deref(), Some("i-1"));
-        assert_eq!(found.user_data, b"#!/bin/sh\n");
+        assert_eq!(found.user_data.bytes(), b"#!/bin/sh\n");
         assert_eq!(found.vendor_data, VendorData::Given(b"#!/bin/sh\n".to_vec()));
         assert!(warnings.is_empty(), "{warnings:?}");
     }
@@ -226,7 +288,7 @@ mod tests {
         let found = found.unwrap();
         assert_eq!(found.meta_data.instance_id.as_deref(), Some("uuid-1"));
         assert!(warnings[0].contains("the encoding `rot13` is unknown"), "{warnings:?}");
-        assert!(found.user_data.is_empty());
+        assert_eq!(found.user_data, UserData::Silent);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::seed::VendorData;
 use crate::sources;
 use crate::system_info::SystemInfo;
 use crate::user_data::{self, Destination, Includes, Parts, Pipeline, Sorted, Upstart, Work};
-use crate::yaml::{Mapping, Value};
+use crate::yaml::{self, Mapping, Value};
 use anyhow::{Result, bail};
 
 /// Where data comes from, and where what it holds goes.
@@ -227,6 +227,10 @@ impl<'a> Consumption<'a> {
         self.files.extend(instance_data::files(self.pipeline.data()));
         self.file("meta-data.json", meta_data::to_json(meta_data), 0o600);
         self.again(&format!("{}/{source}/meta-data.json", layout::DATA));
+        if !meta_data.beside.is_empty() {
+            let beside = yaml::to_json(&Value::Map(meta_data.beside.clone())) + "\n";
+            self.file(meta_data::BESIDE, beside, 0o600);
+        }
         self.file("datasource", sources::to_keep(source, place), 0o644);
     }
 

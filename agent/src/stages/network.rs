@@ -11,7 +11,8 @@ use crate::report::{self, Report};
 use crate::rescue::record::booted;
 use crate::root::Root;
 use crate::search;
-use crate::seed::{Seed, VendorData};
+use crate::seed::{self, Seed, VendorData};
+use crate::sources::openstack::files;
 use crate::sources::{self, SourceFacts};
 use crate::system_config::SystemConfig;
 use crate::user_data::{IncludeReach, Includes, Work};
@@ -85,6 +86,9 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
 /// all may be.
 const LARGEST: u64 = 32 * 1024 * 1024;
 
+/// Below the instance's directory: that the user-data could not be fetched yet.
+const MISSING: &str = "user-data.missing";
+
 /// Below the instance's directory: what `#include-once` fetched.
 const URL_CACHE: &str = "data/urlcache";
 
@@ -116,12 +120,38 @@ fn keep_seed(
     root: &Root,
     report: &mut Report,
 ) -> Result<(MetaData, String, Vec<Work>)> {
+    let missing = instance.path(MISSING);
+    let was_missing = report.take(root.holds(&missing)).unwrap_or_default();
+    let is_kept = !was_missing && report.take(root.holds(&instance.path(consume::RAW))).unwrap_or_default();
+    match seed.user_data {
+        seed::UserData::Silent if is_kept => {
+            report.warn(format!("going on with instance {} as it was kept", instance.id));
+            let (_, meta_data, source, work) = go_on(instance.clone(), system, root, report)?;
+            return Ok((meta_data, source, work));
+        }
+        seed::UserData::Silent => {
+            report.error(
+                "there is no user-data: going on without (it is carried out on the boot that can fetch it)",
+            );
+            root.write(&missing, b"", 0o600)?;
+        }
+        // What this instance has done so far was not what it is for.
+        seed::UserData::Given(_) if was_missing => {
+            report.take(changes::forget(instance, root).and_then(|()| root.remove(&missing)));
+        }
+        seed::UserData::Given(_) => {}
+    }
+    // What was given with the machine is there before anything of its user's runs.
+    if let Some(files) = &seed.files {
+        files::write(files, instance, root, report);
+    }
+    let given = seed.user_data.bytes();
     let includes = Includes::new(root, Some((root, instance.path(URL_CACHE))), IncludeReach::All);
-    let user = UserData::expand(&seed.user_data, &seed.meta_data, &includes);
+    let user = UserData::expand(given, &seed.meta_data, &includes);
     // Where the user-data itself was changed, what is missing was perhaps taken out of it.
     let kept = report.take(root.read(&instance.path(consume::RAW))).flatten();
     let blob = match kept {
-        Some(kept) if kept != seed.user_data => Blob::Changed,
+        Some(kept) if kept != given => Blob::Changed,
         None => Blob::Changed,
         Some(_) if user.parts.dropped.is_empty() => Blob::Same,
         Some(_) => Blob::Lacking,
@@ -162,10 +192,14 @@ pub(super) fn kept_meta_data(instance: &Instance, root: &Root, report: &mut Repo
         Some(data) => meta_data::parse(&data),
         None => Ok(id_alone()),
     };
-    read().unwrap_or_else(|error| {
+    let mut meta_data = read().unwrap_or_else(|error| {
         report.warn(format!("kept meta-data: {error:#}"));
         id_alone()
-    })
+    });
+    if let Some(beside) = report.take(meta_data::read_beside(instance, root)) {
+        meta_data.beside = beside;
+    }
+    meta_data
 }
 
 /// Takes the seed in a directory apart and writes it, as a person asks for it.

@@ -62,7 +62,7 @@ impl Before {
 /// What is to be kept as it came, beside what is: of the first kind there is always a file.
 pub(super) fn raw<'a>(name: &str, given: &'a VendorData, before: &Before) -> Option<&'a [u8]> {
     let raw = match given {
-        VendorData::Given(raw) => raw.as_slice(),
+        VendorData::Given(raw) | VendorData::Several { raw, .. } => raw.as_slice(),
         VendorData::Silent if before.raw.is_some() => return None,
         VendorData::Silent => b"",
     };
@@ -76,14 +76,15 @@ pub(super) fn parts(
     before: Before,
     includes: &Includes<'_>,
 ) -> Option<Parts> {
-    let raw = match given {
-        VendorData::Given(raw) => raw,
+    let (raw, blobs) = match given {
+        VendorData::Given(raw) => (raw, std::slice::from_ref(raw)),
+        VendorData::Several { raw, blobs } => (raw, blobs.as_slice()),
         VendorData::Silent => return before.parts.map(Parts::from),
     };
-    if raw.is_empty() {
+    if blobs.iter().all(Vec::is_empty) {
         return None;
     }
-    let mut parts = user_data::expand([(name, raw.as_slice())], includes).for_all();
+    let mut parts = user_data::expand(blobs.iter().map(|blob| (name, blob.as_slice())), includes).for_all();
     // An include that cannot be had now was perhaps had when it was new.
     let is_same = !parts.dropped.is_empty() && before.raw.as_ref() == Some(raw);
     if let Some(kept) = before.parts.filter(|kept| is_same && kept.len() > parts.all.len()) {

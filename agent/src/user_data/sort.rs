@@ -8,7 +8,7 @@ use super::names::{self, PartNames};
 use super::part::{Dropped, Part};
 use super::text;
 use crate::instance::Instance;
-use crate::jinja;
+use crate::jinja::{self, Rendered};
 use crate::layout;
 use crate::plan::File;
 use crate::root::Root;
@@ -204,20 +204,17 @@ fn template(sorter: &mut Sorter<'_>, part: &Part) {
     let Ok(source) = std::str::from_utf8(&part.payload) else {
         return sorter.drop(part, "the template is no UTF-8");
     };
-    let rendered = match jinja::render(source, sorter.around.variables, &mut sorter.templates) {
-        Ok(rendered) => rendered,
-        Err(failure) => return sorter.drop(part, failure),
-    };
+    let Rendered { text: rendered, missing } =
+        match jinja::render(source, sorter.around.variables, &mut sorter.templates) {
+            Ok(rendered) => rendered,
+            Err(failure) => return sorter.drop(part, failure),
+        };
     if rendered.is_empty() {
         return;
     }
-    let missing = jinja::missing(&rendered);
     if !missing.is_empty() {
-        let names = missing.join(", ");
-        sorter
-            .sorted
-            .told
-            .push(format!("{}: the template names variables that are not there: {names}", part.place));
+        let missing = missing.join("; ");
+        sorter.sorted.told.push(format!("{}: the template names what is not there: {missing}", part.place));
     }
     let kind = kinds::of(rendered.as_bytes());
     let kind = kind.and_then(|kind| ALL.iter().find(|known| known.content_type == kind)?.template);

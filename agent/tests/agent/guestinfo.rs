@@ -69,6 +69,63 @@ fn an_ovf_environment_in_guestinfo_serves_where_there_is_nothing_else() {
     assert!(live.read("called").contains("info-get guestinfo.ovfEnv\n"), "{}", live.read("called"));
 }
 
+/// The template of a node's bootstrap: by cloud-init 26.2's source, `get_host_info`.
+#[test]
+fn the_machines_own_names_are_known_to_templates_and_its_keys_are_taken() {
+    let metadata = "instance-id: demo-md-0\nlocal-hostname: demo-md-0\npublic-keys-data: |\n  ssh-ed25519 AAAAvmw admin\n";
+    for (text, expected) in [
+        ("{{ ds.meta_data.hostname }}", "demo-md-0"),
+        ("{{ ds.meta_data.local_hostname }} {{ ds.meta_data[\"local-hostname\"] }}", "demo-md-0 demo-md-0"),
+        ("{{ ds.meta_data.local_ipv4 }}", "10.6.0.11"),
+        ("{{ ds.meta_data.local_ipv6 }}", "fd00::11"),
+        ("{{ ds.meta_data.network.interfaces.by_ipv4[\"10.6.0.11\"].netmask }}", "255.255.240.0"),
+        ("{{ ds.meta_data.network.interfaces.by_mac[\"00:50:56:00:00:01\"].ipv4[0].addr }}", "10.6.0.11"),
+        ("{{ v1.local_hostname }}", "demo-md-0"),
+    ] {
+        let script = format!("## template: jinja\n#!/bin/sh\necho \"{}\"\n", text.replace('"', "\\\""));
+        let script = script.replace("\\\"", "'\''").replace("'\''", "\"");
+        let live = machine("VMware Virtual Platform\n", &[("metadata", metadata), ("userdata", &script)]);
+        live.write("root/.profile", "");
+        let network = "ip link add eth7 address 00:50:56:00:00:01 type veth peer name eth8; ip link set eth8 up
+            ip addr add 10.6.0.11/20 brd + dev eth7; ip addr add fd00::11/64 dev eth7 nodad; ip link set eth7 up
+            ip route add default via 10.6.0.1 dev eth7";
+        let set_up = format!("{}\n{network}", beside_the_hosts("usr/bin/vmware-rpctool"));
+        let (well, said) = live.with_network(&["network", "--budget", "2"], &set_up);
+        assert!(well, "{text}: {said}");
+        let made = live.read("var/lib/cloud/instances/demo-md-0/scripts/part-001");
+        assert!(made.contains(&format!("echo \"{expected}\"")), "{text}: {made}: {said}");
+        assert!(said.contains("ssh_authorized_keys: let debian log in with 1 key"), "{said}");
+    }
+}
+
+#[test]
+fn a_tool_that_is_refused_is_no_word_of_what_another_says() {
+    let refusal = "echo 'Failed to get privileges' >&2; exit 1";
+    for (refused, told) in [(refusal, "Failed to get privileges"), ("exit 71", "exit status: 71")] {
+        let live = machine("VMware7,1\n", VALUES);
+        live.program("refused", refused);
+        let set_up = beside_the_hosts("usr/bin/vmtoolsd")
+            + "; cp \"$1/programs/refused\" \"$1/usr/bin/vmware-rpctool\"";
+        let (well, said) = live.agent(&["network", "--budget", "2"], &set_up);
+        assert!(well && live.read("var/lib/cloud/data/instance-id") == "i-9\n", "{said}");
+        assert!(said.contains(told) && said.contains("(asking another tool)"), "{said}");
+        assert_eq!(
+            live.read("called").matches("vmware-rpctool info-get").count(),
+            1,
+            "{}",
+            live.read("called")
+        );
+    }
+    // Alone, it is a source that is there and silent.
+    let live = machine("VMware7,1\n", VALUES);
+    live.program("tool", refusal);
+    let (well, said) = live.agent(&["network", "--budget", "2"], &beside_the_hosts("usr/bin/vmware-rpctool"));
+    assert!(
+        !well && said.contains("guestinfo.metadata: timeout ended with exit status: 1: Failed to get"),
+        "{said}"
+    );
+}
+
 #[test]
 fn no_tool_is_asked_on_another_machine_and_none_that_hangs_is_waited_for() {
     let live = machine("Standard PC\n", VALUES);

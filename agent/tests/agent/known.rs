@@ -44,7 +44,8 @@ fn a_variable_that_nobody_has_keeps_its_name() {
     let (machine, script) = booted("{{ v1.distribution }} {{ v1.python_version }} {{ userdata }}");
     assert_eq!(script, "CI_MISSING_JINJA_VAR/distribution None CI_MISSING_JINJA_VAR/userdata");
     let (code, text) = machine.agent(&["status"]);
-    assert!(code == 2 && text.contains("variables that are not there: distribution, userdata"), "{text}");
+    assert!(code == 2 && text.contains("`v1` has no `distribution` (there is: "), "{text}");
+    assert!(text.contains("`userdata` is undefined (there is: ds, "), "{text}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The sources of a seed: each is found by what shows it, and is not asked without.
 
+mod given;
+mod refused;
 mod services;
 mod silence;
 

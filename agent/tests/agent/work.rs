@@ -68,15 +68,24 @@ impl Live {
 
     /// Calls the agent; whether it went well, and what it said. `$1` is the root to what is set up before.
     pub(crate) fn agent(&self, words: &[&str], set_up: &str) -> (bool, String) {
+        self.unshared("-u", words, set_up)
+    }
+
+    /// The same, with a network of its own.
+    pub(crate) fn with_network(&self, words: &[&str], set_up: &str) -> (bool, String) {
+        self.unshared("-un", words, set_up)
+    }
+
+    fn unshared(&self, what: &str, words: &[&str], set_up: &str) -> (bool, String) {
         let script = format!(
             "set -e; mount --rbind /proc \"$1/proc\"; mount --bind /usr \"$1/usr\"
              mount --bind /dev \"$1/dev\"; mount --bind \"$2\" \"$1/agent\"
              {set_up}
              root=$1; shift 2; exec chroot \"$root\" /agent \"$@\""
         );
-        let namespace = if rustix::process::geteuid().is_root() { "-mu" } else { "-Urmu" };
+        let user = if rustix::process::geteuid().is_root() { "-m" } else { "-Urm" };
         let output = Command::new("unshare")
-            .args([namespace, "sh", "-c", &script, "sh"])
+            .args([user, what, "sh", "-c", &script, "sh"])
             .args([self.root.path().as_os_str(), env!("CARGO_BIN_EXE_lifeboat-agent").as_ref()])
             .args(words)
             .env("PATH", "/programs:/usr/sbin:/usr/bin:/sbin:/bin")

@@ -173,7 +173,7 @@ fn a_template_is_what_it_makes_and_names_what_is_missing() {
             user-data, entry 4 of the archive: part-004 is dropped: line 2: undefined variable `a-b`: a `-` subtracts (perhaps you mean `a_b`)
               2 | {{ a-b }}
             user-data, entry 5 of the archive: part-005 is dropped: the first line is not `## template: jinja`
-            user-data, entry 1 of the archive: the template names variables that are not there: nope
+            user-data, entry 1 of the archive: the template names what is not there: `nope` is undefined (there is: ds, sys_info, merged_system_cfg, v1 and the names in it)
         "##]],
     );
 }

@@ -159,7 +159,7 @@ fn the_next_address_is_asked_when_one_is_silent() {
     assert_eq!((code, script(&machine).as_str()), (0, SCRIPT), "{said}");
 }
 
-const OPENSTACK: &str =
+pub(super) const OPENSTACK: &str =
     r#"{"uuid": "u-1", "hostname": "nova.local", "public_keys": {"k": "ssh-ed25519 AAAAnova"}}"#;
 
 #[test]

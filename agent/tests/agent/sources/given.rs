@@ -1,0 +1,200 @@
+//! What a source gives beside user-data and meta-data: templates know it, and files are where they are meant.
+
+use super::services::{amazon, imds, network_of};
+use super::*;
+
+/// User-data that writes a template's text into a script.
+fn template(text: &str) -> String {
+    format!("## template: jinja\n#!/bin/sh\necho '{text}'\n")
+}
+
+/// Amazon's service with an identity document. `listing` answers for the directory.
+fn with_identity(listing: &'static str, user_data: String) -> Server {
+    Server::of_requests(move |request| {
+        let path = request.path.as_str();
+        if request.header("X-aws-ec2-metadata-token") != Some("token-1") {
+            return imds(request);
+        }
+        match path.strip_prefix("/2021-03-23/") {
+            Some("user-data") => Reply::Ok(user_data.clone().into()),
+            Some("dynamic/instance-identity") if !listing.is_empty() => Reply::Ok(listing.into()),
+            Some("dynamic/instance-identity/document") => {
+                Reply::Ok(br#"{"accountId": "111122223333", "region": "eu-own-1"}"#.to_vec())
+            }
+            Some("dynamic/instance-identity/pkcs7") => Reply::Ok(b"one\ntwo".to_vec()),
+            _ => imds(request),
+        }
+    })
+}
+
+/// Recorded by reading `DataSourceEc2.crawl_metadata` of cloud-init 26.2.
+#[test]
+fn ds_holds_what_ec2_gives() {
+    for (text, expected) in [
+        ("{{ ds.dynamic.instance_identity.document.accountId }}", "111122223333"),
+        ("{{ ds['dynamic']['instance-identity']['document']['accountId'] }}", "111122223333"),
+        ("{{ ds.dynamic.instance_identity.pkcs7 }}", "[\\'one\\', \\'two\\']"),
+        ("{{ ds.meta_data.ami_id }}", "ami-3"),
+        ("{{ ds[\"meta-data\"].placement.region }}", "eu-north-1"),
+        ("{{ ds._metadata_api_version }}", "2021-03-23"),
+        ("{{ v1.region }}", "eu-own-1"),
+    ] {
+        let server = with_identity("document\npkcs7\nrsa2048", template(text));
+        let (machine, code, said) = network_of(&amazon(&server.url(""), ""));
+        let expected = format!("#!/bin/sh\necho '{}'\n", expected.replace('\\', ""));
+        assert_eq!((code, script(&machine)), (0, expected), "{text}: {said}");
+        // It is known on later boots too, and not to everybody.
+        let kept = machine.read("run/cloud-init/instance-data.json");
+        assert!(kept.contains("redacted for non-root user") && !kept.contains("111122223333"), "{kept}");
+    }
+    // A service without the list of names.
+    let server = with_identity("", template("{{ ds.dynamic.instance_identity.document.accountId }}"));
+    let (machine, _, said) = network_of(&amazon(&server.url(""), ""));
+    assert!(script(&machine).contains("111122223333"), "{said}");
+}
+
+#[test]
+fn ds_is_kept_for_boots_in_which_the_source_is_silent() {
+    let server = with_identity("document", template("{{ ds.dynamic.instance_identity.document.accountId }}"));
+    let machine = Machine::new();
+    for (path, content) in amazon(&server.url(""), "") {
+        machine.write(&path, content);
+    }
+    assert!(machine.boot().0);
+    for (path, content) in amazon("http://127.0.0.1:9", "") {
+        machine.write(&path, content);
+    }
+    let (well, said) = machine.boot();
+    assert!(well && script(&machine).contains("111122223333"), "{said}");
+    let data = machine.read("run/cloud-init/instance-data-sensitive.json");
+    assert!(data.contains("111122223333"), "{data}");
+}
+
+const DRIVE: &str = "var/lib/cloud/seed/config_drive";
+
+fn drive(files: &[(&str, &str)]) -> (Machine, i32, String) {
+    let files: Vec<(String, &str)> =
+        files.iter().map(|(path, content)| (format!("{DRIVE}/{path}"), *content)).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, content)| (path.as_str(), *content)).collect();
+    network(&files)
+}
+
+const META_DATA: &str = r#"{"uuid": "u-1", "hostname": "cp-0.local", "meta": {"role": "cp"}}"#;
+
+/// Recorded by reading `DataSourceConfigDrive`, `BaseReader.read_v2` and `persist_instance_data` of cloud-init 26.2.
+#[test]
+fn ds_holds_what_a_config_drive_gives() {
+    for (text, expected) in [
+        ("{{ ds.ec2_metadata.local_ipv4 }}", "10.6.0.11"),
+        ("{{ ds.ec2_metadata[\"instance-id\"] }}", "i-00000001"),
+        ("{{ ds.network_json.links[0].id }}", "eth0"),
+        ("{{ ds.meta_data.uuid }} {{ ds.meta_data.instance_id }}", "u-1 u-1"),
+        ("{{ ds.meta_data.hostname }} {{ ds.meta_data.local_hostname }}", "cp-0.local cp-0.local"),
+        ("{{ ds.meta_data.meta.role }}", "cp"),
+        ("{{ ds.meta_data.dsmode is defined }}", "False"),
+        ("{{ v1.local_hostname }}", "cp-0"),
+    ] {
+        let (machine, code, said) = drive(&[
+            ("openstack/latest/meta_data.json", META_DATA),
+            ("openstack/latest/network_data.json", r#"{"links": [{"id": "eth0"}]}"#),
+            ("ec2/latest/meta-data.json", r#"{"instance-id": "i-00000001", "local-ipv4": "10.6.0.11"}"#),
+            ("openstack/latest/user_data", &template(text)),
+        ]);
+        let expected = format!("#!/bin/sh\necho '{expected}'\n");
+        assert_eq!((code, script(&machine)), (0, expected), "{text}: {said}");
+    }
+    // Without them the names are there, and empty.
+    let (machine, _, said) = drive(&[
+        ("openstack/latest/meta_data.json", META_DATA),
+        ("openstack/latest/user_data", &template("{{ ds.ec2_metadata }} {{ ds.network_json }}")),
+    ]);
+    assert!(script(&machine).contains("'{} None'"), "{said}");
+}
+
+#[test]
+fn ds_holds_what_openstacks_service_gives() {
+    let user_data = template("{{ ds.ec2_metadata.local_ipv4 }} {{ ds.network_json.services }}");
+    let server = Server::new(move |path, _| match path {
+        "/openstack" => Reply::Ok(b"latest\n".to_vec()),
+        "/openstack/latest/meta_data.json" => Reply::Ok(META_DATA.into()),
+        "/openstack/latest/network_data.json" => Reply::Ok(br#"{"services": []}"#.to_vec()),
+        "/openstack/latest/user_data" => Reply::Ok(user_data.clone().into()),
+        "/latest/meta-data/" => Reply::Ok(b"local-ipv4\ninstance-id".to_vec()),
+        "/latest/meta-data/local-ipv4" => Reply::Ok(b"10.6.0.11".to_vec()),
+        _ => Reply::Status(404),
+    });
+    let config = format!("datasource: {{OpenStack: {{metadata_urls: ['{}']}}}}\n", server.url(""));
+    let (machine, code, said) =
+        network(&[(&format!("{DMI}/product_name"), "OpenStack Nova"), ("etc/cloud/cloud.cfg", &config)]);
+    assert_eq!(code, 0, "{said}");
+    assert!(script(&machine).contains("'10.6.0.11 []'"), "{said}");
+}
+
+const FILES: &str = r#"{"uuid": "u-1", "hostname": "vm-a.novalocal",
+   "files": [{"content_path": "/content/0000", "path": "/etc/site/banner"},
+             {"content_path": "/content/0009", "path": "/etc/gone"},
+             {"content_path": "/content/0001", "path": "/etc/../../x"},
+             {"content_path": "/content/0001", "path": "root/tool.conf"}]}"#;
+
+#[test]
+fn files_given_with_the_machine_are_written_once_per_instance() {
+    let files = [
+        ("openstack/latest/meta_data.json", FILES),
+        ("openstack/content/0000", "hello from nova\n"),
+        ("openstack/content/0001", "k=v\n"),
+    ];
+    let (machine, code, said) = drive(&files);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(machine.read("etc/site/banner"), "hello from nova\n");
+    assert_eq!(machine.read("root/tool.conf"), "k=v\n");
+    assert_eq!((machine.mode("etc/site/banner"), machine.mode("etc/site")), (0o660, 0o755));
+    assert!(said.contains("files: entry 2: /etc/gone: there is no /content/0009"), "{said}");
+    assert!(said.contains("files: entry 3: the path `/etc/../../x` names no file"), "{said}");
+    assert_eq!(machine.agent(&["status"]).0, 2);
+    // What the owner changed since stays, until it is another machine.
+    machine.write("etc/site/banner", "own\n");
+    assert!(machine.boot().0);
+    assert_eq!(machine.read("etc/site/banner"), "own\n");
+    machine.write(&format!("{DRIVE}/openstack/latest/meta_data.json"), FILES.replace("u-1", "u-2"));
+    machine.boot();
+    assert_eq!(
+        (instance(&machine).as_str(), machine.read("etc/site/banner").as_str()),
+        ("u-2", "hello from nova\n")
+    );
+}
+
+#[test]
+fn openstacks_service_gives_files_too() {
+    let server = Server::new(move |path, _| match path {
+        "/openstack" => Reply::Ok(b"latest\n".to_vec()),
+        "/openstack/latest/meta_data.json" => Reply::Ok(FILES.into()),
+        "/openstack/content/0000" => Reply::Ok(b"hello from nova\n".to_vec()),
+        _ => Reply::Status(404),
+    });
+    let config = format!("datasource: {{OpenStack: {{metadata_urls: ['{}']}}}}\n", server.url(""));
+    let (machine, code, said) =
+        network(&[(&format!("{DMI}/product_name"), "OpenStack Nova"), ("etc/cloud/cloud.cfg", &config)]);
+    assert_eq!((code, machine.read("etc/site/banner").as_str()), (0, "hello from nova\n"), "{said}");
+    assert_eq!(machine.agent(&["network", "--budget", "5"]).0, 0);
+    assert_eq!(server.asked("/openstack/content/0000"), 1);
+}
+
+#[test]
+fn vendor_data_in_a_list_is_as_many_data() {
+    let list = r##"["#!/bin/sh\necho one\n", "#cloud-config\nhostname: of-vendor\n",
+        "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=X\n\n--X\nContent-Type: text/x-shellscript\n\n#!/bin/sh\necho two\n--X--\n"]"##;
+    for vendor_data in [list.to_owned(), format!("{{\"cloud-init\": {list}}}")] {
+        let (machine, code, said) = drive(&[
+            ("openstack/latest/meta_data.json", r#"{"uuid": "u-1"}"#),
+            ("openstack/latest/vendor_data.json", &vendor_data),
+            ("openstack/latest/vendor_data2.json", r##"{"cloud-init": "#!/bin/sh\necho three\n"}"##),
+        ]);
+        assert_eq!((code, machine.read("etc/hostname").as_str()), (0, "of-vendor\n"), "{said}");
+        let scripts = "var/lib/cloud/instances/u-1/scripts/vendor";
+        let all: String =
+            machine.list(scripts).iter().map(|name| machine.read(&format!("{scripts}/{name}"))).collect();
+        for word in ["one", "two", "three"] {
+            assert!(all.contains(&format!("echo {word}")), "{all}: {said}");
+        }
+    }
+}
