@@ -5,18 +5,17 @@ mod conversation;
 pub(crate) use conversation::Conversation;
 
 use crate::accounts::Accounts;
+use crate::authorized_keys;
 use crate::layout::OUTPUT;
-use crate::people;
 use crate::plan::{File, Placing, Step};
 use crate::report::Report;
-use crate::root::{self, Rights, Root};
+use crate::root::Root;
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{self, FileType, Mode, OFlags};
+use rustix::fs;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags};
-use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::io::Write;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -33,7 +32,7 @@ pub(crate) fn apply(
         Step::Authorize { user, keys } | Step::TurnAway { user, keys }
             if root.is_live() || Accounts::read(root)?.user(user).is_some() =>
         {
-            authorize(user, keys, root)
+            authorized_keys::add(user, keys, root, report)
         }
         // Without having made the user, there is none whose keys they could be.
         _ if !root.is_live() => {
@@ -54,8 +53,10 @@ pub(crate) fn apply(
 /// Runs a program of the accounts' family. An error holds what the program said: whoever cannot log in cannot read its
 /// log either.
 fn change_account(argv: &[String], input: Option<&str>, root: &Root, report: &mut Report) -> Result<()> {
-    // Another line may stand in the log already.
-    let before = root.read(OUTPUT).ok().flatten().map_or(0, |log| log.len());
+    let before = match root.locate(OUTPUT)? {
+        Some(log) => usize::try_from(fs::fstat(&log)?.st_size).unwrap_or(usize::MAX),
+        None => 0,
+    };
     let patience = Patience::Until(Instant::now() + LIMIT);
     run(argv, input.map(str::as_bytes), &[], patience, root, report).map_err(|error| {
         let log = root.read(OUTPUT).ok().flatten().unwrap_or_default();
@@ -280,127 +281,9 @@ fn write(file: &File, root: &Root) -> Result<()> {
     }
 }
 
-/// Adds keys to `~/.ssh/authorized_keys`. The user owns the directory and may have put links there, so none is
-/// followed.
-fn authorize(user: &str, keys: &[String], root: &Root) -> Result<()> {
-    let accounts = Accounts::read(root)?;
-    let Some(user) = accounts.user(user) else { bail!("there is no such user") };
-    let owner = Some((user.uid, user.gid));
-    let home = root.open_directory(&user.home)?;
-    let directory = ssh_directory(&home, owner).with_context(|| format!("open {}/.ssh", user.home))?;
-    let path = format!("{}/.ssh/authorized_keys", user.home);
-    let old = read_regular(&directory, "authorized_keys").with_context(|| format!("read {path}"))?;
-    let text = with_keys(&String::from_utf8_lossy(&old), keys);
-    if text.as_bytes() != old {
-        let rights = Rights { mode: 0o600, owner };
-        root::replace(&directory, "authorized_keys", text.as_bytes(), rights)
-            .with_context(|| format!("write {path}"))?;
-    }
-    Ok(())
-}
-
-fn ssh_directory(home: &OwnedFd, owner: Option<(u32, u32)>) -> rustix::io::Result<OwnedFd> {
-    let open = || {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        fs::openat(home, ".ssh", flags, Mode::empty())
-    };
-    match open() {
-        Err(Errno::NOENT) => {
-            fs::mkdirat(home, ".ssh", Mode::from_raw_mode(0o700))?;
-            let made = open()?;
-            root::give(&made, Rights { mode: 0o700, owner })?;
-            Ok(made)
-        }
-        other => other,
-    }
-}
-
-/// The content of a regular file; empty if it is missing. Links, devices and fifos are refused.
-fn read_regular(directory: &OwnedFd, name: &str) -> Result<Vec<u8>> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let fd = match fs::openat(directory, name, flags, Mode::empty()) {
-        Err(Errno::NOENT) => return Ok(Vec::new()),
-        other => other?,
-    };
-    if FileType::from_raw_mode(fs::fstat(&fd)?.st_mode) != FileType::RegularFile {
-        bail!("it is no regular file");
-    }
-    let mut content = Vec::new();
-    std::fs::File::from(fd).read_to_end(&mut content)?;
-    Ok(content)
-}
-
-/// Adds the missing keys to the file's text. A key is known by its body. One that is there with other options (it let
-/// root in, and is to turn away) is replaced.
-fn with_keys(old: &str, keys: &[String]) -> String {
-    let mut lines: Vec<&str> = old.lines().collect();
-    for key in keys {
-        let body = key.split_whitespace().find(|word| word.starts_with("AAAA")).unwrap_or(key);
-        let is_same = |line: &&str| *line == key || line.split_whitespace().any(|word| word == body);
-        let mut known = false;
-        for line in lines.iter_mut().filter(|line| is_same(line) && !line.starts_with('#')) {
-            known = true;
-            if people::options(line) != people::options(key) {
-                *line = key;
-            }
-        }
-        if !known {
-            lines.push(key);
-        }
-    }
-    lines.iter().flat_map(|line| [line, "\n"]).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
-    /// A root whose one user is whoever runs the test.
-    fn scratch() -> (tempfile::TempDir, Root) {
-        let directory = tempfile::tempdir().unwrap();
-        let root = Root::open(directory.path()).unwrap();
-        let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
-        root.write("etc/passwd", format!("me:x:{uid}:{gid}::/home/me:/bin/sh\n").as_bytes(), 0o644).unwrap();
-        root.make_directory("home/me").unwrap();
-        (directory, root)
-    }
-
-    fn authorize_me(root: &Root, key: &str) -> Result<()> {
-        authorize("me", &[key.to_owned()], root)
-    }
-
-    #[test]
-    fn keys_are_added_once_with_the_right_modes() {
-        let (directory, root) = scratch();
-        for key in ["ssh-rsa AAAA1 a", "ssh-rsa AAAA2 b", "ssh-rsa AAAA1 other-comment"] {
-            authorize_me(&root, key).unwrap();
-        }
-        let file = "home/me/.ssh/authorized_keys";
-        assert_eq!(root.read_text(file).unwrap().unwrap(), "ssh-rsa AAAA1 a\nssh-rsa AAAA2 b\n");
-        let mode = |path: &str| directory.path().join(path).metadata().unwrap().permissions().mode() & 0o7777;
-        assert_eq!((mode("home/me/.ssh"), mode(file)), (0o700, 0o600));
-    }
-
-    #[test]
-    fn links_of_the_user_are_not_followed() {
-        let (directory, root) = scratch();
-        root.make_directory("etc/target").unwrap();
-        symlink("/etc/target", directory.path().join("home/me/.ssh")).unwrap();
-        assert!(authorize_me(&root, "k").is_err());
-        std::fs::remove_file(directory.path().join("home/me/.ssh")).unwrap();
-        root.make_directory("home/me/.ssh").unwrap();
-        symlink("/etc/passwd", directory.path().join("home/me/.ssh/authorized_keys")).unwrap();
-        assert!(authorize_me(&root, "k").is_err());
-        assert!(root.files("etc/target").unwrap().is_empty());
-        assert!(!root.read_text("etc/passwd").unwrap().unwrap().contains("k\n"));
-    }
-
-    #[test]
-    fn a_user_who_is_not_there_gets_no_keys() {
-        let (_directory, root) = scratch();
-        assert!(authorize("nobody", &["k".into()], &root).unwrap_err().to_string().contains("no such user"));
-    }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "a program to wait for")]
@@ -432,7 +315,8 @@ mod tests {
 
     #[test]
     fn nothing_runs_on_another_root() {
-        let (directory, root) = scratch();
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
         let marker = directory.path().join("ran");
         let step = Step::run(&["touch", marker.to_str().unwrap()]);
         apply(&step, &[], &root, &mut Report::default()).unwrap();

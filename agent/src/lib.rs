@@ -6,6 +6,7 @@
 mod accounts;
 mod apply;
 mod args;
+mod authorized_keys;
 mod call;
 mod changes;
 mod clean;

@@ -5,6 +5,7 @@ use crate::yaml::{Mapping, Value};
 
 /// The keys with an effect. Some have one in the system's configuration alone, in cloud-init as well.
 const CARRIED_OUT: &[&str] = &[
+    "allow_public_ssh_keys",
     "allow_userdata",
     "bootcmd",
     "cloud_config_modules",
@@ -24,6 +25,7 @@ const CARRIED_OUT: &[&str] = &[
     "preserve_hostname",
     "runcmd",
     "ssh_authorized_keys",
+    "ssh_import_id",
     "system_info",
     "user",
     "user_data_policy",

@@ -54,6 +54,7 @@ pub(crate) const CONFIG: Texts = Texts {
         ("hostname", &TEXT),
         ("runcmd", &COMMANDS),
         ("ssh_authorized_keys", &TEXTS),
+        ("ssh_import_id", &TEXTS),
         ("system_info", &Texts { under: &[("default_user", &USER)], ..Texts::NONE }),
         ("user", &USER),
         ("users", &USERS),

@@ -8,6 +8,7 @@ mod bootcmd;
 mod hostname;
 mod runcmd;
 mod ssh_authorized_keys;
+mod ssh_import_id;
 mod users;
 mod write_files;
 
@@ -123,6 +124,15 @@ pub(crate) const ALL: &[Handler] = &[
         semaphore: "config_runcmd",
         in_rescue: InRescue::LeftOut,
         plan: runcmd::plan,
+    },
+    Handler {
+        name: "ssh_import_id",
+        // It asks servers far away, and logins must not wait for them.
+        stage: Stage::Final,
+        frequency: Frequency::Instance,
+        semaphore: "config_ssh_import_id",
+        in_rescue: InRescue::LeftOut,
+        plan: ssh_import_id::plan,
     },
     Handler {
         name: "write_files",

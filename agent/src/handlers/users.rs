@@ -90,11 +90,6 @@ fn add_keys(user: &Person, plan: &mut HandlerPlan) {
             plan.push(Step::Authorize { user: user.name.clone(), keys });
         }
     }
-    if user.settings.get("ssh_import_id").is_some_and(|value| *value != Value::Null) {
-        plan.problem(
-            user.problem("`ssh_import_id` is not carried out yet: give keys in `ssh_authorized_keys`"),
-        );
-    }
 }
 
 /// `ssh_redirect_user`: the platform's keys tell who uses them to log in as the default user.
@@ -106,11 +101,12 @@ fn redirect(user: &Person, default: Option<&str>, facts: &HandlerFacts<'_>, plan
         Some(Value::Str(word)) if word == "default" => None,
         Some(_) => Some("it is neither a yes or no nor `default`"),
     };
-    let has_keys = user.settings.get("ssh_authorized_keys").is_some();
+    let has_keys =
+        ["ssh_authorized_keys", "ssh_import_id"].iter().any(|key| user.settings.get(key).is_some());
     let keys = &facts.meta_data.public_keys;
     let problem = match (problem, default) {
         (Some(problem), _) => problem,
-        _ if has_keys => "it cannot be given together with `ssh_authorized_keys`",
+        _ if has_keys => "it cannot be given together with `ssh_authorized_keys` or `ssh_import_id`",
         (_, None) => "no default user is made to log in as",
         (_, Some(_)) if keys.is_empty() => "the platform gives no keys",
         (_, Some(default)) => {
@@ -371,7 +367,7 @@ mod tests {
             (
                 "default, {name: a, ssh_redirect_user: yes, ssh_authorized_keys: [k]}",
                 meta,
-                "entry 2: a: ssh_redirect_user: it cannot be given together with `ssh_authorized_keys`",
+                "entry 2: a: ssh_redirect_user: it cannot be given together with `ssh_authorized_keys` or `ssh_import_id`",
             ),
             ("default, {name: a, ssh_redirect_user: no}", meta, ""),
         ] {

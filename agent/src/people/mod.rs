@@ -77,7 +77,7 @@ pub(crate) fn system_has_default(config: &Mapping) -> bool {
 }
 
 /// The words of a list, or of a text with commas between.
-fn words(value: &Value) -> Vec<String> {
+pub(crate) fn words(value: &Value) -> Vec<String> {
     let words: Vec<String> = match value {
         Value::Str(text) => text.split(',').map(str::to_owned).collect(),
         Value::Seq(items) => items.iter().flat_map(words).collect(),

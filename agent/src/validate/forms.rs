@@ -74,6 +74,7 @@ pub(super) const TOP: &[Key] = &[
     ("preserve_hostname", YES_NO),
     ("runcmd", COMMANDS),
     ("ssh_authorized_keys", TEXTS),
+    ("ssh_import_id", TEXT_OR_TEXTS),
     ("system_info", &[Old(&Names(&[Any]), "the system's own configuration")]),
     ("user", &[Text, Form::Keys(&USER)]),
     (

@@ -53,7 +53,6 @@ const OTHERS: &[(&[Form], &[&str])] = &[
             "packages",
             "ssh_fp_console_blacklist",
             "ssh_genkeytypes",
-            "ssh_import_id",
             "ssh_key_console_blacklist",
             "unverified_modules",
         ],
