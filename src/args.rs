@@ -14,11 +14,15 @@ Journeys, which the initramfs's scripts call:
   rescue block ROOT while init waits for a missing root: boot from a volume that appears
   rescue wait TEXT  when init gives up: boot from a volume that is attached now, or wait for one
   rescue resolve DEVICE…  print which of these devices with one UUID or label is not an ignored copy
-  rescue mounted    after a rescue volume is mounted: cover its fstab, so that it names no other disk
+  rescue mounted    after a rescue volume is mounted: show init an fstab that names no other disk
   rescue mounted /usr  after its /usr is mounted as well: print `-` if it cannot be started
-  rescue bottom     with the root mounted: tell the admin, or switch to a volume that appeared late
+  rescue bottom     with the root mounted: switch to a volume that appeared late
+  rescue last       after all other scripts: do so if the root holds no init, and cover a rescue system's fstab
   modules           give the root the running kernel's modules from the initramfs
   seed              hand the seed on the kernel command line to the booted system
+
+Called by a script of the initramfs:
+  later             have init call `rescue last` and `modules` after all other scripts
 
 Called by the hook that builds the initramfs:
   include RELEASE DIR  add the modules that LIFEBOAT_INCLUDE= in /etc/default/lifeboat asks for
@@ -50,6 +54,8 @@ pub(crate) enum Invocation {
         /// Carried out or only printed.
         mode: Mode,
     },
+    /// `lifeboat later`: no journey, for it only has init call some.
+    Later(Mode),
     /// Name those of these scripts that there are, one a line.
     Name(Vec<PathBuf>),
     /// Print a text (`--help`, `--version`).
@@ -73,6 +79,8 @@ pub(crate) enum Journey {
     RescueMountedUsr,
     /// `lifeboat rescue bottom`
     RescueBottom,
+    /// `lifeboat rescue last`
+    RescueLast,
     /// `lifeboat modules`
     Modules,
     /// `lifeboat seed`
@@ -84,18 +92,17 @@ const JOURNEYS: &[(&[&str], Journey)] = &[
     (&["rescue", "mounted"], Journey::RescueMounted),
     (&["rescue", "mounted", "/usr"], Journey::RescueMountedUsr),
     (&["rescue", "bottom"], Journey::RescueBottom),
+    (&["rescue", "last"], Journey::RescueLast),
     (&["modules"], Journey::Modules),
     (&["seed"], Journey::Seed),
 ];
-
-/// The scripts of initramfs-tools that make another root of the one that is mounted.
-const ROOT_MAKERS: &[&str] = &["overlayroot", "ostree", "updateroot"];
 
 impl Journey {
     /// The scripts that its own comes after.
     fn after(&self) -> &'static [&'static str] {
         match self {
-            Self::Modules => ROOT_MAKERS,
+            // Another root may take the place of this one.
+            Self::Modules => &["rescue"],
             _ => &[],
         }
     }
@@ -145,6 +152,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Inv
 /// What is asked for in words.
 fn named(words: &[&str], mode: Mode) -> Result<Invocation> {
     let journey = match words {
+        ["later"] => return Ok(Invocation::Later(mode)),
         ["rescue", "block", root] => Journey::RescueBlock((*root).to_owned()),
         ["include", release, destination] => {
             let (release, destination) = ((*release).to_owned(), destination.into());
@@ -193,7 +201,7 @@ mod tests {
     fn a_script_names_the_program_in_its_first_line() {
         for (line, journey, after) in [
             ("rescue premount", Journey::RescuePremount, &[][..]),
-            ("modules", Journey::Modules, &["/s/overlayroot", "/s/ostree", "/s/updateroot"]),
+            ("modules", Journey::Modules, &["/s/rescue"]),
         ] {
             let parse = |arguments: &[&str]| parse(arguments.iter().map(OsString::from));
             let run = Invocation::Run { journey, mode: Mode::Apply };
@@ -203,6 +211,12 @@ mod tests {
         }
         assert!(parse_words("moduls /s/lifeboat prereqs").is_err());
         assert!(parse_words("modules lifeboat").is_err());
+    }
+
+    #[test]
+    fn no_journey_is_named_later() {
+        assert_eq!(parse_words("later").unwrap(), Invocation::Later(Mode::Apply));
+        assert_eq!(parse_words("--dry-run later").unwrap(), Invocation::Later(Mode::DryRun));
     }
 
     #[test]

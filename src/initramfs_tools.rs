@@ -3,6 +3,7 @@
 pub(crate) mod param_conf;
 pub(crate) mod switcher;
 
+use crate::files;
 use crate::kmsg::escape;
 use crate::state;
 use crate::volume::{Nature, Volume};
@@ -19,6 +20,9 @@ const OWN: [&str; 9] =
 
 /// Where they are kept while a rescue volume takes the root's place.
 const KEPT: &str = "init";
+
+/// What init takes for the root where it reads its fstab, while a rescue volume is the root and has one.
+pub(crate) const SHOWN_ROOT: &str = "/run/lifeboat/shown";
 
 /// Where init found that it cannot go on: what it tells its `panic()`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -171,11 +175,24 @@ pub(crate) fn own_init() -> Option<String> {
     variable("init")
 }
 
-/// Whether a script that runs later makes the root that init is looked for in.
+/// Where init-bottom's scripts are, and the order in which they run.
+const BOTTOM: &str = "/scripts/init-bottom/";
+const ORDER: &str = "/scripts/init-bottom/ORDER";
+
+/// Whether a script comes after lifeboat's: it may make the root that init is looked for in. udev's does not.
 pub(crate) fn root_is_made_later() -> bool {
-    ["ostree", "updateroot"]
-        .iter()
-        .any(|script| Path::new("/scripts/init-bottom").join(script).try_exists().unwrap_or(false))
+    let order = files::read_text(ORDER).ok().flatten();
+    order.is_some_and(|order| scripts_after_ours(&order).any(|script| script != "udev"))
+}
+
+fn scripts_after_ours(order: &str) -> impl Iterator<Item = &str> {
+    let scripts = order.lines().filter_map(|line| line.strip_prefix(BOTTOM)?.split(' ').next());
+    scripts.skip_while(|script| *script != "lifeboat").filter(|script| !script.starts_with("lifeboat"))
+}
+
+/// Makes init call `rescue last` and `modules` after all scripts of init-bottom.
+pub(crate) fn call_us_last() -> Result<()> {
+    param_conf::call_us_last()
 }
 
 /// Whether a shell may be had once init has given up.
@@ -372,6 +389,27 @@ mod tests {
         ] {
             let said = |booting| Stuck::from_message(message, Some("/dev/vdb"), booting);
             assert_eq!((said(Booting::Rescue), said(Booting::Own)), (Some(stuck), None), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_scripts_that_come_after_ours_are_read_from_the_order() {
+        let order = |names: &[&str]| -> String {
+            let line = |name: &&str| {
+                format!("{BOTTOM}{name} \"$@\"\n[ -e /conf/param.conf ] && . /conf/param.conf\n")
+            };
+            names.iter().map(line).collect()
+        };
+        let udevs = ["lifeboat", "lifeboat-later", "udev"];
+        for (names, after) in [
+            (&udevs[..], &["udev"][..]),
+            (&["imageroot", "lifeboat", "lifeboat-later", "udev"], &["udev"]),
+            (&["lifeboat", "lifeboat-later", "rootimage", "udev"], &["rootimage", "udev"]),
+            (&["lifeboat", "udev", "lifeboat-later", "zz"], &["udev", "zz"]),
+            (&["rootimage", "udev"], &[]),
+            (&[], &[]),
+        ] {
+            assert_eq!(scripts_after_ours(&order(names)).collect::<Vec<_>>(), after, "{names:?}");
         }
     }
 

@@ -46,6 +46,7 @@ fn main() -> ExitCode {
             include::run(&release, &destination, mode);
             return ExitCode::SUCCESS;
         }
+        Ok(Invocation::Later(mode)) => return later(mode),
         Ok(Invocation::Name(scripts)) => return kmsg::print(&those_there(&scripts)),
         Ok(Invocation::Print(text)) => return kmsg::print(&text),
         Err(error) => {
@@ -60,6 +61,20 @@ fn main() -> ExitCode {
             kmsg::log(kmsg::LogLevel::Error, journey.name(), &format!("{error:#}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What it leaves to be called can be switched off itself.
+fn later(mode: Mode) -> ExitCode {
+    match mode {
+        Mode::DryRun => kmsg::print("rescue last and modules are called after all other scripts\n"),
+        Mode::Apply => match initramfs_tools::call_us_last() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                kmsg::log(kmsg::LogLevel::Error, "modules", &format!("{error:#}"));
+                ExitCode::FAILURE
+            }
+        },
     }
 }
 
@@ -83,6 +98,7 @@ fn run(journey: &Journey, mode: Mode) -> anyhow::Result<Outcome> {
         Journey::RescueMounted => rescue::mounted::run(mode),
         Journey::RescueMountedUsr => rescue::mounted::run_with_usr(),
         Journey::RescueBottom => rescue::bottom::run(&line, mode),
+        Journey::RescueLast => rescue::last::run(&line, mode),
         Journey::Modules => modules::run(&line, mode),
         Journey::Seed => seed::run(&line, mode),
     }

@@ -10,8 +10,10 @@ mod fstab;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod hostile;
 mod identity;
+pub(crate) mod last;
 pub(crate) mod mounted;
 mod notice;
+mod pivot;
 pub(crate) mod premount;
 pub(crate) mod resolve;
 mod runnable;

@@ -68,7 +68,7 @@ impl Exporter {
             .script(KEEP_SETTINGS)
             .script(&format!("echo LIFEBOAT_INCLUDE={include} >/etc/default/lifeboat"))
             .script(if self == Self::Nothing { "cp -R -T /lib/modules /output/modules" } else { "" })
-            .hook("test-measured", &measured::hook(&["init-bottom/lifeboat-modules"]))
+            .hook("test-measured", &measured::hook(&["lifeboat-last/modules"]))
             .hook("test-measured-export", &measured::replaced_by(&script))
     }
 

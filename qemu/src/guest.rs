@@ -15,7 +15,7 @@ use crate::args::Kernel;
 use crate::cache::Cache;
 use crate::{packages, phase, run, setup};
 pub use medium::{FileSystem, MBR_PARTITION_UUID, PARTITION_LABEL, PARTITION_UUID, Table};
-pub(crate) use platform::with_file;
+pub(crate) use platform::{MoreFile, with_files};
 pub use platform::{Platform, RunInit};
 pub use tiny::{Damage, Modules, Tiny};
 pub use workshop::Workshop;

@@ -17,7 +17,7 @@ use crate::architecture::QEMU;
 use crate::args::Kernel;
 use crate::console::Console;
 use crate::disk::{Bus, Connected, Disk};
-use crate::guest::{self, Guests, Initramfs, PASSWORD, Platform, RunInit};
+use crate::guest::{self, Guests, Initramfs, MoreFile, PASSWORD, Platform, RunInit};
 use crate::qmp::Qmp;
 use crate::run::{self, Program, Running};
 use crate::scratch::Scratch;
@@ -39,7 +39,7 @@ pub struct Machine {
     kernel: Kernel,
     initramfs: Initramfs,
     platform: Option<Platform>,
-    settings: Option<String>,
+    more: Vec<MoreFile>,
     disks: Vec<Connected>,
     parameters: Vec<String>,
     megabytes: u32,
@@ -102,7 +102,7 @@ impl Machine {
             kernel: Kernel::External,
             initramfs: Initramfs::Lifeboat,
             platform: None,
-            settings: None,
+            more: Vec::new(),
             disks: Vec::new(),
             // The emulated timer may come too late for the kernel's check when the host is busy.
             parameters: ["no_timer_check", "console=ttyS0", "panic=-1", "root=LABEL=lifeboat-root"]
@@ -154,7 +154,23 @@ impl Machine {
     /// Bakes this into the initramfs as its /etc/default/lifeboat.
     #[must_use]
     pub fn settings(mut self, text: &str) -> Self {
-        self.settings = Some(text.to_owned());
+        self.more.push(MoreFile {
+            path: "etc/default/lifeboat".into(),
+            content: text.to_owned(),
+            mode: 0o644,
+        });
+        self
+    }
+
+    /// Puts a script into init-bottom that comes after lifeboat's and before udev's.
+    #[must_use]
+    pub fn bottom(mut self, name: &str, text: &str) -> Self {
+        let folder = "scripts/init-bottom";
+        let line =
+            |name: &str| format!("/{folder}/{name} \"$@\"\n[ -e /conf/param.conf ] && . /conf/param.conf\n");
+        let order = ["lifeboat", "lifeboat-later", name, "udev"].map(line).concat();
+        self.more.push(MoreFile { path: format!("{folder}/{name}"), content: text.to_owned(), mode: 0o755 });
+        self.more.push(MoreFile { path: format!("{folder}/ORDER"), content: order, mode: 0o644 });
         self
     }
 
@@ -278,8 +294,8 @@ impl Machine {
             Some(platform) => platform.kernel(&self.guests)?,
             None => self.guests.kernel(self.kernel, self.initramfs),
         };
-        if let Some(text) = &self.settings {
-            initramfs = guest::with_file(&initramfs, "etc/default/lifeboat", text, folder)?;
+        if !self.more.is_empty() {
+            initramfs = guest::with_files(&initramfs, &self.more, folder)?;
         }
         // Killed with us, however we end. Never with KVM: on many machines it opens, and the guest hangs.
         let mut program = run::program("setpriv")

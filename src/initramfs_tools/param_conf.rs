@@ -1,9 +1,11 @@
 //! /conf/param.conf: after each stage script init sources it into its own shell, so that what is assigned
 //! there takes the place of what the kernel command line said, and what is defined there that of its functions.
 
+use super::SHOWN_ROOT;
 use crate::files;
 use anyhow::Result;
 use std::fmt::Write as _;
+use std::ops::Range;
 
 const PATH: &str = "/conf/param.conf";
 const BEGIN: &str = "# lifeboat: begin\n";
@@ -45,6 +47,20 @@ const RESOLVE: &str = "\
 			[ \"$(/usr/sbin/lifeboat rescue resolve \"$DEV\")\" != - ] || exit 1 ;;
 		esac
 		echo \"$DEV\" )";
+
+/// init's first own `mount` after its last stage moves /run into the root: no script runs any more, whatever it is
+/// called and whatever it comes after. Called once: init's own `mount` is back then, also where the file is read again.
+const CALL_US_LAST: &str = "\
+mount() {
+	unset -f mount
+	if [ -z \"$lifeboat_last\" ]; then
+		lifeboat_last=called
+		run_scripts /scripts/lifeboat-last
+		unset -f mount
+	fi
+	mount \"$@\"
+}
+";
 
 /// What lifeboat's part of the file says.
 #[derive(Default)]
@@ -99,16 +115,20 @@ impl Conf {
         ));
     }
 
-    /// Lets lifeboat cover the root's fstab: init reads it right after mounting the root, with no stage between. And lets
-    /// it look for an init once /usr is mounted, while there is still a way back.
+    /// Shows init another fstab: it reads the root's right after mounting that, with no stage between, and for each
+    /// file system again. This file is read once more at the end, for init has its own functions by then. And lets
+    /// lifeboat look for an init once /usr is mounted, while there is still a way back.
     pub(crate) fn before_fstab_is_read(&mut self) {
         self.push(&format!(
-            "read_fstab_entry() {{\n\t/usr/sbin/lifeboat rescue mounted\n\t{OWN_FUNCTIONS}\n\t\
-             panic() {{ lifeboat_panic \"$@\"; }}\n\tresolve_device() {{\n\t{RESOLVE}\n\t}}\n\t\
-             mount_bottom() {{\n\t\t. \"/scripts/${{BOOT}}\"\n\t\t\
-             [ \"$(/usr/sbin/lifeboat rescue mounted /usr)\" != - ] || lifeboat_panic '{NOT_STARTED}'\n\t\t\
-             mount_bottom\n\t}}\n\tread_fstab_entry \"$@\"\n}}"
+            "read_fstab_entry() {{\n\tlifeboat_root=$rootmnt\n\t\
+             /usr/sbin/lifeboat rescue mounted && [ -e {SHOWN_ROOT}/etc/fstab ] && rootmnt={SHOWN_ROOT}\n\t\
+             {OWN_FUNCTIONS}\n\tread_fstab_entry \"$@\"\n\tlifeboat_found=$?\n\trootmnt=$lifeboat_root\n\t\
+             . /conf/param.conf\n\treturn \"$lifeboat_found\"\n}}\n\
+             mount_bottom() {{\n\t. \"/scripts/${{BOOT}}\"\n\t\
+             [ \"$(/usr/sbin/lifeboat rescue mounted /usr)\" != - ] || lifeboat_panic '{NOT_STARTED}'\n\t\
+             mount_bottom\n}}"
         ));
+        self.pass_over_ignored();
     }
 
     /// Makes init run its scripts for a missing root once more, and look for that again.
@@ -148,9 +168,7 @@ impl Conf {
     /// such line: a value may hold one too.
     pub(crate) fn render(&self, existing: &str) -> String {
         let lines: Vec<&str> = existing.split_inclusive('\n').collect();
-        let (begin, end) =
-            (lines.iter().position(|line| *line == BEGIN), lines.iter().rposition(|line| *line == END));
-        let ours = begin.zip(end).map_or(0..0, |(begin, end)| begin..end + 1);
+        let ours = our_part(&lines);
         let mut others = String::new();
         for (place, line) in lines.iter().enumerate() {
             if !ours.contains(&place) {
@@ -160,6 +178,36 @@ impl Conf {
         let newline = if others.is_empty() || others.ends_with('\n') { "" } else { "\n" };
         format!("{others}{newline}{BEGIN}{PANIC}{}{END}", self.lines)
     }
+}
+
+/// The lines that are ours, in the file.
+fn our_part(lines: &[&str]) -> Range<usize> {
+    let begin = lines.iter().position(|line| *line == BEGIN);
+    let end = lines.iter().rposition(|line| *line == END);
+    begin.zip(end).map_or(0..0, |(begin, end)| begin..end + 1)
+}
+
+/// Has init call us after all other scripts, and adds nothing else to the file.
+pub(crate) fn call_us_last() -> Result<()> {
+    let existing = files::read_text(PATH)?.unwrap_or_default();
+    files::write(PATH, with_last_call(&existing).as_bytes(), 0o644)
+}
+
+fn with_last_call(existing: &str) -> String {
+    let lines: Vec<&str> = existing.split_inclusive('\n').collect();
+    let ours = our_part(&lines);
+    if ours.is_empty() {
+        let newline = if existing.is_empty() || existing.ends_with('\n') { "" } else { "\n" };
+        return format!("{existing}{newline}{BEGIN}{CALL_US_LAST}{END}");
+    }
+    let mut text = String::new();
+    for (place, line) in lines.iter().enumerate() {
+        if place + 1 == ours.end {
+            text += CALL_US_LAST;
+        }
+        text += line;
+    }
+    text
 }
 
 /// Writes our part of the file, whole or not at all.
@@ -225,6 +273,45 @@ mod tests {
     }
 
     #[test]
+    fn init_reads_an_fstab_that_is_shown_to_it_and_asks_once_the_root_is_whole() {
+        let mut conf = Conf::default();
+        conf.before_fstab_is_read();
+        let text = our_part(&conf);
+        let text = text.split_once("resolve_device() {").unwrap().0;
+        expect![[r#"
+            read_fstab_entry() {
+            	lifeboat_root=$rootmnt
+            	/usr/sbin/lifeboat rescue mounted && [ -e /run/lifeboat/shown/etc/fstab ] && rootmnt=/run/lifeboat/shown
+            	. /scripts/functions; . /scripts/local; . /scripts/nfs; . "/scripts/${BOOT}"
+            	read_fstab_entry "$@"
+            	lifeboat_found=$?
+            	rootmnt=$lifeboat_root
+            	. /conf/param.conf
+            	return "$lifeboat_found"
+            }
+            mount_bottom() {
+            	. "/scripts/${BOOT}"
+            	[ "$(/usr/sbin/lifeboat rescue mounted /usr)" != - ] || lifeboat_panic 'The rescue volume cannot be started.'
+            	mount_bottom
+            }
+        "#]]
+        .assert_eq(text);
+    }
+
+    #[test]
+    fn init_calls_us_once_and_what_else_the_file_says_stays() {
+        let last = format!("{BEGIN}{CALL_US_LAST}{END}");
+        assert_eq!(with_last_call(""), last);
+        assert_eq!(with_last_call("X=y"), format!("X=y\n{last}"));
+        let mut conf = Conf::default();
+        conf.set("init", "/sbin/init");
+        let text = with_last_call(&(conf.render("A=b\n") + "X=y\n"));
+        assert_eq!(text, format!("A=b\n{BEGIN}{PANIC}init='/sbin/init'\n{CALL_US_LAST}{END}X=y\n"));
+        // What steers init later takes the place of it: it was read by then.
+        assert_eq!(conf.render(&text), format!("A=b\nX=y\n{BEGIN}{PANIC}init='/sbin/init'\n{END}"));
+    }
+
+    #[test]
     fn init_mounts_what_the_variables_name() {
         let mut conf = Conf::default();
         conf.go_on(&[], After::Nothing);
@@ -247,38 +334,6 @@ mod tests {
             "{skipped}"
         );
         assert!(!commands(After::SkipOneMount).contains("/usr"));
-    }
-
-    #[test]
-    fn init_asks_once_the_root_is_whole_and_before_it_gives_up() {
-        let mut conf = Conf::default();
-        conf.before_fstab_is_read();
-        expect![[r#"
-            read_fstab_entry() {
-            	/usr/sbin/lifeboat rescue mounted
-            	. /scripts/functions; . /scripts/local; . /scripts/nfs; . "/scripts/${BOOT}"
-            	panic() { lifeboat_panic "$@"; }
-            	resolve_device() {
-            	( . /scripts/functions
-            		resolve_device "$1" >/dev/null || exit
-            		case "$1" in
-            		LABEL=* | UUID=* | PARTLABEL=* | PARTUUID=*)
-            			meant=$(/usr/sbin/lifeboat rescue resolve "$DEV" $(blkid -t "$1" -o device))
-            			[ "$meant" != - ] || exit 1
-            			case "$meant" in /dev/*) DEV=$meant ;; esac ;;
-            		/dev/disk/by-uuid/* | /dev/disk/by-label/* | /dev/disk/by-part*)
-            			[ "$(/usr/sbin/lifeboat rescue resolve "$DEV")" != - ] || exit 1 ;;
-            		esac
-            		echo "$DEV" )
-            	}
-            	mount_bottom() {
-            		. "/scripts/${BOOT}"
-            		[ "$(/usr/sbin/lifeboat rescue mounted /usr)" != - ] || lifeboat_panic 'The rescue volume cannot be started.'
-            		mount_bottom
-            	}
-            	read_fstab_entry "$@"
-            }
-        "#]].assert_eq(&our_part(&conf));
     }
 
     #[test]

@@ -1,21 +1,19 @@
 //! With the root mounted: makes sure that init went where it was steered, or pivots to a rescue volume that
 //! appeared since the first look, or when the root holds no init.
 
-use super::candidate::{self, INITS};
+use super::candidate::INITS;
 use super::decision::{BootSoFar, Decision, DecisionRecord, HowBooted, OriginalRoot, Waited};
-use super::fstab::WithoutUsr;
 use super::settings::RescueSettings;
 use super::watch::{self, Tick, Watch};
-use super::{Choice, Scan, identity, mounted, notice};
+use super::{Choice, Scan, identity, mounted, notice, pivot};
 use crate::initramfs_tools::{self, PanicShell};
 use crate::kmsg::{self, LogLevel};
-use crate::mounts::{self, Mount, Staged};
+use crate::mounts::{self, Mount};
 use crate::outcome::{Mode, Outcome};
 use crate::root::Root;
-use crate::volume::{self, Nature, Volume};
-use anyhow::{Context, Result, bail};
+use crate::volume::{self, Volume};
+use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
-use rustix::mount::{MountFlags, UnmountFlags, mount_move, unmount};
 use std::path::Path;
 
 /// Pivots, or says why there is nothing to do.
@@ -24,8 +22,22 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
     if let Some(place) = settings.off {
         return Ok(Outcome::Skipped(format!("`off` is {place}")));
     }
+    switch(&settings, Moment::Bottom, mode)
+}
+
+/// When the root is looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Moment {
+    /// With the root mounted, before udev has ended.
+    Bottom,
+    /// After all other scripts.
+    Last,
+}
+
+/// Pivots, or says why there is nothing to do.
+pub(super) fn switch(settings: &RescueSettings, moment: Moment, mode: Mode) -> Result<Outcome> {
     let root = initramfs_tools::root_mount_point();
-    let mut facts = PivotFacts::gather(&root, &settings)?;
+    let mut facts = PivotFacts::gather(&root, settings, moment)?;
     if mode == Mode::Apply {
         // Where none is chosen, and none waited for, the outcome says why.
         let told = facts.choice.chosen.is_some() || facts.needs_a_volume();
@@ -33,7 +45,7 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
             kmsg::log(LogLevel::Info, "rescue", line);
         }
         if facts.needs_a_volume() {
-            facts.wait(&settings)?;
+            facts.wait(settings)?;
         }
     }
     let plan = plan(&facts);
@@ -61,6 +73,8 @@ struct PivotFacts {
     /// The superblock of that, where it is a device.
     own_root: Option<Volume>,
     init: Init,
+    /// The device to which init was steered, if that was the root when it was mounted.
+    arrived_at: Option<String>,
     /// What `root=` says.
     named: Option<String>,
     choice: Choice,
@@ -69,18 +83,20 @@ struct PivotFacts {
 
 /// Whether what is mounted as the root can be started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Init {
+pub(super) enum Init {
     Present,
     Absent,
+    /// It is known only after a script that is still to come.
+    NotYet,
 }
 
 impl PivotFacts {
-    fn gather(root: &Path, settings: &RescueSettings) -> Result<Self> {
+    fn gather(root: &Path, settings: &RescueSettings, moment: Moment) -> Result<Self> {
         mounts::clear_stale();
         let mut so_far = BootSoFar::read()?;
         let mounted = mounts::at(root)?;
         let init = match mounted {
-            Some(_) if initramfs_tools::root_is_made_later() => Init::Present,
+            _ if moment == Moment::Bottom && initramfs_tools::root_is_made_later() => Init::NotYet,
             Some(_) => look_for_init(root)?,
             None => Init::Absent,
         };
@@ -100,7 +116,9 @@ impl PivotFacts {
             _ => None,
         };
         let named = initramfs_tools::own_root();
-        Ok(Self { so_far, mounted, own_root, init, named, choice, complaints: scan.complaints })
+        let arrived_at = mounted::arrived_at()?;
+        let complaints = scan.complaints;
+        Ok(Self { so_far, mounted, own_root, init, arrived_at, named, choice, complaints })
     }
 }
 
@@ -155,7 +173,7 @@ impl PivotFacts {
 }
 
 /// As init does, after which it is too late: udev has ended and /dev has moved.
-fn look_for_init(root: &Path) -> Result<Init> {
+pub(super) fn look_for_init(root: &Path) -> Result<Init> {
     let root = Root::open(root)?;
     let named = initramfs_tools::own_init().unwrap_or_default();
     for init in std::iter::once(named.trim_start_matches('/')).chain(INITS) {
@@ -182,9 +200,10 @@ enum PivotPlan {
 fn plan(facts: &PivotFacts) -> PivotPlan {
     let source = facts.mounted.as_ref().map(|mount| mount.source.display().to_string());
     if let Some(steered_to) = &facts.so_far.rescue {
-        // Another script may have made the volume the lower layer of something; then it is not to be seen.
+        // Another script may have made another root of the volume since.
         let hidden = facts.mounted.as_ref().is_some_and(|mount| !mount.source.starts_with("/dev"));
-        return if hidden || source.as_ref() == Some(steered_to) {
+        let arrived = facts.arrived_at.as_ref() == Some(steered_to) || source.as_ref() == Some(steered_to);
+        return if hidden || arrived {
             PivotPlan::Stay(format!("the root is {steered_to}, as decided before it was mounted"))
         } else {
             PivotPlan::TakeBack { steered_to: steered_to.clone() }
@@ -218,63 +237,20 @@ fn apply(plan: &PivotPlan, facts: PivotFacts, root: &Path) -> Result<()> {
             notice::forget()
         }
         PivotPlan::Pivot { volume, original } => {
-            pivot(volume, root, facts.mounted.as_ref())?;
+            pivot::pivot(volume, root, facts.mounted.as_ref())?;
             let how = match facts.init {
-                Init::Present => HowBooted::Pivoted,
-                Init::Absent if facts.mounted.is_none() => HowBooted::Saved("no root was mounted".into()),
+                Init::Absent | Init::NotYet if facts.mounted.is_none() => {
+                    HowBooted::Saved("no root was mounted".into())
+                }
+                Init::Present | Init::NotYet => HowBooted::Pivoted,
                 Init::Absent => HowBooted::Saved("the root holds no init".into()),
             };
             let decision = Decision::Rescue { volume: volume.clone(), how, original: original.clone() };
             DecisionRecord { decision, so_far: facts.so_far }.write()?;
-            initramfs_tools::use_init("/sbin/init")?;
-            let volumes = volume::all_with_partitions(&volume::devices()?);
-            mounted::cover(root, volume, original, &volumes)
+            mounted::has_arrived(volume, None)?;
+            initramfs_tools::use_init("/sbin/init")
         }
     }
-}
-
-/// Each step can be undone until the volume is in place: a root is mounted at every moment that counts.
-fn pivot(volume: &Volume, root: &Path, mounted: Option<&Mount>) -> Result<()> {
-    let Some(file_system) = volume.file_system() else {
-        bail!("{} is no file system that can be booted from", volume.kind);
-    };
-    let flags = match volume.nature() {
-        Nature::Writable => MountFlags::empty(),
-        Nature::ReadOnly => MountFlags::RDONLY,
-    };
-    let new = Staged::mount("new-root", &volume.device, file_system.name, flags, &volume.options())?;
-    if candidate::without_usr(&Root::open(new.point())?)? == WithoutUsr::HasNoInit {
-        bail!(
-            "{volume} is not booted: its init is in a /usr of its own, and it is too late to mount that (reboot)"
-        );
-    }
-    if mounted.is_none() {
-        mount_move(new.point(), root)
-            .with_context(|| format!("move {} to {}", volume.device.display(), root.display()))?;
-        new.moved();
-        return Ok(());
-    }
-    let old = Staged::empty("original-root")?;
-    mount_move(root, old.point()).with_context(|| format!("move {} away", root.display()))?;
-    if let Err(error) = mount_move(new.point(), root) {
-        mount_move(old.point(), root).with_context(|| format!("move {} back", root.display()))?;
-        return Err(error).with_context(|| format!("move {} to {}", volume.device.display(), root.display()));
-    }
-    new.moved();
-    if let Err(error) = unmount_tree(old.point()) {
-        // The rescue system can still unmount it, at the place that this names.
-        kmsg::log(LogLevel::Error, "rescue", &format!("{error:#}"));
-    }
-    Ok(())
-}
-
-fn unmount_tree(point: &Path) -> Result<()> {
-    let mounts = mounts::read()?;
-    for mount in mounts.iter().rev().filter(|mount| Path::new(&mount.point).starts_with(point)) {
-        unmount(&mount.point, UnmountFlags::NOFOLLOW)
-            .with_context(|| format!("unmount the original root at {}", mount.point))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -318,6 +294,7 @@ mod tests {
                 access: Access::Writable,
             }),
             own_root: mounted.map(|source| volume(source, "own")),
+            arrived_at: None,
             named: None,
             choice: Choice { chosen: chosen.map(|device| volume(device, "RESCUE")), reasons: Vec::new() },
             complaints: Vec::new(),
@@ -334,6 +311,27 @@ mod tests {
     fn what_was_told_is_taken_back_when_init_went_elsewhere() {
         let plan = plan(&facts(Some("/dev/vdb"), Some("/dev/vda"), None));
         assert_eq!(plan, PivotPlan::TakeBack { steered_to: "/dev/vdb".into() });
+    }
+
+    #[test]
+    fn a_volume_of_which_another_root_was_made_is_where_init_was_steered() {
+        for root in ["/dev/loop0", "tmpfs"] {
+            let arrived_at = Some("/dev/vdb".to_owned());
+            let plan = plan(&PivotFacts { arrived_at, ..facts(Some("/dev/vdb"), Some(root), None) });
+            assert!(matches!(plan, PivotPlan::Stay(_)), "{root}: {plan:?}");
+        }
+        let arrived_at = Some("/dev/vdc".to_owned());
+        let plan = plan(&PivotFacts { arrived_at, ..facts(Some("/dev/vdb"), Some("/dev/loop0"), None) });
+        assert_eq!(plan, PivotPlan::TakeBack { steered_to: "/dev/vdb".into() });
+    }
+
+    #[test]
+    fn for_an_init_that_may_still_come_nobody_waits() {
+        for (init, waits) in [(Init::Present, false), (Init::NotYet, false), (Init::Absent, true)] {
+            for mounted in [Some("/dev/vda"), None] {
+                assert_eq!(PivotFacts { init, ..facts(None, mounted, None) }.needs_a_volume(), waits);
+            }
+        }
     }
 
     #[test]

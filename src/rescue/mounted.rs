@@ -1,7 +1,9 @@
-//! Right after init mounted a rescue volume, before it looks for /usr in its fstab: covers files of the rescue
-//! system with generated ones. The volume itself is unchanged. And once its /usr is mounted: whether it can be started.
+//! Right after init mounted a rescue volume, before it looks for /usr in its fstab: generates the fstab that init reads
+//! in place of the volume's. The volume itself is unchanged, and covered only after all other scripts: a mount on it
+//! would keep them from unmounting it. And once its /usr is mounted: whether it can be started.
 
 use super::decision::{self, BootSoFar, OriginalRoot};
+use super::fstab::WithoutUsr;
 use super::notice::Tenants;
 use super::{candidate, fstab, notice};
 use crate::initramfs_tools;
@@ -12,10 +14,12 @@ use crate::root::Root;
 use crate::volume::{self, Volume};
 use crate::{files, state};
 use anyhow::{Context, Result};
+use lifeboat_common::environment_file::Lines;
 use std::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Covers, where the root is a rescue volume.
+/// Generates the fstab, where the root is a rescue volume.
 pub(crate) fn run(mode: Mode) -> Result<Outcome> {
     let root = initramfs_tools::root_mount_point();
     let steered_to = BootSoFar::read()?.rescue;
@@ -25,21 +29,36 @@ pub(crate) fn run(mode: Mode) -> Result<Outcome> {
     };
     let state = MountedState { steered_to, mounted };
     let mut action = state.plan(MountedEvent::Mounted);
+    // init reads it once for each question.
+    if action == MountedAction::Look && arrived_at()? == state.steered_to {
+        return Ok(Outcome::Quiet);
+    }
+    if mode == Mode::Apply {
+        // Of a volume that failed.
+        files::remove(&shown_fstab().to_string_lossy())?;
+    }
     if action == MountedAction::Look {
         let volumes = volume::all_with_partitions(&volume::devices()?);
-        let original = decision::original_name()?;
-        action = state.plan(MountedEvent::Looked { volumes, original });
+        action = state.plan(MountedEvent::Looked(volumes));
     }
     Ok(match &action {
         MountedAction::Leave | MountedAction::Look => Outcome::Quiet,
-        MountedAction::Cover { rescue, original, volumes } => {
+        MountedAction::Generate { rescue, volumes } => {
             if mode == Mode::Apply {
-                cover(&root, rescue, original, volumes)?;
+                show_to_init(&root, rescue, volumes)?;
             }
             Outcome::Done(action.to_string())
         }
     })
 }
+
+/// The state file that says where init arrived, and what is in it.
+const ARRIVED: &str = "arrived";
+const DEVICE: &str = "DEVICE";
+const USR: &str = "USR";
+const NEEDED: &str = "needed";
+
+const FSTAB: &str = "etc/fstab";
 
 /// Says in the place of init's answer that the root cannot be started.
 const NOT_STARTED: &str = "-";
@@ -74,8 +93,8 @@ struct MountedState {
 enum MountedEvent {
     /// init mounted its root.
     Mounted,
-    /// All devices were looked at. `original`: what the machine would have booted from, as it is on record.
-    Looked { volumes: Vec<Volume>, original: Option<String> },
+    /// All devices were looked at.
+    Looked(Vec<Volume>),
 }
 
 /// What is to be done.
@@ -85,8 +104,8 @@ enum MountedAction {
     Leave,
     /// Looks at all devices.
     Look,
-    /// Covers files of the rescue system.
-    Cover { rescue: Volume, original: OriginalRoot, volumes: Vec<Volume> },
+    /// Generates the fstab that init reads.
+    Generate { rescue: Volume, volumes: Vec<Volume> },
 }
 
 impl fmt::Display for MountedAction {
@@ -94,7 +113,7 @@ impl fmt::Display for MountedAction {
         match self {
             Self::Leave => write!(f, "nothing to do"),
             Self::Look => write!(f, "look at all devices"),
-            Self::Cover { rescue, .. } => write!(f, "the fstab of {rescue} leads to no other disk"),
+            Self::Generate { rescue, .. } => write!(f, "the fstab of {rescue} leads to no other disk"),
         }
     }
 }
@@ -109,30 +128,79 @@ impl MountedState {
         };
         match event {
             MountedEvent::Mounted => MountedAction::Look,
-            MountedEvent::Looked { volumes, original } => {
-                let at = |device: &Path| volumes.iter().find(|volume| volume.device == device).cloned();
-                let Some(rescue) = at(device) else { return MountedAction::Leave };
-                let original = match original {
-                    Some(name) => {
-                        at(Path::new(&name)).map_or(OriginalRoot::Named(name), OriginalRoot::Volume)
-                    }
-                    None => OriginalRoot::Unknown,
-                };
-                MountedAction::Cover { rescue, original, volumes }
-            }
+            MountedEvent::Looked(volumes) => match at(device, &volumes) {
+                Some(rescue) => MountedAction::Generate { rescue, volumes },
+                None => MountedAction::Leave,
+            },
         }
     }
 }
 
-/// Covers the fstab, and what agetty shows above its prompt. What is on the volume is known only now, and so
-/// the message of the day is written anew.
-pub(super) fn cover(root: &Path, rescue: &Volume, original: &OriginalRoot, volumes: &[Volume]) -> Result<()> {
+/// Takes note that the volume was the root: another script may make something else of that.
+pub(super) fn has_arrived(rescue: &Volume, without_usr: Option<WithoutUsr>) -> Result<()> {
+    let mut arrived = Lines::default();
+    arrived.push(DEVICE, &rescue.device.display().to_string());
+    match without_usr {
+        Some(WithoutUsr::HasNoInit) => arrived.push(USR, NEEDED),
+        Some(WithoutUsr::Starts) => arrived.push(USR, "not needed"),
+        None => {}
+    }
+    state::write(ARRIVED, arrived)
+}
+
+/// The device of the rescue volume that was the root, if one was.
+pub(super) fn arrived_at() -> Result<Option<String>> {
+    state::read(ARRIVED, DEVICE)
+}
+
+fn shown_fstab() -> PathBuf {
+    Path::new(initramfs_tools::SHOWN_ROOT).join(FSTAB)
+}
+
+/// init looks for /usr there. A file that is not there is left so.
+fn show_to_init(root: &Path, rescue: &Volume, volumes: &[Volume]) -> Result<()> {
     let root = Root::open(root)?;
     let without_usr = candidate::without_usr(&root)?;
-    cover_file(&root, "fstab", |text| fstab::rewrite(text, rescue, volumes, without_usr))?;
+    has_arrived(rescue, Some(without_usr))?;
+    let Some(text) = root.read(FSTAB)? else { return Ok(()) };
+    let shown = shown_fstab();
+    let directory = shown.parent().unwrap_or(&shown);
+    fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
+    files::write(&shown.to_string_lossy(), &fstab::rewrite(&text, rescue, volumes, without_usr), 0o644)
+}
+
+/// Where the root is a rescue volume, or was made of one: covers the fstab, and what agetty shows above its
+/// prompt. What is on the volume is known only now, and so the message of the day is written anew.
+pub(super) fn cover_in_the_end(root: &Path) -> Result<()> {
+    let Some(device) = BootSoFar::read()?.rescue else { return Ok(()) };
+    let is_root = mounts::at(root)?.is_some_and(|mount| mount.source == Path::new(&device));
+    if !is_root && arrived_at()?.as_ref() != Some(&device) {
+        return Ok(());
+    }
+    let volumes = volume::all_with_partitions(&volume::devices()?);
+    let rescue = at(Path::new(&device), &volumes).with_context(|| format!("read {device} once more"))?;
+    let original = original(decision::original_name()?, &volumes);
+    let root = Root::open(root)?;
+    // By now its /usr may be mounted.
+    let without_usr = match state::read(ARRIVED, USR)?.as_deref() {
+        Some(NEEDED) => WithoutUsr::HasNoInit,
+        Some(_) => WithoutUsr::Starts,
+        None => candidate::without_usr(&root)?,
+    };
+    cover_file(&root, "fstab", |text| fstab::rewrite(text, &rescue, &volumes, without_usr))?;
     let tenants = Tenants::of(&root)?;
-    notice::write(rescue, original, tenants)?;
-    cover_file(&root, "issue", |text| notice::issue(text, rescue, original, tenants))
+    notice::write(&rescue, &original, tenants)?;
+    cover_file(&root, "issue", |text| notice::issue(text, &rescue, &original, tenants))
+}
+
+/// What the machine would have booted from, as it is on record.
+fn original(name: Option<String>, volumes: &[Volume]) -> OriginalRoot {
+    let Some(name) = name else { return OriginalRoot::Unknown };
+    at(Path::new(&name), volumes).map_or(OriginalRoot::Named(name), OriginalRoot::Volume)
+}
+
+fn at(device: &Path, volumes: &[Volume]) -> Option<Volume> {
+    volumes.iter().find(|volume| volume.device == device).cloned()
 }
 
 /// A file that is not there is left so.
@@ -153,9 +221,8 @@ mod tests {
         MountedState { steered_to: steered_to.map(str::to_owned), mounted: mounted.map(PathBuf::from) }
     }
 
-    fn looked(devices: &[&str], original: Option<&str>) -> MountedEvent {
-        let volumes = devices.iter().map(|device| volume(device, "a")).collect();
-        MountedEvent::Looked { volumes, original: original.map(str::to_owned) }
+    fn looked(devices: &[&str]) -> MountedEvent {
+        MountedEvent::Looked(devices.iter().map(|device| volume(device, "a")).collect())
     }
 
     #[test]
@@ -174,35 +241,37 @@ mod tests {
                 "{steered_to:?} {mounted:?}"
             );
             let covers = matches!(
-                state(steered_to, mounted).plan(looked(&["/dev/vda", "/dev/vdb"], None)),
-                MountedAction::Cover { .. }
+                state(steered_to, mounted).plan(looked(&["/dev/vda", "/dev/vdb"])),
+                MountedAction::Generate { .. }
             );
             assert_eq!(covers, action == MountedAction::Look, "{steered_to:?} {mounted:?}");
         }
     }
 
     #[test]
+    fn the_fstab_of_the_volume_is_generated() {
+        let action = state(Some("/dev/vdb"), Some("/dev/vdb")).plan(looked(&["/dev/vda", "/dev/vdb"]));
+        assert_eq!(action.to_string(), "the fstab of /dev/vdb (ext4, label a) leads to no other disk");
+        let MountedAction::Generate { rescue, volumes } = action else { panic!("{action}") };
+        assert_eq!((rescue.device.as_path(), volumes.len()), (Path::new("/dev/vdb"), 2));
+    }
+
+    #[test]
     fn the_original_root_is_known_by_its_device_or_its_name() {
-        let steered = state(Some("/dev/vdb"), Some("/dev/vdb"));
-        for (named, original) in [
+        let volumes = [volume("/dev/vda", "a"), volume("/dev/vdb", "a")];
+        for (named, expected) in [
             (Some("/dev/vda"), OriginalRoot::Volume(volume("/dev/vda", "a"))),
             (Some("/dev/vdc"), OriginalRoot::Named("/dev/vdc".into())),
             (Some("LABEL=a"), OriginalRoot::Named("LABEL=a".into())),
             (None, OriginalRoot::Unknown),
         ] {
-            let action = steered.plan(looked(&["/dev/vda", "/dev/vdb"], named));
-            assert_eq!(action.to_string(), "the fstab of /dev/vdb (ext4, label a) leads to no other disk");
-            let MountedAction::Cover { rescue, original: found, volumes } = action else {
-                panic!("{named:?}")
-            };
-            assert_eq!((rescue.device.as_path(), found), (Path::new("/dev/vdb"), original));
-            assert_eq!(volumes.len(), 2);
+            assert_eq!(original(named.map(str::to_owned), &volumes), expected, "{named:?}");
         }
     }
 
     #[test]
     fn a_volume_that_cannot_be_read_any_more_is_left_as_it_is() {
         let steered = state(Some("/dev/vdb"), Some("/dev/vdb"));
-        assert_eq!(steered.plan(looked(&["/dev/vda"], None)), MountedAction::Leave);
+        assert_eq!(steered.plan(looked(&["/dev/vda"])), MountedAction::Leave);
     }
 }

@@ -112,41 +112,70 @@ fn what_a_killed_look_left_is_undone() {
     assert_eq!(ran.seen, "0\nlook\n");
 }
 
+/// A rescue volume that is mounted as the root. What is on record of it, and what happens before the program runs.
+fn mounted(record: &str, before: &str, arguments: &str) -> crate::scratch::Ran {
+    with_volume("RESCUE")
+        .before(&format!("mount -t tmpfs /dev/vdz root; mkdir root/etc; printf '{FSTAB}' >root/etc/fstab"))
+        .before("echo Tiny >root/etc/issue")
+        .before(&format!("mkdir run/lifeboat; printf '{record}' >run/lifeboat/rescue"))
+        .before(before)
+        .run(
+            arguments,
+            "cat /root/etc/fstab /root/etc/issue; umount /root/etc/fstab; cat /root/etc/fstab
+             cat /run/lifeboat/shown/etc/fstab || umount /root/etc/issue && umount /root && echo unmounted",
+        )
+}
+
+const FSTAB: &str = "/dev/vdz / ext4 defaults 0 1\nLABEL=own /mnt ext4 defaults 0 2\n";
+const RESCUED: &str = "BOOTED=rescue\nDEVICE=/dev/vdz\nORIGINAL_ROOT=/dev/vda\n";
+
 #[test]
-fn the_files_of_a_rescue_volume_are_covered_where_it_is_the_root() {
-    const FSTAB: &str = "/dev/vdz / ext4 defaults 0 1\nLABEL=own /mnt ext4 defaults 0 2\n";
-    let mounted = |arguments: &str, record: &str| {
-        with_volume("RESCUE")
-            .before(&format!(
-                "mount -t tmpfs /dev/vdz root; mkdir root/etc; printf '{FSTAB}' >root/etc/fstab"
-            ))
-            .before("echo Tiny >root/etc/issue")
-            .before(&format!("mkdir run/lifeboat; printf '{record}' >run/lifeboat/rescue"))
-            .run(
-                arguments,
-                "cat /root/etc/fstab /root/etc/issue; umount /root/etc/fstab; cat /root/etc/fstab",
-            )
-    };
-    let ran = mounted("rescue mounted", "BOOTED=rescue\nDEVICE=/dev/vdz\nORIGINAL_ROOT=/dev/vda\n");
-    assert!(
-        ran.said.contains("the fstab of /dev/vdz (ext4, label RESCUE) leads to no other disk"),
-        "{}",
-        ran.said
-    );
-    for text in
-        ["\n/dev/vdz / ext4 defaults 0 1\n", "\n#LABEL=own /mnt ", "Tiny\n", "RESCUE SYSTEM", "/dev/vda"]
-    {
+fn init_is_shown_another_fstab_and_nothing_is_mounted_on_the_root() {
+    let ran = mounted(RESCUED, "true", "rescue mounted");
+    let said = "the fstab of /dev/vdz (ext4, label RESCUE) leads to no other disk";
+    assert!(ran.said.contains(said), "{}", ran.said);
+    for text in ["/root/etc/fstab: not mounted", "\n/dev/vdz / ext4 defaults 0 1\n", "\n#LABEL=own /mnt "] {
         assert!(ran.seen.contains(text), "{text}: {}", ran.seen);
     }
-    assert!(ran.seen.ends_with(FSTAB), "{}", ran.seen);
+    assert!(ran.seen.starts_with(&format!("{FSTAB}Tiny\n")), "{}", ran.seen);
     // init went elsewhere, or was never steered; or it is only asked what would be done.
     for (arguments, record) in [
         ("rescue mounted", "BOOTED=rescue\nDEVICE=/dev/vdy\n"),
         ("rescue mounted", "BOOTED=own-root\n"),
-        ("rescue mounted --dry-run", "BOOTED=rescue\nDEVICE=/dev/vdz\n"),
+        ("rescue mounted --dry-run", RESCUED),
     ] {
-        let ran = mounted(arguments, record);
+        let ran = mounted(record, "true", arguments);
         assert_eq!(ran.status, 0, "{}", ran.said);
+        assert!(ran.seen.contains("shown/etc/fstab: No such file"), "{arguments}, {record}: {}", ran.seen);
+    }
+}
+
+#[test]
+fn the_files_of_a_rescue_volume_are_covered_in_the_end_whatever_was_made_of_it() {
+    let overlay = "mkdir run/lower run/up; mount --move root run/lower
+         mount -t tmpfs made run/up; mkdir run/up/u run/up/w
+         mount -t overlay -o lowerdir=run/lower,upperdir=run/up/u,workdir=run/up/w made root";
+    let copy = "mkdir run/copy; mount -t tmpfs made run/copy; cp -a root/etc run/copy/
+         umount root; mount --move run/copy root";
+    let arrived = "echo DEVICE=/dev/vdz >run/lifeboat/arrived";
+    for before in ["true".into(), format!("{arrived}; {overlay}"), format!("{arrived}; {copy}")] {
+        let ran = mounted(RESCUED, &before, "rescue last");
+        assert_eq!((ran.status, ran.said.as_str()), (0, ""), "{before}");
+        for text in
+            ["\n/dev/vdz / ext4 defaults 0 1\n", "\n#LABEL=own /mnt ", "Tiny\n", "RESCUE SYSTEM", "/dev/vda"]
+        {
+            assert!(ran.seen.contains(text), "{before}: {text}: {}", ran.seen);
+        }
+        assert!(ran.seen.contains(FSTAB) && ran.seen.ends_with("\nunmounted\n"), "{before}: {}", ran.seen);
+    }
+    for (arguments, record, before) in [
+        ("rescue last", "BOOTED=rescue\nDEVICE=/dev/vdy\n", "true"),
+        ("rescue last", "BOOTED=rescue\nDEVICE=/dev/vdy\n", arrived),
+        ("rescue last", "BOOTED=own-root\n", arrived),
+        ("rescue last --dry-run", RESCUED, arrived),
+    ] {
+        let ran = mounted(record, before, arguments);
+        assert_eq!((ran.status, ran.said.as_str()), (0, ""), "{record}");
         assert!(ran.seen.starts_with(&format!("{FSTAB}Tiny\numount: ")), "{record}: {}", ran.seen);
     }
 }
@@ -213,6 +242,46 @@ fn after_ten_seconds_an_ignored_volume_is_the_root_where_nothing_else_is() {
     }
     let gone = block("UUID=gone", long_ago, None);
     assert!(gone.seen.starts_with(waits) && gone.said.is_empty(), "{}{}", gone.said, gone.seen);
+}
+
+#[test]
+fn an_init_that_another_script_brings_is_not_waited_for() {
+    let order = |names: &[&str]| -> String {
+        names.iter().map(|name| format!("/scripts/init-bottom/{name} \"$@\"\n")).collect()
+    };
+    let without_init = |names: &[&str], stage: &str, before: &str| {
+        with_volume("own")
+            .cmdline("lifeboat.rescue=wait:1")
+            .file("scripts/init-bottom/ORDER", &order(names))
+            .before("mount -t tmpfs /dev/vdz root")
+            .before(before)
+            .run(&format!("rescue {stage}"), "true")
+            .said
+    };
+    let followed = ["lifeboat", "lifeboat-later", "rootimage", "udev"];
+    let alone = ["a", "lifeboat", "lifeboat-later", "udev"];
+    let waits = "lifeboat: rescue: waiting 1 s";
+    let said = without_init(&alone, "bottom", "true");
+    assert!(said.contains(waits), "{said}");
+    assert_eq!(without_init(&alone, "last", "true"), "");
+    let said = without_init(&followed, "bottom", "true");
+    assert!(!said.contains(waits) && said.contains("skipped: no rescue volume appeared"), "{said}");
+    let said = without_init(&followed, "last", "true");
+    assert!(said.contains(waits) && said.contains("/dev/vdz holds no init, and no rescue volume"), "{said}");
+    assert_eq!(without_init(&followed, "last", "mkdir root/sbin; : >root/sbin/init"), "");
+}
+
+#[test]
+fn init_calls_us_after_all_other_scripts_and_what_the_file_said_stays() {
+    let look = "cat /conf/param.conf; mount() { :; }; run_scripts() { echo \"runs $1\"; }
+         . /conf/param.conf; mount -n -o move /run /root/run; mount again; echo $X";
+    let ran = Scratch::new().file("conf/param.conf", "X=kept").run("later", look);
+    assert_eq!((ran.status, ran.said.as_str()), (0, ""));
+    assert!(ran.seen.starts_with("X=kept\n# lifeboat: begin\nmount() {\n"), "{}", ran.seen);
+    assert_eq!(ran.seen.matches("runs /scripts/lifeboat-last\n").count(), 1, "{}", ran.seen);
+    assert!(ran.seen.ends_with("kept\n"), "{}", ran.seen);
+    let ran = Scratch::new().run("--dry-run later", "ls -A /conf");
+    assert_eq!((ran.status, ran.seen.as_str()), (0, ""), "{}", ran.said);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Kernels with initramfs images of other makings: of another suite, with other packages or settings.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -156,14 +158,25 @@ impl Platform {
     }
 }
 
-/// An initramfs with one more file in it. The kernel unpacks archive after archive, whatever each is packed with;
+/// One more file of an initramfs.
+#[derive(Debug, Clone)]
+pub(crate) struct MoreFile {
+    pub(crate) path: String,
+    pub(crate) content: String,
+    pub(crate) mode: u32,
+}
+
+/// An initramfs with more files in it. The kernel unpacks archive after archive, whatever each is packed with;
 /// one that is not packed begins at a multiple of four.
-pub(crate) fn with_file(initramfs: &Path, path: &str, content: &str, folder: &Path) -> Result<PathBuf> {
+pub(crate) fn with_files(initramfs: &Path, more: &[MoreFile], folder: &Path) -> Result<PathBuf> {
     let tree = folder.join("more");
-    let file = tree.join(path);
-    std::fs::create_dir_all(file.parent().context("find the folder of a file")?)
-        .and_then(|()| std::fs::write(&file, content))
-        .with_context(|| format!("write {}", file.display()))?;
+    for MoreFile { path, content, mode } in more {
+        let file = tree.join(path);
+        std::fs::create_dir_all(file.parent().context("find the folder of a file")?)
+            .and_then(|()| std::fs::write(&file, content))
+            .and_then(|()| std::fs::set_permissions(&file, Permissions::from_mode(*mode)))
+            .with_context(|| format!("write {}", file.display()))?;
+    }
     let image = folder.join("initrd.img");
     let both = r#"cp -- "$1" "$2" && truncate -s %4 -- "$2" && find . -mindepth 1 | cpio --quiet --owner=0:0 -o -H newc >>"$2""#;
     program("sh").args(["-euc", both, "sh"]).args([initramfs, &image]).directory(&tree).run()?;

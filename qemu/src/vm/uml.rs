@@ -164,8 +164,8 @@ impl Machine {
     fn linux(&self, guests: &Guests, folder: &Path) -> Result<run::Program> {
         let uml = guests.uml().context("find user-mode Linux")?;
         let (_, mut initramfs) = guests.kernel(self.kernel, self.initramfs);
-        if let Some(text) = &self.settings {
-            initramfs = guest::with_file(&initramfs, "etc/default/lifeboat", text, folder)?;
+        if !self.more.is_empty() {
+            initramfs = guest::with_files(&initramfs, &self.more, folder)?;
         }
         // Killed with us, however we end.
         let mut program = run::program("setpriv")

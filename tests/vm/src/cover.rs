@@ -33,6 +33,7 @@ pub(crate) enum Stage {
     Resolve,
     Mounted,
     Bottom,
+    Last,
     Modules,
     Seed,
 }
@@ -120,6 +121,7 @@ const OUTCOMES: &[(Stage, Outcome, &[&str], &[&str])] = &[
     (Stage::Bottom, Done, &["rescue: ", " takes the place of "], &[]),
     (Stage::Bottom, Skipped, &["rescue: skipped: no rescue volume appeared"], &[]),
     (Stage::Bottom, Failed, &["test: rescue-bottom aborts"], &[]),
+    (Stage::Last, Failed, &["test: rescue-last aborts"], &[]),
     (Stage::Modules, Done, &["modules: exported "], &[]),
     (Stage::Modules, Skipped, &["modules: skipped: the root already has "], &[]),
     (Stage::Modules, Off, &["modules: skipped: ", "is on the kernel command line"], &[]),

@@ -7,7 +7,7 @@ use lifeboat_qemu::vm::Machine;
 use crate::copy;
 use crate::cover::Covers::Stage;
 use crate::cover::Outcome::Failed;
-use crate::cover::Stage::{Block, Bottom, Modules, Mounted, Premount, Resolve, Seed, Wait};
+use crate::cover::Stage::{Block, Bottom, Last, Modules, Mounted, Premount, Resolve, Seed, Wait};
 use crate::lab::{machine, must_hold, must_not_say, must_say, root, volume};
 use crate::tier::{Test, full, gate};
 
@@ -22,7 +22,7 @@ pub(crate) const TESTS: &[Test] = &[
             )
         },
     ),
-    gate("rescue_mounted_aborts", &[Stage(Mounted, Failed)], mounted),
+    gate("rescue_mounted_aborts", &[Stage(Mounted, Failed), Stage(Last, Failed)], mounted),
     gate("rescue_resolve_aborts", &[Stage(Resolve, Failed)], resolve),
     gate("rescue_block_aborts", &[Stage(Block, Failed)], block),
     gate("rescue_wait_aborts", &[Stage(Wait, Failed)], wait),
@@ -32,6 +32,9 @@ pub(crate) const TESTS: &[Test] = &[
     full("rescue_bottom_hangs", || boots_with("rescue-bottom:hang", "rescue-bottom hangs")),
     full("modules_aborts", || boots_with("modules:abort", "modules aborts")),
     full("modules_hangs", || boots_with("modules:hang", "modules hangs")),
+    full("later_aborts", || boots_with("later:abort", "later aborts")),
+    full("rescue_last_aborts", || boots_with("rescue-last:abort", "rescue-last aborts")),
+    full("rescue_last_hangs", || boots_with("rescue-last:hang", "rescue-last hangs")),
     full("seed_aborts", || boots_with("seed:abort", "seed aborts")),
     full("seed_hangs", || boots_with("seed:hang", "seed hangs")),
     full("the_binary_is_missing", || boots_with("missing", "lifeboat is missing")),
@@ -51,9 +54,11 @@ fn faulty(fault: &str) -> Result<Machine> {
 fn mounted() -> Result<()> {
     let fstab = "LABEL=lifeboat-root / ext4 defaults 0 1\n";
     let volume = volume("RESCUE").file("etc/fstab", fstab);
-    let mut vm = faulty("rescue-mounted:abort")?.disk(root()).disk(volume).boot()?;
+    let faulty = faulty("rescue-mounted:abort test.fault=rescue-last:abort")?;
+    let mut vm = faulty.disk(root()).disk(volume).boot()?;
     vm.wait_for_login("rescue")?;
     must_say(&vm, "test: rescue-mounted aborts")?;
+    must_say(&vm, "test: rescue-last aborts")?;
     must_hold(&vm.read("cat /etc/fstab")?, &[fstab.trim_end()])
 }
 

@@ -11,6 +11,7 @@ mod failure;
 mod faults;
 mod hostile;
 mod lab;
+mod later;
 mod layout;
 mod left;
 mod media;
@@ -50,6 +51,7 @@ const FILES: &[(&str, Family, &[Test])] = &[
     ("failure", Family::Failure, failure::TESTS),
     ("faults", Family::Harmless, faults::TESTS),
     ("hostile", Family::Harmless, hostile::TESTS),
+    ("later", Family::Harmless, later::TESTS),
     ("layout", Family::Choose, &[]),
     ("left", Family::Choose, left::TESTS),
     ("media", Family::Choose, media::TESTS),

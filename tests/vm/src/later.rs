@@ -1,0 +1,133 @@
+//! A script of init-bottom that comes after lifeboat's makes another root of the one that is mounted, or unmounts it.
+
+use anyhow::Result;
+use lifeboat_qemu::guest::{Initramfs, Tiny};
+use lifeboat_qemu::vm::{Machine, Vm};
+
+use crate::failure;
+use crate::lab::{machine, must_hold, must_not_say, must_say, root, volume};
+use crate::tier::{Test, full};
+
+pub(crate) const TESTS: &[Test] = &[
+    full("an_overlay_on_the_own_root_shows_the_modules", overlaid),
+    full("an_overlay_on_a_rescue_volume_shows_the_modules_and_the_fstab", overlaid_rescue),
+    full("a_root_that_is_made_of_a_folder_is_not_waited_for", || made(Initramfs::Lifeboat)),
+    full("a_root_that_is_made_of_a_folder_is_booted_without_lifeboat", || made(Initramfs::Without)),
+    full("a_root_that_is_copied_to_memory_has_the_modules", to_memory),
+    full("a_rescue_volume_that_is_copied_to_memory_stays_one", rescue_to_memory),
+    full("where_no_init_comes_a_volume_is_waited_for_in_the_end", no_init),
+    full("the_own_root_can_be_unmounted", || unmounted(machine()?.disk(root()), "own").map(drop)),
+    full("a_rescue_volume_can_be_unmounted", || {
+        let mut vm = unmounted(machine()?.disk(root()).disk(with_fstab()), "rescue")?;
+        must_hold(&vm.read("cat /etc/fstab")?, &["# lifeboat: LABEL=data is on another disk"])
+    }),
+];
+
+/// How each of the scripts begins.
+const SCRIPT: &str = "#!/bin/sh\nmodprobe overlay\nmkdir -p /run/made\n";
+
+/// The root becomes the lower layer of an overlay.
+const OVERLAY: &str = "\
+mount -t tmpfs -o mode=0755 made /run/made
+mkdir /run/made/lower /run/made/upper /run/made/work
+mount -n -o move $rootmnt /run/made/lower
+mount -t overlay -o lowerdir=/run/made/lower,upperdir=/run/made/upper,workdir=/run/made/work made $rootmnt
+";
+
+/// The init comes with the overlay: the volume itself holds none.
+const INIT: &str = "\
+cat $rootmnt/made/init >$rootmnt/bin/init
+$rootmnt/bin/busybox chmod 755 $rootmnt/bin/init
+ln -s busybox $rootmnt/bin/sh
+";
+
+/// The root is copied to memory, and unmounted.
+const MEMORY: &str = "\
+mount -t tmpfs -o mode=0755 made /run/made
+$rootmnt/bin/busybox cp -a $rootmnt/. /run/made/
+umount $rootmnt
+mount -n -o move /run/made $rootmnt
+";
+
+const UNMOUNT: &str = "\
+umount $rootmnt && echo 'test: unmounted' >/dev/kmsg
+mount -r -t ext4 $ROOT $rootmnt
+";
+
+fn scripted(machine: Machine, text: &str) -> Machine {
+    machine.bottom("makes-root", &format!("{SCRIPT}{text}"))
+}
+
+fn must_have_modules(vm: &mut Vm) -> Result<()> {
+    must_say(vm, "lifeboat: modules: exported ")?;
+    vm.read("test -e /lib/modules/$(uname -r)/modules.dep").map(drop)
+}
+
+/// A volume whose fstab names another disk.
+fn with_fstab() -> Tiny {
+    volume("RESCUE").file("etc/fstab", "LABEL=data /srv ext4 defaults 0 2\n")
+}
+
+fn overlaid() -> Result<()> {
+    let mut vm = scripted(machine()?, OVERLAY).disk(root()).boot()?;
+    vm.wait_for_login("own")?;
+    must_hold(&vm.read("cat /proc/mounts")?, &["made / overlay rw"])?;
+    must_have_modules(&mut vm)
+}
+
+fn overlaid_rescue() -> Result<()> {
+    let mut vm = scripted(machine()?, OVERLAY).disk(root()).disk(with_fstab()).boot()?;
+    vm.wait_for_login("rescue")?;
+    must_hold(&vm.read("cat /proc/mounts")?, &["made / overlay rw", " /etc/fstab "])?;
+    must_hold(&vm.read("cat /etc/fstab")?, &["# lifeboat: LABEL=data is on another disk"])?;
+    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=rescue\n"])?;
+    must_have_modules(&mut vm)
+}
+
+/// An image of a root without its init.
+fn image() -> Tiny {
+    let init = include_str!("../../../qemu/guest/tiny/sbin/init");
+    root().without("bin/init").without("bin/sh").file("made/init", init)
+}
+
+fn made(initramfs: Initramfs) -> Result<()> {
+    let mut vm =
+        scripted(machine()?.initramfs(initramfs), &format!("{OVERLAY}{INIT}")).disk(image()).boot()?;
+    vm.wait_for_login("own")?;
+    must_not_say(&vm, "holds no init")?;
+    must_not_say(&vm, failure::WAITING)
+}
+
+fn to_memory() -> Result<()> {
+    let mut vm = scripted(machine()?, MEMORY).disk(root()).boot()?;
+    vm.wait_for_login("own")?;
+    must_hold(&vm.read("cat /proc/mounts")?, &["made / tmpfs rw"])?;
+    must_have_modules(&mut vm)
+}
+
+fn rescue_to_memory() -> Result<()> {
+    let mut vm = scripted(machine()?, MEMORY).disk(root()).disk(with_fstab()).boot()?;
+    vm.wait_for_login("rescue")?;
+    must_hold(&vm.read("cat /proc/mounts")?, &["made / tmpfs rw", " /etc/fstab "])?;
+    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=rescue\n"])?;
+    must_not_say(&vm, "to which init was steered")
+}
+
+/// udev has ended by then, and its script has moved /dev.
+fn no_init() -> Result<()> {
+    let mut vm = scripted(machine()?, OVERLAY).disk(image()).boot()?;
+    vm.wait_for(failure::WAITING)?;
+    vm.attach(volume("RESCUE"))?;
+    vm.wait_for_login("rescue")?;
+    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["the root holds no init"])?;
+    must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vdb / ext4 rw", " /dev devtmpfs "])?;
+    must_have_modules(&mut vm)
+}
+
+fn unmounted(machine: Machine, booted: &str) -> Result<Vm> {
+    let mut vm = scripted(machine, UNMOUNT).boot()?;
+    vm.wait_for_login(booted)?;
+    must_say(&vm, "test: unmounted")?;
+    must_have_modules(&mut vm)?;
+    Ok(vm)
+}
