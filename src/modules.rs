@@ -4,6 +4,7 @@
 mod apply;
 mod aside;
 mod decode;
+mod directory;
 mod facts;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod hostile;
@@ -20,7 +21,7 @@ use crate::root::Root;
 use anyhow::Result;
 use facts::ExportFacts;
 use lifeboat_common::command_line::CommandLine;
-use plan::{ExportPlan, ExportWay, plan};
+use plan::{ExportPlan, ExportWay, ModulesExport, plan};
 use settings::{Means, ModulesSettings};
 
 /// Where modules are, in the initramfs and in a root.
@@ -36,7 +37,16 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
     if let Some(complaint) = facts.settings.complaint.as_ref().filter(|_| mode == Mode::Apply) {
         kmsg::log(LogLevel::Error, "modules", complaint);
     }
-    let export = match plan(&facts)? {
+    let mut planned = plan(&facts)?;
+    if mode == Mode::Apply
+        && let ExportPlan::Export(ModulesExport { making: Some(making), .. }) = &planned
+        && let Err(error) = directory::make(making, &root)
+    {
+        kmsg::log(LogLevel::Error, "modules", &format!("{error:#}"));
+        facts.do_without_directory("it could not be".into());
+        planned = plan(&facts)?;
+    }
+    let export = match planned {
         ExportPlan::Skip(reason) => return Ok(Outcome::Skipped(reason)),
         ExportPlan::Export(export) if mode == Mode::DryRun => return Ok(Outcome::Done(export.to_string())),
         ExportPlan::Export(export) => export,

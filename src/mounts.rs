@@ -18,9 +18,13 @@ use std::path::{Path, PathBuf};
 
 /// All mounts, later ones covering earlier ones on the same point.
 pub(crate) fn read() -> Result<Vec<Mount>> {
+    Ok(mounts::parse(&table()?))
+}
+
+/// The mount table's text.
+pub(crate) fn table() -> Result<String> {
     let table = Path::new("/").join(MOUNTINFO);
-    let text = fs::read_to_string(&table).with_context(|| format!("read {}", table.display()))?;
-    Ok(mounts::parse(&text))
+    fs::read_to_string(&table).with_context(|| format!("read {}", table.display()))
 }
 
 /// What is seen at a mount point; `None` when nothing is mounted there.

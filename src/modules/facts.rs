@@ -1,6 +1,7 @@
 //! What is found before anything is changed.
 
 use super::MODULES;
+use super::directory::Making;
 use super::settings::{Means, ModulesSettings, When};
 use super::tree::{self, TreeSize};
 use super::usable::{self, Usable};
@@ -38,8 +39,8 @@ pub(super) struct ExportFacts {
 pub(super) enum Theirs {
     /// lib/modules, with this in it.
     Directory(Vec<DirectoryEntry>),
-    /// lib alone.
-    LibAlone(Writes),
+    /// lib alone: an overlay can be laid on it, or the directory can be made.
+    LibAlone(Writes, Making),
     /// Not even that, or something in its place that is no directory.
     Nothing,
 }
@@ -73,16 +74,17 @@ impl ExportFacts {
     pub(super) fn gather(root: &Root, mount_point: &Path, settings: ModulesSettings) -> Result<Self> {
         let release = rustix::system::uname().release().to_string_lossy().into_owned();
         let ours = own_tree(&release).join("modules.dep");
+        let labels = Labels::find(root, file_systems)?;
         let mut facts = Self {
             ours: ours.try_exists().with_context(|| format!("look at {}", ours.display()))?,
             size: None,
-            theirs: Theirs::find(root, mount_point)?,
+            theirs: Theirs::find(root, mount_point, labels)?,
             usable: match settings.when {
                 When::Off => Usable::Absent,
                 When::Auto | When::Force => usable::check(root, &Root::open("/")?, &release),
             },
             switcher: Switcher::find(),
-            labels: Labels::find(root, file_systems)?,
+            labels,
             memory: MachineMemory::read()?,
             settings,
             release,
@@ -104,6 +106,13 @@ impl ExportFacts {
         }
     }
 
+    /// The directory could not be made.
+    pub(super) fn do_without_directory(&mut self, reason: String) {
+        if let Theirs::LibAlone(_, making) = &mut self.theirs {
+            *making = Making::Never(reason);
+        }
+    }
+
     /// Measures what is to be copied.
     pub(super) fn copy_instead(&mut self) -> Result<()> {
         self.settings.means = Means::Copy;
@@ -118,11 +127,12 @@ pub(super) fn own_tree(release: &str) -> PathBuf {
 }
 
 impl Theirs {
-    fn find(root: &Root, mount_point: &Path) -> Result<Self> {
+    fn find(root: &Root, mount_point: &Path, labels: Labels) -> Result<Self> {
         Ok(match root.enter(MODULES)? {
             Some(directory) => Self::Directory(directory.entries()?),
             None if root.enter("lib")?.is_some() && !root.has_entry(MODULES)? => {
-                Self::LibAlone(Writes::find(root, mount_point)?)
+                let making = Making::find(root, mount_point, labels)?;
+                Self::LibAlone(Writes::find(root, mount_point)?, making)
             }
             None => Self::Nothing,
         })

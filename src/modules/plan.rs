@@ -1,5 +1,6 @@
 //! What to do, from what was found.
 
+use super::directory::Making;
 use super::facts::{ExportFacts, Theirs, Writes};
 use super::settings::{Means, When};
 use super::tree::TreeSize;
@@ -11,6 +12,9 @@ pub(super) use lifeboat_common::hand_off::Layout;
 use rustix::fs::FileType;
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+/// What the owner of the image can do.
+const REMEDY: &str = "(make one in the image: mkdir -p /lib/modules)";
 
 /// What the rest of the boot needs of the memory that is free now.
 const SPARE_MEMORY: u64 = 16 << 20;
@@ -28,6 +32,8 @@ pub(super) struct ModulesExport {
     pub(super) way: ExportWay,
     /// In bytes, of the tmpfs if there is one; a limit reserves nothing.
     pub(super) limit: u64,
+    /// How the directory is made that it is mounted on, where the root has none.
+    pub(super) making: Option<Making>,
     pub(super) beside: Vec<Beside>,
     /// Whether the booted system labels what it finds at the mount points.
     pub(super) labels: facts::Labels,
@@ -69,6 +75,9 @@ impl fmt::Display for ModulesExport {
                 write!(f, "exported {} files ({mebibytes} MiB) for {release} (copy, {layout})", size.files)?;
             }
         }
+        if self.making.is_some() {
+            write!(f, ", on the directory /{MODULES}, which was made for them")?;
+        }
         for beside in &self.beside {
             write!(f, ", beside {}", beside.name.display())?;
             if beside.shown_as != beside.name {
@@ -97,10 +106,16 @@ pub(super) fn plan(facts: &ExportFacts) -> Result<ExportPlan> {
     let (layout, theirs) = match &facts.theirs {
         Theirs::Directory(_) if facts.usable == Usable::Empty => (Layout::Mount, [].as_slice()),
         Theirs::Directory(entries) => (Layout::Cover, entries.as_slice()),
-        Theirs::LibAlone(Writes::None) => (Layout::Overlay, [].as_slice()),
-        Theirs::LibAlone(Writes::Refused) | Theirs::Nothing => bail!(
-            "the root has no directory /{MODULES} to mount on (make one in the image: mkdir -p /{MODULES})"
-        ),
+        Theirs::LibAlone(_, Making::AtOnce | Making::Remounted(_)) => (Layout::Cover, [].as_slice()),
+        Theirs::LibAlone(Writes::None, Making::Never(_)) => (Layout::Overlay, [].as_slice()),
+        Theirs::LibAlone(Writes::Refused, Making::Never(reason)) => {
+            bail!("the root has no directory /{MODULES}, and none is made: {reason} {REMEDY}")
+        }
+        Theirs::Nothing => bail!("the root has no directory /{MODULES} to mount on {REMEDY}"),
+    };
+    let making = match &facts.theirs {
+        Theirs::LibAlone(_, making @ (Making::AtOnce | Making::Remounted(_))) => Some(making.clone()),
+        _ => None,
     };
     let way = way(facts)?;
     let content = match way {
@@ -116,6 +131,7 @@ pub(super) fn plan(facts: &ExportFacts) -> Result<ExportPlan> {
         layout,
         way,
         limit: content + facts.memory.total / 2,
+        making,
         beside: beside(theirs, release, facts.settings.moved_suffix()),
         labels: facts.labels,
         unusable,
@@ -213,10 +229,50 @@ mod tests {
 
     #[test]
     fn a_lib_that_has_no_modules_is_overlaid_where_nobody_writes_to_it() {
-        let theirs = |writes| ExportFacts { theirs: Theirs::LibAlone(writes), ..facts() };
+        let never = || Making::Never("a reason".into());
+        let theirs = |writes| ExportFacts { theirs: Theirs::LibAlone(writes, never()), ..facts() };
         assert_eq!(export(&theirs(Writes::None)).layout, Layout::Overlay);
         let error = plan(&theirs(Writes::Refused)).unwrap_err();
-        assert!(error.to_string().contains("mkdir -p /lib/modules"), "{error}");
+        let expected = "the root has no directory /lib/modules, and none is made: a reason \
+                        (make one in the image: mkdir -p /lib/modules)";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn the_directory_is_made_where_it_can_be_whoever_writes_to_lib() {
+        for making in [Making::AtOnce, Making::Remounted("/root".into())] {
+            for writes in [Writes::None, Writes::Refused] {
+                let theirs = Theirs::LibAlone(writes, making.clone());
+                let mut facts = ExportFacts { theirs, ..facts() };
+                let made = export(&facts);
+                assert_eq!((made.layout, made.making.as_ref()), (Layout::Cover, Some(&making)));
+                let text = made.to_string();
+                assert!(text.ends_with(", on the directory /lib/modules, which was made for them"), "{text}");
+                facts.do_without_directory("create it: no space".into());
+                match (writes, plan(&facts)) {
+                    (Writes::None, Ok(ExportPlan::Export(export))) => {
+                        assert_eq!((export.layout, export.making), (Layout::Overlay, None));
+                    }
+                    (Writes::Refused, Err(error)) => {
+                        assert!(error.to_string().contains("no space"), "{error}");
+                    }
+                    (_, plan) => panic!("{plan:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_made_where_nothing_is_exported() {
+        let theirs = || Theirs::LibAlone(Writes::Refused, Making::AtOnce);
+        let memory = MachineMemory { available: 17 << 20, total: 512 << 20 };
+        for facts in [
+            ExportFacts { theirs: theirs(), settings: settings("off"), ..facts() },
+            ExportFacts { theirs: theirs(), ours: false, ..facts() },
+            ExportFacts { theirs: theirs(), memory, settings: settings("copy"), ..facts() },
+        ] {
+            assert!(!matches!(plan(&facts), Ok(ExportPlan::Export(_))));
+        }
     }
 
     #[test]

@@ -246,10 +246,10 @@ fn after_ten_seconds_an_ignored_volume_is_the_root_where_nothing_else_is() {
 
 #[test]
 fn an_init_that_another_script_brings_is_not_waited_for() {
-    let order = |names: &[&str]| -> String {
-        names.iter().map(|name| format!("/scripts/init-bottom/{name} \"$@\"\n")).collect()
+    let order = |names: [&str; 4]| -> String {
+        names.map(|name| format!("/scripts/init-bottom/{name} \"$@\"\n")).concat()
     };
-    let without_init = |names: &[&str], stage: &str, before: &str| {
+    let without_init = |names: [&str; 4], stage: &str, before: &str| {
         with_volume("own")
             .cmdline("lifeboat.rescue=wait:1")
             .file("scripts/init-bottom/ORDER", &order(names))
@@ -261,14 +261,14 @@ fn an_init_that_another_script_brings_is_not_waited_for() {
     let followed = ["lifeboat", "lifeboat-later", "rootimage", "udev"];
     let alone = ["a", "lifeboat", "lifeboat-later", "udev"];
     let waits = "lifeboat: rescue: waiting 1 s";
-    let said = without_init(&alone, "bottom", "true");
+    let said = without_init(alone, "bottom", "true");
     assert!(said.contains(waits), "{said}");
-    assert_eq!(without_init(&alone, "last", "true"), "");
-    let said = without_init(&followed, "bottom", "true");
+    assert_eq!(without_init(alone, "last", "true"), "");
+    let said = without_init(followed, "bottom", "true");
     assert!(!said.contains(waits) && said.contains("skipped: no rescue volume appeared"), "{said}");
-    let said = without_init(&followed, "last", "true");
+    let said = without_init(followed, "last", "true");
     assert!(said.contains(waits) && said.contains("/dev/vdz holds no init, and no rescue volume"), "{said}");
-    assert_eq!(without_init(&followed, "last", "mkdir root/sbin; : >root/sbin/init"), "");
+    assert_eq!(without_init(followed, "last", "mkdir root/sbin; : >root/sbin/init"), "");
 }
 
 #[test]

@@ -48,6 +48,14 @@ pub fn at<'a>(point: &str, mounts: &'a [Mount]) -> Option<&'a Mount> {
     mounts.iter().rev().find(|mount| mount.point == point)
 }
 
+/// Whether the file system of a mount may be written to where that is mounted writable. What is not in the table may.
+pub fn superblock_access(table: &str, mount: &Mount) -> Access {
+    let line = table.lines().rev().find(|line| parse_line(line).as_ref() == Some(mount));
+    let options = line.and_then(|line| line.split_once(" - ")?.1.split(' ').nth(2));
+    let read_only = options.is_some_and(|options| options.split(',').any(|option| option == "ro"));
+    if read_only { Access::ReadOnly } else { Access::Writable }
+}
+
 // See proc_pid_mountinfo(5): a variable number of fields ends with a lone `-`.
 fn parse_line(line: &str) -> Option<Mount> {
     let (before, after) = line.split_once(" - ")?;
@@ -98,6 +106,16 @@ mod tests {
 42 25 254:2 / /srv rw - xfs /dev/vda2 ro
 43 25 254:3 / /srv rw - xfs /dev/vda3 rw
 ";
+
+    #[test]
+    fn a_mount_may_be_read_only_where_its_file_system_is_not() {
+        let mounts = parse(TABLE);
+        let access: Vec<_> = mounts.iter().map(|mount| superblock_access(TABLE, mount)).collect();
+        let [writable, read_only] = [Access::Writable, Access::ReadOnly];
+        assert_eq!(access, [writable, writable, read_only, read_only, read_only, writable]);
+        let table = "25 1 254:0 / /root ro - ext4 /dev/vda rw,errors=remount-ro\n";
+        assert_eq!(superblock_access(table, &parse(table)[0]), writable);
+    }
 
     #[test]
     fn points_numbers_types_sources_and_access_are_read() {

@@ -1,7 +1,7 @@
 //! A script of init-bottom that comes after lifeboat's makes another root of the one that is mounted, or unmounts it.
 
 use anyhow::Result;
-use lifeboat_qemu::guest::{Initramfs, Tiny};
+use lifeboat_qemu::guest::Tiny;
 use lifeboat_qemu::vm::{Machine, Vm};
 
 use crate::failure;
@@ -11,15 +11,15 @@ use crate::tier::{Test, full};
 pub(crate) const TESTS: &[Test] = &[
     full("an_overlay_on_the_own_root_shows_the_modules", overlaid),
     full("an_overlay_on_a_rescue_volume_shows_the_modules_and_the_fstab", overlaid_rescue),
-    full("a_root_that_is_made_of_a_folder_is_not_waited_for", || made(Initramfs::Lifeboat)),
-    full("a_root_that_is_made_of_a_folder_is_booted_without_lifeboat", || made(Initramfs::Without)),
+    full("an_init_that_comes_with_an_overlay_is_not_waited_for", || made("")),
+    full("an_init_that_comes_with_an_overlay_is_booted_when_switched_off", || made("lifeboat=off")),
     full("a_root_that_is_copied_to_memory_has_the_modules", to_memory),
     full("a_rescue_volume_that_is_copied_to_memory_stays_one", rescue_to_memory),
     full("where_no_init_comes_a_volume_is_waited_for_in_the_end", no_init),
     full("the_own_root_can_be_unmounted", || unmounted(machine()?.disk(root()), "own").map(drop)),
     full("a_rescue_volume_can_be_unmounted", || {
         let mut vm = unmounted(machine()?.disk(root()).disk(with_fstab()), "rescue")?;
-        must_hold(&vm.read("cat /etc/fstab")?, &["# lifeboat: LABEL=data is on another disk"])
+        must_hold(&vm.read("cat /etc/fstab")?, &["# lifeboat: LABEL=data was not found"])
     }),
 ];
 
@@ -79,7 +79,7 @@ fn overlaid_rescue() -> Result<()> {
     let mut vm = scripted(machine()?, OVERLAY).disk(root()).disk(with_fstab()).boot()?;
     vm.wait_for_login("rescue")?;
     must_hold(&vm.read("cat /proc/mounts")?, &["made / overlay rw", " /etc/fstab "])?;
-    must_hold(&vm.read("cat /etc/fstab")?, &["# lifeboat: LABEL=data is on another disk"])?;
+    must_hold(&vm.read("cat /etc/fstab")?, &["# lifeboat: LABEL=data was not found"])?;
     must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=rescue\n"])?;
     must_have_modules(&mut vm)
 }
@@ -90,9 +90,9 @@ fn image() -> Tiny {
     root().without("bin/init").without("bin/sh").file("made/init", init)
 }
 
-fn made(initramfs: Initramfs) -> Result<()> {
+fn made(parameter: &str) -> Result<()> {
     let mut vm =
-        scripted(machine()?.initramfs(initramfs), &format!("{OVERLAY}{INIT}")).disk(image()).boot()?;
+        scripted(machine()?.parameter(parameter), &format!("{OVERLAY}{INIT}")).disk(image()).boot()?;
     vm.wait_for_login("own")?;
     must_not_say(&vm, "holds no init")?;
     must_not_say(&vm, failure::WAITING)

@@ -3,13 +3,13 @@
 use anyhow::{Context, Result, ensure};
 use lifeboat_qemu::disk::{Bus, Disk};
 use lifeboat_qemu::export::{Content, Exporter};
-use lifeboat_qemu::guest::{FileSystem, Modules, Platform, RunInit, Tiny};
+use lifeboat_qemu::guest::{Damage, FileSystem, Initramfs, Modules, Platform, RunInit, Tiny};
 use lifeboat_qemu::run::find;
 use lifeboat_qemu::scratch::Scratch;
 use lifeboat_qemu::vm::Vm;
 use lifeboat_qemu::workspace;
 
-use crate::lab::{guests, machine, must_hold, must_not_say, must_say, root};
+use crate::lab::{guests, machine, must_hold, must_not_say, must_say, root, volume};
 use crate::tier::{Test, full, soak};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -19,6 +19,32 @@ pub(crate) const TESTS: &[Test] = &[
     full("are_in_a_disk_that_cannot_be_written_to_without_the_directory", read_only_disk),
     full("are_in_a_subvolume_of_a_btrfs", subvolume),
     full("a_root_that_will_be_written_to_is_not_overlaid", writable_without_the_directory),
+    full("the_directory_is_made_on_a_read_only_root_and_is_there_at_the_next_boot", || {
+        made("ro", Agent::None)
+    }),
+    full("the_directory_is_made_on_a_writable_root_and_is_there_at_the_next_boot", || {
+        made("rw", Agent::None)
+    }),
+    full("the_directory_is_made_where_the_agent_is_too", || made("ro", Agent::There)),
+    full("no_directory_is_made_on_a_dirty_root_that_was_not_checked", || {
+        not_made(
+            root().damage(Damage::Unreplayed),
+            "own",
+            "fastboot",
+            "no fsck has found its file system good",
+        )
+    }),
+    full("no_directory_is_made_on_a_writable_root_with_errors_that_was_not_checked", || {
+        not_made(
+            root().damage(Damage::Repairable),
+            "own",
+            "rw fastboot",
+            "no fsck has found its file system good",
+        )
+    }),
+    full("no_directory_is_made_on_a_rescue_volume", || {
+        not_made(volume("RESCUE"), "rescue", "rw", "it is a rescue volume")
+    }),
     full("a_read_only_root_stays_so", read_only),
     full("packed_as_debian_13_packs_them_are_used", packed),
     full("are_bound_where_busybox_leaves_the_initramfs", busybox),
@@ -101,6 +127,43 @@ fn writable_without_the_directory() -> Result<()> {
     let mounts = vm.read("cat /proc/mounts")?;
     ensure!(!mounts.contains(" /lib"), "something is mounted:\n{mounts}");
     vm.read("mount -o remount,rw / && mkdir /lib/modules").map(drop)
+}
+
+/// Whether the agent is in the root.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Agent {
+    None,
+    There,
+}
+
+const MADE: &str = ", on the directory /lib/modules, which was made for them";
+
+/// On two boots of one disk. This initramfs holds fsck.
+fn made(parameter: &str, agent: Agent) -> Result<()> {
+    let scratch = Scratch::new()?;
+    let root = root().modules(Modules::Missing);
+    let root = if agent == Agent::There { root.file("usr/bin/lifeboat-agent", "") } else { root };
+    let image = guests()?.make(&root, scratch.path())?;
+    let boot = || {
+        let machine = machine()?.initramfs(Initramfs::Faulty).parameter(parameter);
+        let mut vm = machine.disk(Disk::Kept(image.clone())).boot()?;
+        vm.wait_for_login("own")?;
+        must_be_exported(&mut vm, "cover")?;
+        must_hold(&vm.read("cat /proc/mounts")?, &[&format!("/dev/vda / ext4 {parameter},")])?;
+        Ok::<_, anyhow::Error>(vm)
+    };
+    must_say(&boot()?, MADE)?;
+    must_not_say(&boot()?, MADE)
+}
+
+fn not_made(root: Tiny, booted: &str, parameters: &str, reason: &str) -> Result<()> {
+    let machine = machine()?.initramfs(Initramfs::Faulty).parameter(parameters);
+    let mut vm = machine.disk(root.modules(Modules::Missing)).boot()?;
+    vm.wait_for_login(booted)?;
+    must_say(&vm, &format!("and none is made: {reason}"))?;
+    let found = vm.run("ls -d /lib/modules")?;
+    ensure!(found.status != 0, "there is a directory: {}", found.text);
+    Ok(())
 }
 
 fn read_only() -> Result<()> {
