@@ -162,6 +162,11 @@ fn mapping(value: &Value) -> Result<Mapping> {
     }
 }
 
+/// Whether an image takes user-data at all, as cloud-init reads its switch. Vendor-data is taken in any case.
+pub(crate) fn allows_user_data(system: &Mapping) -> bool {
+    system.get("allow_userdata").is_none_or(Value::is_on)
+}
+
 /// Reads configuration; one of comments alone says nothing.
 pub(crate) fn parse(content: &[u8]) -> Result<Mapping> {
     let text = std::str::from_utf8(content).context("it is no UTF-8")?;

@@ -49,8 +49,17 @@ impl<'a> TargetMachine<'a> {
 
     /// The parts of blobs for this machine.
     pub(crate) fn parts<'b>(&self, blobs: impl IntoIterator<Item = (&'b str, &'b [u8])>) -> Parts {
+        self.parts_and_problems(blobs).0
+    }
+
+    /// The parts, and what is to be said of includes beside.
+    pub(crate) fn parts_and_problems<'b>(
+        &self,
+        blobs: impl IntoIterator<Item = (&'b str, &'b [u8])>,
+    ) -> (Parts, Vec<String>) {
         let includes = Includes::new(self.root, None, IncludeReach::Nothing);
-        user_data::expand(blobs, &includes).for_machine(&self.meta_data)
+        let parts = user_data::expand(blobs, &includes).for_machine(&self.meta_data);
+        (parts, includes.take_problems())
     }
 
     /// The pipeline that sorts them.

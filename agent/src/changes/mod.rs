@@ -12,7 +12,7 @@ use crate::command_line;
 use crate::instance::Instance;
 use crate::report::Report;
 use crate::root::Root;
-use crate::user_data::{self, Part, Twins};
+use crate::user_data::{self, Dropped, IncludeReach, Includes, Part, Parts, Twins};
 use crate::yaml::Mapping;
 use anyhow::Result;
 use record::{Known, PartsRecord};
@@ -22,7 +22,8 @@ use std::collections::HashSet;
 /// user-data that was refused.
 const APPLIED: &str = "user-data.applied.i";
 const OFFERED: &str = "user-data.offered.i";
-/// The kept user-data.
+/// The kept user-data as it came, and taken apart.
+const RAW: &str = "user-data.txt";
 const STORED: &str = "user-data.txt.i";
 
 /// What handlers make of user-data once per instance and nobody runs again: what says that it was made, and the
@@ -94,7 +95,7 @@ pub(crate) enum Treatment {
     Reapply,
     /// It is taken: unchanged, with parts that could not be had before. What these ask for is done.
     Complete,
-    /// The kept user-data stays in force, because a part is missing and changes cannot be detected.
+    /// The kept user-data stays in force, because the other one is damaged, or a part of it is missing.
     Incomplete,
     /// The kept user-data stays in force, as the policy says.
     Keep(Policy),
@@ -109,13 +110,15 @@ fn decide(kept: Option<&PartsRecord>, given: &[Known], blob: Blob, policy: Polic
         return Treatment::Take;
     }
     // A server that was away, or is, is no change.
-    if blob != Blob::Changed && kept.is_lacking && is_within(&before, &now) {
+    if matches!(blob, Blob::Same | Blob::Lacking) && kept.is_lacking && is_within(&before, &now) {
         return Treatment::Complete;
     }
     if blob == Blob::Lacking && now.iter().all(|digest| before.contains(digest)) {
         return Treatment::Incomplete;
     }
     match policy {
+        // Nobody means it so.
+        _ if blob == Blob::Damaged => Treatment::Incomplete,
         Policy::Refresh => Treatment::Refresh,
         Policy::Reapply => Treatment::Reapply,
         Policy::Ignore | Policy::Refuse => Treatment::Keep(policy),
@@ -137,6 +140,22 @@ pub(crate) enum Blob {
     Same,
     /// It is the same, and a part cannot be had.
     Lacking,
+    /// It is another text, and damaged.
+    Damaged,
+}
+
+/// What is damaged of a source's user-data, and was not in the kept one.
+pub(crate) fn damage(parts: &Parts, instance: &Instance, root: &Root) -> Vec<String> {
+    let kept = PartsRecord::read(instance, root).ok().flatten();
+    let Some(kept) = kept else { return Vec::new() };
+    let digests: HashSet<_> = kept.parts.iter().map(|part| part.sha256.as_str()).collect();
+    let raw = root.read(&instance.path(RAW)).ok().flatten().unwrap_or_default();
+    // Its includes are no matter here.
+    let includes = Includes::new(root, None, IncludeReach::Nothing);
+    let before = user_data::expand([("user-data", raw.as_slice())], &includes).for_all().dropped;
+    let was_bad = |dropped: &Dropped| before.iter().any(|before| before.reason == dropped.reason);
+    let is_known = |part: &Part| digests.contains(user_data::digest(part).as_str());
+    user_data::damage(parts, was_bad, is_known)
 }
 
 /// Decides about the parts of user-data, prepares the instance, and reports the decision. An error here is only
@@ -182,7 +201,7 @@ fn tell(treatment: Treatment, instance: &Instance, report: &mut Report) {
             "parts of the user-data of instance {id} that could not be had before are there now: they are carried out"
         )),
         Treatment::Incomplete => report.warn(format!(
-            "a part of the user-data cannot be fetched now (going on with instance {id} as it was kept)"
+            "the user-data cannot be had whole now (going on with instance {id} as it was kept)"
         )),
         Treatment::Refresh => report.info(&format!(
             "the user-data of instance {id} has changed: what is done on each boot is taken from it, and nothing \

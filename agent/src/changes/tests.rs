@@ -61,6 +61,8 @@ fn a_part_that_cannot_be_had_is_no_change() {
         // It could not be had the first time either.
         assert_eq!(decided("ab", "ab", Blob::Lacking, policy), Treatment::Take);
         assert_ne!(decided("ab", "ac", Blob::Lacking, policy), Treatment::Incomplete);
+        assert_eq!(decided("ab", "ac", Blob::Damaged, policy), Treatment::Incomplete);
+        assert_eq!(decided("ab", "", Blob::Damaged, policy), Treatment::Incomplete);
     }
 }
 

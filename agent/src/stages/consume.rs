@@ -12,6 +12,7 @@ use crate::report::Report;
 use crate::root::Root;
 use crate::seed::VendorData;
 use crate::sources;
+use crate::system_config;
 use crate::system_info::SystemInfo;
 use crate::user_data::{self, Destination, Includes, Parts, Pipeline, Sorted, Upstart, Work};
 use crate::yaml::{self, Mapping, Value};
@@ -165,7 +166,8 @@ pub(super) fn kept(
         root.write(&file.path, &file.content, file.mode)?;
     }
     name_cloud(all.pipeline.data(), root)?;
-    for origin in &ORIGINS {
+    let is_allowed = system_config::allows_user_data(system);
+    for origin in ORIGINS.iter().filter(|origin| is_allowed || !matches!(origin.whose, Whose::User)) {
         if let Some(stored) = root.read(&instance.path(&format!("{}.txt.i", origin.name)))? {
             all.sort(origin, user_data::from_mime(&stored, origin.name).into());
         }

@@ -124,7 +124,9 @@ fn run_handler(
 /// The kept configuration: the user's over the vendors', over the system's.
 fn kept_config(instance: &Instance, system: &SystemConfig, root: &Root, report: &mut Report) -> Mapping {
     let mut config = Mapping::default();
-    for (_, name) in KEPT {
+    let is_allowed = system_config::allows_user_data(system.mapping());
+    let names = KEPT.into_iter().map(|(_, name)| name);
+    for name in names.filter(|name| is_allowed || *name != "cloud-config.txt") {
         let below = kept_mapping(&instance.path(name), root, report);
         config = system_config::over(config, &below);
     }

@@ -14,7 +14,7 @@ use crate::search;
 use crate::seed::{self, Seed, VendorData};
 use crate::sources::openstack::files;
 use crate::sources::{self, SourceFacts};
-use crate::system_config::SystemConfig;
+use crate::system_config::{self, SystemConfig};
 use crate::user_data::{IncludeReach, Includes, Work};
 use crate::yaml::{self, Mapping};
 use anyhow::{Context, Result, bail};
@@ -147,6 +147,11 @@ fn keep_seed(
     }
     let given = seed.user_data.bytes();
     let includes = Includes::new(root, Some((root, instance.path(URL_CACHE))), IncludeReach::All);
+    let is_allowed = system_config::allows_user_data(system);
+    if !is_allowed && !given.is_empty() {
+        report.info("the user-data is left out: the system's configuration says allow_userdata: false");
+    }
+    let given = if is_allowed { given } else { b"" };
     let user = UserData::expand(given, &seed.meta_data, &includes);
     // Where the user-data itself was changed, what is missing was perhaps taken out of it.
     let kept = report.take(root.read(&instance.path(consume::RAW))).flatten();
@@ -156,11 +161,15 @@ fn keep_seed(
         Some(_) if user.parts.dropped.is_empty() => Blob::Same,
         Some(_) => Blob::Lacking,
     };
+    let damage =
+        if blob == Blob::Changed { changes::damage(&user.parts, instance, root) } else { Vec::new() };
+    let blob = if damage.is_empty() { blob } else { Blob::Damaged };
     let treatment = changes::treat(&user.parts.all, blob, instance, system, root, report);
     match treatment {
         Treatment::Take | Treatment::Complete | Treatment::Refresh | Treatment::Reapply => {}
         Treatment::Incomplete | Treatment::Keep(_) => {
-            user.parts.dropped.iter().for_each(|dropped| report.warn(dropped.to_string()));
+            let dropped = user.parts.dropped.iter().map(ToString::to_string);
+            dropped.chain(damage).for_each(|told| report.warn_once(told));
             let (_, meta_data, source, work) = go_on(instance.clone(), system, root, report)?;
             return Ok((meta_data, source, work));
         }

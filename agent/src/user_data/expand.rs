@@ -3,7 +3,7 @@
 use super::include::{self, Includes};
 use super::limits::{Bytes, DEEPEST_INCLUDE, MOST_HEADERS, MOST_INCLUDES, MOST_PARTS};
 use super::mime::{self, Headers, Message};
-use super::part::{Dropped, Part};
+use super::part::{Dropped, INCLUDE, Part};
 use super::{archive, compression, kinds, launch_index, names, to_mime};
 use crate::fetch;
 use crate::meta_data::MetaData;
@@ -184,7 +184,7 @@ impl Expander<'_, '_> {
             let shown = fetch::shown(line.url.split('#').next().unwrap_or_default());
             match self.included(&line, depth) {
                 Ok(content) => self.blob(&content, &format!("{place}, include {shown}"), depth + 1),
-                Err(error) => self.drop(format!("include {shown}"), place, &error),
+                Err(error) => self.drop(format!("{INCLUDE}{shown}"), place, &error),
             }
         }
     }

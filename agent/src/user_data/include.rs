@@ -106,7 +106,17 @@ impl<'a> Includes<'a> {
     }
 
     pub(super) fn get(&self, line: &Line) -> Result<Vec<u8>> {
-        let (url, pin) = line.url.split_once('#').unwrap_or((&line.url, ""));
+        let (url, fragment) = line.url.split_once('#').unwrap_or((&line.url, ""));
+        if file(url).is_none() && !is_on_the_web(url) {
+            bail!("only http, https, file and absolute paths can be included, and not {}", fetch::shown(url));
+        }
+        let pin = Pin::parse(fragment)?;
+        if let Pin::Misspelt = pin {
+            let shown = fetch::shown(url);
+            self.problems.borrow_mut().push(format!(
+                "include {shown}: `#{fragment}` pins nothing (write #sha256= and the 64 digits)"
+            ));
+        }
         if self.reach == IncludeReach::Nothing {
             bail!(NOT_FETCHED);
         }
@@ -120,12 +130,12 @@ impl<'a> Includes<'a> {
             // One that cannot be read is fetched, and told when it cannot be written either.
             && let Ok(Some(kept)) = root.read(path)
             // What is kept may be damaged, as what is fetched.
-            && check(&kept, pin).is_ok()
+            && check(&kept, &pin).is_ok()
         {
             return Ok(kept);
         }
         let content = self.fetch(url)?;
-        check(&content, pin)?;
+        check(&content, &pin)?;
         if let Some((root, path)) = &cache
             && let Err(error) = root.write(path, &content, 0o600)
         {
@@ -175,12 +185,49 @@ fn file(url: &str) -> Option<&str> {
     Some(path.split_once('?').map_or(path, |(path, _)| path))
 }
 
+fn is_on_the_web(url: &str) -> bool {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
+}
+
+/// What a URL's fragment says of the content.
+#[derive(PartialEq, Eq, Debug)]
+enum Pin<'a> {
+    /// Nothing.
+    None,
+    /// Its SHA-256.
+    Sha256(&'a str),
+    /// Nothing, though it looks as if it did.
+    Misspelt,
+}
+
+/// Names of digests, in small letters and without a hyphen.
+const DIGESTS: [&str; 9] =
+    ["sha256", "sha256sum", "sha512", "sha384", "sha224", "sha1", "md5", "digest", "checksum"];
+
+impl<'a> Pin<'a> {
+    /// Reads a fragment. What can be no digest is refused before anything is fetched for it.
+    fn parse(fragment: &'a str) -> Result<Self> {
+        if let Some(digest) = fragment.strip_prefix("sha256=") {
+            if digest.len() != 64 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                bail!("`#{}` is no pin: a SHA-256 has 64 hexadecimal digits", fragment.escape_debug());
+            }
+            return Ok(Self::Sha256(digest));
+        }
+        let name = fragment.split(['=', ':']).next().unwrap_or_default();
+        let name: String = name.chars().filter(|letter| letter.is_ascii_alphanumeric()).collect();
+        let has_value = fragment.contains(['=', ':']);
+        let is_digest = DIGESTS.contains(&name.to_ascii_lowercase().as_str());
+        Ok(if has_value && is_digest { Self::Misspelt } else { Self::None })
+    }
+}
+
 /// Compares with the digest that the URL's fragment gives.
-fn check(content: &[u8], fragment: &str) -> Result<()> {
-    let Some(expected) = fragment.strip_prefix("sha256=") else { return Ok(()) };
+fn check(content: &[u8], pin: &Pin<'_>) -> Result<()> {
+    let Pin::Sha256(expected) = pin else { return Ok(()) };
     let found = sha256(content);
     if !found.eq_ignore_ascii_case(expected) {
-        bail!("its SHA-256 is {found}, and the URL says {}", expected.escape_debug());
+        bail!("its SHA-256 is {found}, and the URL says {expected}");
     }
     Ok(())
 }
@@ -320,12 +367,62 @@ mod tests {
     }
 
     #[test]
+    fn what_only_looks_like_a_pin_is_told_and_what_can_be_none_is_refused_before_it_is_fetched() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        root.write("a", b"1", 0o600).unwrap();
+        let digest = sha256(b"2");
+        for reach in [IncludeReach::All, IncludeReach::Nothing] {
+            for fragment in [
+                format!("SHA256={digest}"),
+                format!("sha-256={digest}"),
+                format!("sha256:{digest}"),
+                format!("Sha256={digest}"),
+                "sha512=ab".into(),
+                "md5=ab".into(),
+                "SHA_256=".into(),
+            ] {
+                let includes = Includes::new(&root, None, reach);
+                let got = includes.get(&Line { url: format!("/a#{fragment}"), keep: Keep::No });
+                assert_eq!(got.is_ok(), reach == IncludeReach::All, "{fragment}");
+                let told = includes.take_problems();
+                assert!(
+                    matches!(told.as_slice(), [one] if one.contains("pins nothing")),
+                    "{fragment}: {told:?}"
+                );
+            }
+            for fragment in ["top", "", "sha256", "section=2", "key:sha256"] {
+                let includes = Includes::new(&root, None, reach);
+                let got = includes.get(&Line { url: format!("/a#{fragment}"), keep: Keep::No });
+                assert_eq!((got.is_ok(), includes.take_problems().len()), (reach == IncludeReach::All, 0));
+            }
+            for fragment in
+                ["sha256=", "sha256=abc", &format!("sha256={digest}0"), &format!("sha256={digest}&x")]
+            {
+                // Nobody listens there.
+                let includes = Includes::new(&root, None, reach);
+                let line = Line { url: format!("http://127.0.0.1:9/#{fragment}"), keep: Keep::No };
+                let error = includes.get(&line).unwrap_err().to_string();
+                assert!(error.contains("a SHA-256 has 64 hexadecimal digits"), "{fragment}: {error}");
+            }
+        }
+    }
+
+    #[test]
     fn other_schemes_devices_and_directories_are_refused() {
         let directory = tempfile::tempdir().unwrap();
         let root = Root::open(directory.path()).unwrap();
         root.make_directory("d").unwrap();
         for url in ["ftp://x/a", "gopher://x", "a", "/d", "file:a"] {
             assert!(include(url, Keep::No, &root).is_err(), "{url}");
+        }
+        // Also where nothing is fetched.
+        let nothing = Includes::new(&root, None, IncludeReach::Nothing);
+        for (url, told) in
+            [("ftp://x/a", "only http"), ("httpx://x", "only http"), ("HTTP://x/a", NOT_FETCHED)]
+        {
+            let error = nothing.get(&Line { url: url.into(), keep: Keep::No }).unwrap_err().to_string();
+            assert!(error.starts_with(told), "{url}: {error}");
         }
         let host = Root::open(std::path::Path::new("/")).unwrap();
         assert!(include("/dev/zero", Keep::No, &host).is_err());

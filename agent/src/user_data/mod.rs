@@ -6,6 +6,7 @@
 mod archive;
 mod cloud_config;
 mod compression;
+mod damage;
 mod digest;
 mod effect;
 mod expand;
@@ -28,13 +29,14 @@ mod text;
 mod unknown;
 
 pub(crate) use cloud_config::{check_merging, parse as parse_config, read as read_config};
+pub(crate) use damage::damage;
 pub(crate) use digest::digest;
 pub(crate) use effect::{Effect, effect, not_startable};
 pub(crate) use expand::{Parts, expand};
 pub(crate) use include::{IncludeReach, Includes, NOT_FETCHED};
 pub(crate) use merge::KEYS as MERGE_KEYS;
 pub(crate) use names::Twins;
-pub(crate) use part::Part;
+pub(crate) use part::{Dropped, Part};
 pub(crate) use pipeline::{Destination, Pipeline};
 pub(crate) use sort::{HandlerFile, Language, Sorted, Upstart, Work, types};
 pub(crate) use stored::{from_mime, to_mime};

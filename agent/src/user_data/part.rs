@@ -31,6 +31,16 @@ pub(crate) struct Dropped {
     pub(crate) reason: String,
 }
 
+/// What the name of an include begins with that was dropped.
+pub(super) const INCLUDE: &str = "include ";
+
+impl Dropped {
+    /// Whether it is an include, which may be had another time.
+    pub(crate) fn is_include(&self) -> bool {
+        self.name.starts_with(INCLUDE)
+    }
+}
+
 impl Part {
     /// Its text; what is no UTF-8 is shown as such.
     pub(crate) fn text(&self) -> std::borrow::Cow<'_, str> {

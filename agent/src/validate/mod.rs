@@ -47,7 +47,7 @@ pub(crate) fn run(files: &[PathBuf], reader: Audience, root: &Root) -> Result<bo
 /// What is wrong with user-data.
 pub(crate) fn findings(data: &[u8], target: &TargetMachine<'_>) -> Vec<Finding> {
     const WHOLE: &str = "user-data";
-    let mut parts = target.parts([(WHOLE, data)]);
+    let (mut parts, problems) = target.parts_and_problems([(WHOLE, data)]);
     let names = |place: &str, name: &str| (place != WHOLE).then(|| name.to_owned());
     let mut found = Vec::new();
     // An include that is not fetched may well be there.
@@ -61,6 +61,8 @@ pub(crate) fn findings(data: &[u8], target: &TargetMachine<'_>) -> Vec<Finding> 
         let part = names(&part.place, &part.name);
         found.extend(message.map(|message| Finding { part, message, ..Finding::default() }));
     }
+    let warning = |message| Finding { gravity: Gravity::Warning, message, ..Finding::default() };
+    found.extend(problems.into_iter().map(warning));
     let mut refused = HashSet::new();
     for part in parts.all.iter().filter(|part| user_data::effect(part) == Effect::Configuration) {
         let name = names(&part.place, &part.name);

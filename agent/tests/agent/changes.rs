@@ -320,7 +320,7 @@ fn a_part_that_is_taken_out_goes_beside_one_that_was_always_bad() {
         seed(&machine, "i-1", &data(none));
         let (_, said) = machine.boot();
         assert_eq!(ran(&said), is_run, "{policy}: {said}");
-        assert!(!said.contains("cannot be fetched now"), "{policy}: {said}");
+        assert!(!said.contains("cannot be had whole now"), "{policy}: {said}");
         let (_, text) = machine.agent(&["diff"]);
         assert!(text.contains("part-001"), "{policy}: {text}");
     }
@@ -380,4 +380,42 @@ fn an_include_that_comes_before_the_scripts_run_is_one_of_them() {
     let (well, said) = machine.boot();
     assert!(well && run(&said).len() == 2, "{said}");
     assert!(run(&machine.boot().1).is_empty());
+}
+
+#[test]
+fn damaged_user_data_takes_nothing_from_its_instance() {
+    const GOOD: &str = "#cloud-config\nhostname: own\nbootcmd: [echo hello]\n";
+    let damaged: [&[u8]; 6] = [
+        b"#cloud-config\nhostname: [own\n",
+        b"#cloud-config\nhostname: own\nbootc",
+        b"\x1f\x8b\x08\0\0\0\0\0\0\x03abc",
+        b"<html>502 Bad Gateway</html>\n",
+        b"\0\0\0\0\0\0\0\0",
+        b"#cloud-config-archive\n- '#!/bin/sh'\n- '#cloud-config\n\n  a: ['\n",
+    ];
+    for policy in ["", "user_data_policy: reapply\n"] {
+        let machine = Machine::new();
+        machine.write("etc/cloud/cloud.cfg.d/99.cfg", policy);
+        seed(&machine, "i-1", GOOD);
+        assert!(machine.boot().0);
+        let kept = machine.read(&format!("{INSTANCE}/cloud-config.txt"));
+        for data in damaged {
+            machine.write(&format!("{SEED}/user-data"), data);
+            let (well, said) = machine.boot();
+            assert!(well && said.contains("going on with instance i-1 as it was kept"), "{data:?}: {said}");
+            assert_eq!(machine.read(&format!("{INSTANCE}/cloud-config.txt")), kept, "{data:?}: {said}");
+            assert!(said.contains("bootcmd: run"), "{data:?}: {said}");
+            assert_eq!(machine.agent(&["status"]).0, 2, "{data:?}: {said}");
+        }
+        // Another that is whole is taken, and under another id a damaged one is all that there is.
+        seed(&machine, "i-1", "#cloud-config\nbootcmd: [echo other]\n");
+        machine.boot();
+        assert!(machine.read(&format!("{INSTANCE}/cloud-config.txt")).contains("echo other"));
+        assert_eq!(machine.agent(&["status"]).0, 0);
+        machine.write(&format!("{SEED}/meta-data"), "instance-id: i-2\n");
+        machine.write(&format!("{SEED}/user-data"), damaged[0]);
+        machine.boot();
+        assert_eq!(machine.read("var/lib/cloud/data/instance-id"), "i-2\n");
+        assert!(!machine.read("var/lib/cloud/instances/i-2/cloud-config.txt").contains("hostname"));
+    }
 }

@@ -150,3 +150,45 @@ fn what_is_fetched_for_the_system_counts_at_its_place_without_another_reading() 
         }
     }
 }
+
+#[test]
+fn an_image_may_take_no_user_data() {
+    let user_data = "#cloud-config\nhostname: user\nbootcmd: [echo user]\n";
+    // As Python's cloud-init reads a switch.
+    for (value, is_taken) in [
+        ("false", false),
+        ("'no'", false),
+        ("0", false),
+        ("null", false),
+        ("maybe", false),
+        ("true", true),
+        ("'yes'", true),
+        ("1", true),
+        ("' On '", true),
+    ] {
+        let machine = Machine::new();
+        machine.write("etc/cloud/cloud.cfg.d/99.cfg", format!("allow_userdata: {value}\n"));
+        machine.write("var/lib/cloud/seed/nocloud/user-data", user_data);
+        machine.write("var/lib/cloud/seed/nocloud/vendor-data", "#cloud-config\nruncmd: [echo vendor]\n");
+        machine.write("var/lib/cloud/seed/nocloud/meta-data", "instance-id: i-1\nlocal-hostname: meta\n");
+        for boot in 1..=2 {
+            let (well, said) = machine.boot();
+            assert_eq!(said.contains("allow_userdata: false"), !is_taken, "{value}: {said}");
+            let name = if is_taken { "user\n" } else { "meta\n" };
+            assert!(well && machine.read("etc/hostname") == name, "{value}: {said}");
+            assert_eq!(said.contains("bootcmd: run"), is_taken, "{value}: {said}");
+            let runcmd = machine.read("var/lib/cloud/instances/i-1/scripts/runcmd");
+            assert!(runcmd.contains("echo vendor"), "{value} in boot {boot}: {runcmd}");
+        }
+    }
+    // The switch is thrown later, and the source is silent.
+    let machine = Machine::new();
+    machine.write("var/lib/cloud/seed/nocloud/user-data", user_data);
+    machine.write("var/lib/cloud/seed/nocloud/meta-data", "instance-id: i-1\n");
+    assert!(machine.boot().1.contains("bootcmd: run"));
+    std::fs::remove_dir_all(machine.path("var/lib/cloud/seed")).unwrap();
+    assert!(machine.boot().1.contains("bootcmd: run"));
+    machine.write("etc/cloud/cloud.cfg.d/99.cfg", "allow_userdata: false\n");
+    let (_, said) = machine.boot();
+    assert!(!said.contains("bootcmd: run"), "{said}");
+}
