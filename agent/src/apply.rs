@@ -1,6 +1,7 @@
 //! Carries steps out. The only place that starts programs.
 
 mod conversation;
+pub(crate) mod output;
 
 pub(crate) use conversation::Conversation;
 
@@ -20,7 +21,8 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// Carries one step out. Its program has these variables, too. On a root that is not the running system's, it only reports the step.
+/// Carries one step out. Its program has these variables, too. On a root that is not the running system's, it only reports
+/// the step.
 pub(crate) fn apply(
     step: &Step,
     environment: &[(&str, &str)],
@@ -58,7 +60,11 @@ fn change_account(argv: &[String], input: Option<&str>, root: &Root, report: &mu
         None => 0,
     };
     let patience = Patience::Until(Instant::now() + LIMIT);
-    run(argv, input.map(str::as_bytes), &[], patience, root, report).map_err(|error| {
+    // It is read again, so it goes to our own log wherever others go.
+    let outputs = std::mem::take(&mut report.outputs);
+    let ran = run(argv, input.map(str::as_bytes), &[], patience, root, report);
+    report.outputs = outputs;
+    ran.map_err(|error| {
         let log = root.read(OUTPUT).ok().flatten().unwrap_or_default();
         match said(log.get(before..).unwrap_or_default()) {
             said if said.is_empty() => error,
@@ -104,14 +110,7 @@ impl Patience {
 /// A program that hangs while logins wait for the agent must not cost the keys that come after it.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// Opens the log of outputs. If it cannot be written, the programs' output goes to our own standard error: users and their
-/// keys matter more.
-fn log(root: &Root, report: &mut Report) -> Option<std::fs::File> {
-    let opened = root.open_log(OUTPUT, 0o640);
-    opened.map_err(|error| report.warn_once(format!("{error:#} (it will lack the output of programs)"))).ok()
-}
-
-/// Runs a program. Its output goes to the log of outputs.
+/// Runs a program. Its output goes to the log, or where the configuration says.
 pub(crate) fn run(
     argv: &[String],
     input: Option<&[u8]>,
@@ -121,14 +120,15 @@ pub(crate) fn run(
     report: &mut Report,
 ) -> Result<()> {
     let (program, arguments) = argv.split_first().context("nothing to run")?;
-    let log = log(root, report);
-    let place = log.as_ref().map(|_| format!(" (its output is in /{OUTPUT})")).unwrap_or_default();
+    let places = output::places(root, report);
+    let place =
+        places.as_ref().map(|_| format!(" (its output {})", report.outputs.place())).unwrap_or_default();
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     let mut command = Command::new(program);
     command.args(arguments).current_dir("/").envs(environment.iter().copied());
     command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
-    if let Some(log) = log {
-        command.stdout(log.try_clone()?).stderr(log);
+    if let Some((out, error)) = places {
+        command.stdout(out).stderr(error);
     }
     let mut child = command.spawn().map_err(not_started)?;
     let writer = input.zip(child.stdin.take()).map(|(input, mut pipe)| {

@@ -21,6 +21,7 @@ const CARRIED_OUT: &[&str] = &[
     "launch-index",
     "merge_how",
     "merge_type",
+    "output",
     "prefer_fqdn_over_hostname",
     "preserve_hostname",
     "runcmd",

@@ -1,5 +1,6 @@
 //! What is told while a stage runs: lines for the journal, of which warnings and errors are kept for `status`.
 
+use crate::apply::output::Outputs;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -10,6 +11,8 @@ pub struct Report {
     pub(crate) warnings: Vec<String>,
     /// What was to be done and was not.
     pub(crate) errors: Vec<String>,
+    /// Where the output of programs goes.
+    pub(crate) outputs: Outputs,
 }
 
 /// The priority that journald reads at the head of a line.

@@ -25,13 +25,14 @@ const LONGEST_LINE: u64 = 1 << 20;
 const GRACE: Duration = Duration::from_secs(5);
 
 impl Conversation {
-    /// Starts the program. Its standard error goes to the log of outputs. Nobody waits for it after `end`.
+    /// Starts the program. Its standard error goes where the output of programs goes. Nobody waits for it after `end`.
     pub(crate) fn begin(argv: &[String], end: Instant, root: &Root, report: &mut Report) -> Result<Self> {
         let (program, arguments) = argv.split_first().context("nothing to run")?;
         #[expect(clippy::disallowed_methods, reason = "apply is the one place")]
         let mut command = Command::new(program);
         command.args(arguments).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped());
-        command.stderr(super::log(root, report).map_or_else(Stdio::inherit, Stdio::from));
+        let error = super::output::places(root, report).map(|(_, error)| error);
+        command.stderr(error.map_or_else(Stdio::inherit, Stdio::from));
         let mut child = command.spawn().with_context(|| format!("start {program}"))?;
         let output = child.stdout.take().context("read what it says")?;
         let mut input = child.stdin.take().context("give it its input")?;

@@ -1,6 +1,7 @@
 //! With the system up: deferred files, then the scripts.
 
 use super::{Context, kept_config, run_handlers};
+use crate::apply::output::{self, Outputs};
 use crate::apply::{self, Patience};
 use crate::changes::record::PartsRecord;
 use crate::date::rfc2822;
@@ -59,6 +60,7 @@ pub(crate) fn last(root: &Root, report: &mut Report) -> Result<()> {
     let boot = booted(root)?;
     let context = Context { instance: &instance, boot: &boot, root };
     let config = kept_config(&instance, &SystemConfig::read(root), root, report);
+    report.outputs = Outputs::of(&config, output::FINAL);
     run_handlers(Stage::Final, &config, &MetaData::default(), &context, report);
     for (directory, frequency, semaphore) in places(&instance) {
         let often = match modules::wanted(module(semaphore), &config) {

@@ -2,6 +2,7 @@
 
 use super::consume::{self, Given, SeedIdentity, UserData, consume};
 use super::{kept_config, kept_user_config, run_handlers, tell_what_is_not_carried_out, work};
+use crate::apply::output::{self, Outputs};
 use crate::changes::{self, Blob, Treatment, late};
 use crate::handlers::Stage;
 use crate::instance::{Instance, NO_ID};
@@ -67,6 +68,8 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
     };
     let boot = booted(root)?;
     let context = super::Context { instance: &instance, boot: &boot, root };
+    let before_programs = kept_config(&instance, &config, root, &mut Report::default());
+    report.outputs = Outputs::of(&before_programs, output::INIT);
     let are_programs = !work.is_empty();
     let done = work::run(work, &context, report);
     report.take(done);

@@ -15,7 +15,7 @@ fn boot(reports: &[(&'static str, &[&str], &[&str])], root: &Root) {
     for (stage, warnings, errors) in reports {
         start(stage, root).unwrap();
         let own = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect();
-        let report = Report { warnings: own(warnings), errors: own(errors) };
+        let report = Report { warnings: own(warnings), errors: own(errors), ..Report::default() };
         finish(stage, Some("DataSourceNoCloud [seed=/dev/vdb]"), &report, root).unwrap();
     }
 }
