@@ -215,7 +215,7 @@ impl<'a> Pin<'a> {
             return Ok(Self::Sha256(digest));
         }
         let name = fragment.split(['=', ':']).next().unwrap_or_default();
-        let name: String = name.chars().filter(|letter| letter.is_ascii_alphanumeric()).collect();
+        let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
         let has_value = fragment.contains(['=', ':']);
         let is_digest = DIGESTS.contains(&name.to_ascii_lowercase().as_str());
         Ok(if has_value && is_digest { Self::Misspelt } else { Self::None })

@@ -238,16 +238,16 @@ fn a_script_that_the_kernel_cannot_start_is_told() {
 fn an_include_that_nobody_can_fetch_is_told_and_so_is_what_only_looks_like_a_pin() {
     check(
         "#include\ngopher://example.com/a\nhttp://example.com/#sha256=12\nhttps://example.com/b\n",
-        expect![[r#"
+        expect![[r"
             f: only http, https, file and absolute paths can be included, and not gopher://example.com/a
             f: `#sha256=12` is no pin: a SHA-256 has 64 hexadecimal digits
-        "#]],
+        "]],
     );
     check(
         "#include\nhttp://example.com/#SHA256=12\n",
-        expect![[r#"
+        expect![[r"
             f: warning: include http://example.com/: `#SHA256=12` pins nothing (write #sha256= and the 64 digits)
             f: nothing is wrong
-        "#]],
+        "]],
     );
 }
