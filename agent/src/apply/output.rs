@@ -43,8 +43,8 @@ struct Opened {
     readers: Vec<Child>,
 }
 
-/// The time that a program has for reading the rest, once nothing more is written to it.
-const GRACE: Duration = Duration::from_secs(2);
+/// The time that a program has for reading the rest. Logins may be waiting, and a daemon may hold the pipe open.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// The stages by the names that they have in `output`.
 pub(crate) const INIT: &str = "init";

@@ -48,7 +48,10 @@ mod tests {
         let open = handlers::ALL
             .iter()
             .filter(|handler| !instance.is_done(&root, handler.semaphore, Frequency::Instance).unwrap());
-        assert_eq!(open.map(|handler| handler.name).collect::<Vec<_>>(), ["users", "runcmd"]);
+        assert_eq!(
+            open.map(|handler| handler.name).collect::<Vec<_>>(),
+            ["users", "ssh_authorized_keys", "runcmd", "ssh_import_id"]
+        );
         let record = PartsRecord::read(&instance, &root).unwrap().unwrap();
         assert_eq!(record.late, [instance.path(handlers::COMMANDS)]);
     }

@@ -144,13 +144,17 @@ pub(crate) const ALL: &[Handler] = &[
     },
 ];
 
-/// The keys that another handler than that of their name reads.
+/// The keys that a handler reads beside the one of its name.
 const READ_BY: &[(&str, &str)] = &[
+    ("disable_root", "ssh_authorized_keys"),
     ("fqdn", "hostname"),
     ("groups", "users"),
     ("prefer_fqdn_over_hostname", "hostname"),
     ("preserve_hostname", "hostname"),
+    ("user", "ssh_authorized_keys"),
     ("user", "users"),
+    ("users", "ssh_authorized_keys"),
+    ("users", "ssh_import_id"),
 ];
 
 /// The name of the handler that makes the script of commands.
@@ -158,9 +162,8 @@ pub(crate) const RUNCMD: &str = "runcmd";
 
 /// The handlers that read a key.
 pub(crate) fn of_key(key: &str) -> impl Iterator<Item = &'static Handler> {
-    let name =
-        READ_BY.iter().find(|(read, _)| *read == key).map_or(key.to_owned(), |(_, name)| (*name).to_owned());
-    ALL.iter().filter(move |handler| handler.name == name)
+    let reads = move |handler: &&Handler| handler.name == key || READ_BY.contains(&(key, handler.name));
+    ALL.iter().filter(reads)
 }
 
 /// The entries of a key that holds a list; none when it is not there.
