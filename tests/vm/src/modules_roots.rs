@@ -150,6 +150,8 @@ fn made(parameter: &str, agent: Agent) -> Result<()> {
         vm.wait_for_login("own")?;
         must_be_exported(&mut vm, "cover")?;
         must_hold(&vm.read("cat /proc/mounts")?, &[&format!("/dev/vda / ext4 {parameter},")])?;
+        // The guest is killed. What it has not written yet would be made once more.
+        vm.read("sync")?;
         Ok::<_, anyhow::Error>(vm)
     };
     must_say(&boot()?, MADE)?;
