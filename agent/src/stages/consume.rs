@@ -111,6 +111,7 @@ pub(super) fn consume(
     all.again(layout::USER_CONFIG);
     for (origin, vendor) in vendors.iter().zip(given.vendors) {
         let before = Before::read(origin.name, instance, root)?;
+        let vendor = vendor::undamaged(origin.name, vendor, &before, root, &mut all.lines);
         let raw = vendor::raw(origin.name, vendor, &before);
         all.files.extend(raw.map(|raw| File::new(&vendor::path(origin.name, instance), raw, 0o600)));
         let wanted = all.settings(origin).wanted;

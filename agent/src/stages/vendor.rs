@@ -3,7 +3,7 @@
 use crate::instance::Instance;
 use crate::root::Root;
 use crate::seed::VendorData;
-use crate::user_data::{self, Includes, Part, Parts};
+use crate::user_data::{self, IncludeReach, Includes, Part, Parts};
 use crate::yaml::Value;
 use anyhow::Result;
 
@@ -56,6 +56,35 @@ impl Before {
         let path = path(name, instance);
         let parts = root.read(&format!("{path}.i"))?.map(|stored| user_data::from_mime(&stored, name));
         Ok(Self { raw: root.read(&path)?, parts })
+    }
+}
+
+/// What counts of what was given: nothing new, where it arrived damaged and an earlier boot kept some. `told` gets the
+/// reason.
+pub(super) fn undamaged<'a>(
+    name: &str,
+    given: &'a VendorData,
+    before: &Before,
+    root: &Root,
+    told: &mut Vec<String>,
+) -> &'a VendorData {
+    let (raw, blobs) = match given {
+        VendorData::Given(raw) => (raw, std::slice::from_ref(raw)),
+        VendorData::Several { raw, blobs } => (raw, blobs.as_slice()),
+        VendorData::Silent => return given,
+    };
+    if before.parts.is_none() || before.raw.as_ref() == Some(raw) {
+        return given;
+    }
+    let nothing = Includes::new(root, None, IncludeReach::Nothing);
+    let blobs = blobs.iter().map(|blob| (name, blob.as_slice()));
+    let parts = user_data::expand(blobs, &nothing).for_all();
+    match user_data::damage(&parts, |_| false, |_| false).first() {
+        None => given,
+        Some(damage) => {
+            told.push(format!("{name} arrived damaged (going on with what was kept of it): {damage}"));
+            &VendorData::Silent
+        }
     }
 }
 

@@ -51,6 +51,26 @@ fn vendor_data_that_fails_for_a_boot_stays_as_it_was_kept() {
 }
 
 #[test]
+fn vendor_data_that_arrives_damaged_stays_as_it_was_kept() {
+    let server = server(&[
+        || Reply::Ok(VENDOR.into()),
+        || Reply::Ok(b"<html>502 Bad Gateway</html>".to_vec()),
+        || Reply::Ok(b"#cloud-config\nhostname: [a\n".to_vec()),
+        || Reply::Ok(VENDOR.into()),
+    ]);
+    let machine = Machine::with_seed(&server.hand_off());
+    assert!(machine.boot().0);
+    let config = || machine.read(&format!("{INSTANCE}/vendor-cloud-config.txt"));
+    let first = config();
+    for is_damaged in [true, true, false] {
+        let (well, said) = machine.boot();
+        assert!(well && config() == first, "{said}");
+        let (_, text) = machine.agent(&["status"]);
+        assert_eq!(text.contains("arrived damaged"), is_damaged, "{text}");
+    }
+}
+
+#[test]
 fn vendor_data_that_has_never_been_had_is_not_there() {
     let server = server(&[|| Reply::Status(401), || Reply::Ok(VENDOR.into())]);
     let machine = Machine::with_seed(&server.hand_off());

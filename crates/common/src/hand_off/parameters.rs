@@ -13,6 +13,9 @@ pub const ONLY_CONFIG: &str = "cloud-config-url";
 /// The data sources that `ds=` may name.
 const SOURCES: [&str; 2] = ["nocloud", "nocloud-net"];
 
+/// The fields of cloud-init's without a meaning here: a seed is taken whenever it can be had.
+const PASSED_OVER: [&str; 1] = ["dsmode"];
+
 impl Seed {
     /// Whether its source is one that a command line can name. A file that was damaged has another, or none.
     pub fn has_a_known_source(&self) -> bool {
@@ -80,6 +83,7 @@ impl Seed {
             let field = FIELDS.iter().find(|field| field.names.is_some_and(|names| names.contains(&name)));
             match field {
                 Some(field) => seed.take(field, &format!("`{word}`"), value),
+                None if PASSED_OVER.contains(&name) => {}
                 None => seed.refuse(&format!("unknown field `{name}` (known: {})", known())),
             }
         }
@@ -200,6 +204,11 @@ mod tests {
     #[test]
     fn an_underscore_in_a_host_name_is_taken() {
         assert_eq!(line("ds=nocloud;h=a_b").unwrap(), said("nocloud", ["", "a_b", "", ""]));
+    }
+
+    #[test]
+    fn a_field_without_a_meaning_here_is_passed_over() {
+        assert_eq!(line("ds=nocloud;dsmode=net;s=/s;h=web").unwrap(), said("nocloud", ["/s", "web", "", ""]));
     }
 
     #[test]
