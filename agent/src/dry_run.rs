@@ -41,7 +41,9 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
         });
     }
     let asked = sorted.config.into_mapping();
-    lines.extend(not_carried_out::message("user-data", &asked).map(|told| format!("problem: {told}")));
+    lines.extend(
+        not_carried_out::messages("user-data", &asked).into_iter().map(|told| format!("problem: {told}")),
+    );
     let TargetMachine { instance, meta_data, accounts, system, .. } = &target;
     let scripts = instance.path(Destination::USER.scripts);
     let config = system_config::over(asked, system.mapping());

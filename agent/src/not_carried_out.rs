@@ -1,6 +1,7 @@
 //! Keys of a cloud-config that ask for something, and that nothing here carries out. They are named at boot, in `status`,
 //! by `plan` and by `validate`: silence would look like success.
 
+use crate::validate;
 use crate::yaml::{Mapping, Value};
 
 /// The keys with an effect. Some have one in the system's configuration alone, in cloud-init as well.
@@ -63,7 +64,7 @@ const ALONE: &[(&str, &[&str])] = &[("apt", &["preserve_sources_list"]), ("chpas
 fn keys(config: &Mapping) -> impl Iterator<Item = String> {
     config.iter().filter_map(|(key, value)| {
         let key = key.scalar_text().unwrap_or_default();
-        is_key(&key, value).then_some(key)
+        (is_key(&key, value) && validate::is_known_key(&key)).then_some(key)
     })
 }
 
@@ -87,7 +88,15 @@ fn asks(key: &str, value: &Value) -> bool {
     }
 }
 
-/// The message for a boot's log and `status`; `None` if every key is carried out. `whose` says where the keys stand.
+/// The messages for a boot's log and `status`: keys that nothing carries out, and keys that do not exist. `whose` says
+/// where they stand.
+pub(crate) fn messages(whose: &str, config: &Mapping) -> Vec<String> {
+    let told = message(whose, config);
+    let unknown = validate::unknown_keys(config).into_iter().map(|unknown| format!("{whose}: {unknown}"));
+    told.into_iter().chain(unknown).collect()
+}
+
+/// The message for keys that nothing carries out alone. The system's configuration may have keys of its own.
 pub(crate) fn message(whose: &str, config: &Mapping) -> Option<String> {
     let keys: Vec<String> = keys(config).map(|key| key.escape_debug().to_string()).collect();
     let plural = if keys.len() == 1 { "" } else { "s" };
@@ -104,7 +113,19 @@ mod tests {
     use crate::yaml::load;
 
     fn told(config: &str) -> Option<String> {
-        message("user-data", load(config).unwrap().as_map().unwrap())
+        messages("user-data", load(config).unwrap().as_map().unwrap()).into_iter().next()
+    }
+
+    #[test]
+    fn a_key_that_does_not_exist_is_named_with_the_one_that_may_be_meant() {
+        let all = |config: &str| messages("user-data", load(config).unwrap().as_map().unwrap());
+        let eve = "user-data: users.1.ssh_authorised_keys: there is no such key (is it ssh_authorized_keys?)";
+        assert_eq!(all("users: [{name: eve, ssh_authorised_keys: [k]}]"), [eve]);
+        assert_eq!(
+            all("write_file: [{path: /a}]"),
+            ["user-data: write_file: there is no such key (is it write_files?)"]
+        );
+        assert_eq!(all("users: [{name: eve, ssh-authorized-keys: [k]}]"), [""; 0]);
     }
 
     #[test]
@@ -119,7 +140,6 @@ mod tests {
             "ssh_pwauth: false",
             "manage_etc_hosts: localhost",
             "swap: {size: 5}",
-            "mine: 5",
         ] {
             let name = key.split(':').next().unwrap();
             assert_eq!(told(key), Some(format!("user-data: nothing carries out the key {name}")), "{key}");

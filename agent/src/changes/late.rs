@@ -22,6 +22,23 @@ pub(crate) fn open_again(before: &Mapping, after: &Mapping, instance: &Instance,
     record.write(instance, root)
 }
 
+/// The files of late parts. They are known by their content: the numbers of parts shift when one comes before them.
+pub(crate) fn files(new: &[(&str, &[u8])], instance: &Instance, root: &Root) -> Result<Vec<String>> {
+    let record = PartsRecord::read(instance, root)?.unwrap_or_default();
+    let mut before = Vec::new();
+    for path in record.files.iter().filter(|path| !record.late.contains(path)) {
+        before.extend(root.read(path)?);
+    }
+    let mut late = Vec::new();
+    for (path, content) in new {
+        match before.iter().position(|known| known == content) {
+            Some(known) => drop(before.swap_remove(known)),
+            None => late.push((*path).to_owned()),
+        }
+    }
+    Ok(late)
+}
+
 /// The keys of the new configuration that are new or have another value.
 fn changed(before: &Mapping, after: &Mapping) -> Vec<String> {
     let differs = after.iter().filter(|entry| before.iter().all(|known| known != *entry));

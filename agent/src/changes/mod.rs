@@ -9,6 +9,7 @@ pub(crate) mod late;
 pub(crate) use diff::diff;
 
 use crate::command_line;
+use crate::handlers;
 use crate::instance::Instance;
 use crate::report::Report;
 use crate::root::Root;
@@ -101,6 +102,17 @@ pub(crate) enum Treatment {
     Keep(Policy),
 }
 
+impl Treatment {
+    /// True if the user-data has changed, and a policy decided.
+    fn is_of_a_policy(self) -> bool {
+        matches!(self, Self::Refresh | Self::Reapply | Self::Keep(_))
+    }
+}
+
+/// What is said on each boot after that.
+const LEFT_OUT: &str = "a part of the user-data came late, after the user-data was changed: nothing of it is done \
+                        (user_data_policy: reapply does everything again)";
+
 /// Decides about a source's user-data.
 fn decide(kept: Option<&PartsRecord>, given: &[Known], blob: Blob, policy: Policy) -> Treatment {
     let Some(kept) = kept else { return Treatment::Take };
@@ -161,7 +173,7 @@ pub(crate) fn damage(parts: &Parts, instance: &Instance, root: &Root) -> Vec<Str
 /// Decides about the parts of user-data, prepares the instance, and reports the decision. An error here is only
 /// reported, because people are waiting for their keys.
 pub(crate) fn treat(
-    parts: &[Part],
+    parts: &Parts,
     blob: Blob,
     instance: &Instance,
     system: &Mapping,
@@ -173,17 +185,35 @@ pub(crate) fn treat(
         report.warn(format!("{error:#} (so changes of the user-data cannot be detected)"));
         None
     });
-    let given: Vec<_> = parts.iter().map(Known::of).collect();
+    let given: Vec<_> = parts.all.iter().map(Known::of).collect();
+    let mut kept = kept;
+    let mut was_lacking = false;
+    if let Some(kept) = &mut kept {
+        was_lacking = std::mem::take(&mut kept.is_lacking);
+        // A late part of changed user-data could only be done with the changes, and these are not.
+        kept.is_lacking =
+            was_lacking && !report.take(root.holds(&instance.path(APPLIED))).unwrap_or_default();
+    }
     let treatment = decide(kept.as_ref(), &given, blob, policy);
+    if let Some(kept) = &mut kept {
+        kept.is_left_out |= was_lacking && treatment == Treatment::Refresh && parts.dropped.is_empty();
+        kept.is_left_out &= treatment != Treatment::Reapply;
+        if kept.is_left_out {
+            report.warn(LEFT_OUT);
+        }
+    }
     let prepared = match treatment {
         Treatment::Take => root.remove(&instance.path(OFFERED)),
         Treatment::Incomplete | Treatment::Complete => Ok(()),
         Treatment::Refresh => refresh(instance, root),
         Treatment::Reapply => reapply(instance, root),
-        Treatment::Keep(_) => root.write(&instance.path(OFFERED), &user_data::to_mime(parts), 0o600),
+        Treatment::Keep(_) => root.write(&instance.path(OFFERED), &user_data::to_mime(&parts.all), 0o600),
     };
     let noted = prepared.and_then(|()| match kept.filter(|_| treatment != Treatment::Take) {
-        Some(kept) => PartsRecord { policy: Some(policy), ..kept }.write(instance, root),
+        Some(kept) => {
+            let policy = if treatment.is_of_a_policy() { Some(policy) } else { kept.policy };
+            PartsRecord { policy, is_lacking: was_lacking, ..kept }.write(instance, root)
+        }
         None => Ok(()),
     });
     if let Err(error) = noted {
@@ -263,20 +293,16 @@ pub(crate) struct Made {
     pub(crate) twins: Twins,
     /// True if some part could not be had.
     pub(crate) is_lacking: bool,
+    /// The scripts of late parts; `None` if none is late.
+    pub(crate) late: Option<Vec<String>>,
 }
 
 /// The parts that are kept from now on, and the files that came of them. What an earlier boot wrote and nothing
 /// comes of any more goes.
-pub(crate) fn taken(
-    parts: Vec<Known>,
-    made: Made,
-    treatment: Treatment,
-    instance: &Instance,
-    root: &Root,
-) -> Result<()> {
+pub(crate) fn taken(parts: Vec<Known>, made: Made, instance: &Instance, root: &Root) -> Result<()> {
     // One that cannot be read was told of, and is replaced.
     let before = PartsRecord::read(instance, root).unwrap_or_default().unwrap_or_default();
-    let Made { files, twins, is_lacking } = made;
+    let Made { files, twins, is_lacking, late } = made;
     let still: HashSet<_> = files.iter().collect();
     for path in before.files.iter().filter(|path| !still.contains(path)) {
         root.remove(path)?;
@@ -286,10 +312,10 @@ pub(crate) fn taken(
     if root.read(&applied)? == stored {
         root.remove(&applied)?;
     }
-    let mut late = before.late.clone();
-    if treatment == Treatment::Complete {
-        late.extend(files.iter().filter(|path| !before.files.contains(path)).cloned());
-    }
+    let pending =
+        |path: &&String| late.is_none() && files.contains(path) || path.ends_with(handlers::COMMANDS);
+    let pending: Vec<String> = before.late.iter().filter(pending).cloned().collect();
+    let late = [pending, late.unwrap_or_default()].concat();
     PartsRecord { parts, files, twins, is_lacking, late, ..before }.write(instance, root)
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct PartsRecord {
     pub(crate) policy: Option<Policy>,
     /// True if some part could not be had.
     pub(crate) is_lacking: bool,
+    /// True if a part came late and nothing of it was done, because the user-data had been changed before.
+    pub(crate) is_left_out: bool,
     /// Scripts of late parts that have not run yet, although the others have.
     pub(crate) late: Vec<String>,
 }
@@ -83,6 +85,7 @@ impl PartsRecord {
             all.set("policy", policy.word());
         }
         all.set("lacking", Value::Bool(self.is_lacking));
+        all.set("left_out", Value::Bool(self.is_left_out));
         all.set("late", Value::Seq(self.late.iter().map(|path| path.as_str().into()).collect()));
         root.write(&instance.path(FILE), (yaml::to_json(&all.into()) + "\n").as_bytes(), 0o600)
     }
@@ -111,6 +114,7 @@ impl From<&Mapping> for PartsRecord {
             ),
             policy: all.get("policy").and_then(Value::as_str).and_then(Policy::of),
             is_lacking: all.get("lacking") == Some(&Value::Bool(true)),
+            is_left_out: all.get("left_out") == Some(&Value::Bool(true)),
             late: texts("late"),
         }
     }

@@ -99,6 +99,7 @@ fn a_record_is_read_as_it_was_written() {
         twins,
         policy: Some(Policy::Refuse),
         is_lacking: true,
+        is_left_out: true,
         late: vec!["s".into()],
     };
     record.write(&instance, &root).unwrap();
@@ -110,6 +111,7 @@ fn made(files: &[&str]) -> Made {
         files: files.iter().map(|path| (*path).to_owned()).collect(),
         twins: Twins::default(),
         is_lacking: false,
+        late: None,
     }
 }
 
@@ -121,8 +123,8 @@ fn files_that_nothing_comes_of_any_more_go() {
     for path in ["a", "b", "c"] {
         root.write(path, b"", 0o600).unwrap();
     }
-    taken(known("a"), made(&["a", "b"]), Treatment::Take, &instance, &root).unwrap();
-    taken(known("a"), made(&["b"]), Treatment::Take, &instance, &root).unwrap();
+    taken(known("a"), made(&["a", "b"]), &instance, &root).unwrap();
+    taken(known("a"), made(&["b"]), &instance, &root).unwrap();
     // What somebody else put there stays.
     assert_eq!(root.files("").unwrap(), ["b", "c"]);
 }
@@ -134,10 +136,12 @@ fn a_record_that_cannot_be_read_is_told_and_costs_nothing() {
     let instance = Instance::new("i");
     root.write(&instance.path("parts.json"), b"{", 0o600).unwrap();
     let mut report = Report::default();
-    let treat = |report: &mut Report| treat(&[], Blob::Same, &instance, &Mapping::default(), &root, report);
+    let treat = |report: &mut Report| {
+        treat(&Parts::default(), Blob::Same, &instance, &Mapping::default(), &root, report)
+    };
     assert_eq!(treat(&mut report), Treatment::Take);
     assert_eq!(report.warnings.len(), 1);
-    taken(Vec::new(), made(&[]), Treatment::Take, &instance, &root).unwrap();
+    taken(Vec::new(), made(&[]), &instance, &root).unwrap();
     assert_eq!(treat(&mut report), Treatment::Take);
     assert_eq!((report.warnings.len(), report.errors.len()), (1, 0));
 }

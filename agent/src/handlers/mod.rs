@@ -188,7 +188,10 @@ fn shell_script(config: &Mapping, key: &str, plan: &mut HandlerPlan) -> Result<S
                         words.iter().map(|word| format!("'{}'", word.replace('\'', r"'\''"))).collect();
                     script.extend([quoted.join(" ").as_str(), "\n"]);
                 }
-                None => plan.problem(format!("entry {}: a word of the command is no text", number + 1)),
+                None => plan.problem(format!(
+                    "entry {}: a word of the command is no text (put quotes around it)",
+                    number + 1
+                )),
             },
             other => {
                 let hint = if matches!(other, Value::Map(_)) {

@@ -71,14 +71,17 @@ fn plan_user(
 fn add_sudo(user: &Person, plan: &mut HandlerPlan, sudoers: &mut String) {
     let rules: Vec<Option<String>> = match user.settings.get("sudo") {
         None | Some(Value::Null | Value::Bool(false)) => Vec::new(),
-        Some(Value::Seq(items)) => items.iter().map(Value::scalar_text).collect(),
-        Some(other) => vec![other.scalar_text()],
+        Some(Value::Seq(items)) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
+        Some(Value::Str(rule)) => vec![Some(rule.clone())],
+        Some(_) => vec![None],
     };
     for rule in rules {
         match rule.filter(|rule| !rule.contains('\n')) {
             Some(rule) if rule.is_empty() => {}
             Some(rule) => sudoers.extend([&user.name, " ", &rule, "\n"]),
-            None => plan.problem(user.problem("a sudo rule is no line of text")),
+            None => plan.problem(
+                user.problem("a sudo rule is no line of text (it is like `ALL=(ALL) NOPASSWD:ALL`)"),
+            ),
         }
     }
 }
@@ -406,5 +409,13 @@ mod tests {
             run passwd -l debian
         "]],
         );
+    }
+
+    #[test]
+    fn a_sudo_rule_that_is_no_text_is_left_out_and_told() {
+        let plan = testing::plan(plan, "users: [{name: a, sudo: true}, {name: b, sudo: [5, ALL]}]", "");
+        let written = plan.steps.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        assert!(written.contains("90-cloud-init-users (31 bytes"), "{written}");
+        assert_eq!(plan.problems.len(), 2, "{:?}", plan.problems);
     }
 }

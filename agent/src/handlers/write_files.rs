@@ -102,10 +102,15 @@ fn octal(digits: &str) -> Option<u32> {
     u32::from_str_radix(digits, 8).ok()
 }
 
-/// True for 644 and its like: as a number it would be a mode that nobody wants (sticky, and more for others than for the
-/// owner), or none at all.
+/// True for 644, 1777 and their like: as numbers they would be modes that nobody wants, with more for others than for the
+/// owner, or none at all.
 fn is_bare_octal(number: u32) -> bool {
-    matches!(number, 0o1000..=777) || number > 0o7777
+    let is_wanted = |mode: u32| {
+        let [owner, group, other] = [6, 3, 0].map(|shift| mode >> shift & 7);
+        group & !owner == 0 && other & !group == 0
+    };
+    let written = || octal(&number.to_string()).is_some_and(is_wanted);
+    matches!(number, 0o1000..=777) || number > 0o7777 || number >= 1000 && written()
 }
 
 #[cfg(test)]
@@ -160,6 +165,13 @@ mod tests {
             ("777", Some(0o777)),
             ("04755", Some(0o4755)),
             ("4755", Some(0o4755)),
+            ("1777", Some(0o1777)),
+            ("2770", Some(0o2770)),
+            ("2775", Some(0o2775)),
+            ("1000", Some(0o1000)),
+            // JSON's 01777 and 02755.
+            ("1023", Some(0o1777)),
+            ("1517", Some(0o2755)),
             ("0x1A4", Some(0o644)),
             // JSON has no other way to write 0644 and 0755 as numbers.
             ("420", Some(0o644)),

@@ -1,7 +1,7 @@
 //! What a source gave: taken apart, written, and what is left to do with it.
 
 use super::vendor::{self, Before, VendorSettings, settings};
-use crate::changes::{self, Made, Treatment, record::Known};
+use crate::changes::{self, Made, Treatment, late, record::Known};
 use crate::handlers;
 use crate::instance::Instance;
 use crate::instance_data::{self, InstanceFacts};
@@ -89,14 +89,22 @@ impl<'a> UserData<'a> {
     }
 }
 
-/// Takes it apart and writes it. What is left to do.
+/// What came of data.
+pub(super) struct Consumed {
+    /// What is left to do.
+    pub(super) work: Vec<Work>,
+    /// True if parts of it could not be had on an earlier boot.
+    pub(super) is_late: bool,
+}
+
+/// Takes it apart and writes it.
 pub(super) fn consume(
     given: Given<'_>,
     instance: &Instance,
     includes: &Includes<'_>,
     root: &Root,
     report: &mut Report,
-) -> Result<Vec<Work>> {
+) -> Result<Consumed> {
     let mut all = Consumption::new(&given.identity, given.system, instance, root)?;
     instance.prepare(root)?;
     all.describe(&given.identity);
@@ -109,14 +117,23 @@ pub(super) fn consume(
     all.files.push(File::new(layout::USER_DATA, plain, 0o600));
     all.store(users, parts);
     all.again(layout::USER_CONFIG);
+    let mut is_late = given.treatment == Treatment::Complete;
     for (origin, vendor) in vendors.iter().zip(given.vendors) {
         let before = Before::read(origin.name, instance, root)?;
         let vendor = vendor::undamaged(origin.name, vendor, &before, root, &mut all.lines);
         let raw = vendor::raw(origin.name, vendor, &before);
         all.files.extend(raw.map(|raw| File::new(&vendor::path(origin.name, instance), raw, 0o600)));
+        let known = vendor::parts_before(vendor, &before);
         let wanted = all.settings(origin).wanted;
         let taken = wanted.then(|| vendor::parts(origin.name, vendor, before, includes)).flatten();
         if let Some(parts) = taken {
+            if given.treatment == Treatment::Take && known.is_some_and(|known| known < parts.all.len()) {
+                report.info(&format!(
+                    "parts of the {} that could not be had before are there now: they are carried out",
+                    origin.name
+                ));
+                is_late = true;
+            }
             all.store(origin, parts);
         } else {
             // What an earlier boot left would still count.
@@ -125,6 +142,7 @@ pub(super) fn consume(
         }
     }
     all.make_room_for_runcmd();
+    let late = if is_late { report.take(late::files(&all.made_files(), instance, root)) } else { None };
     let errors = root.write_together(&all.files, &instance.path("scripts"))?;
     name_cloud(all.pipeline.data(), root)?;
     for line in all.lines.into_iter().chain(includes.take_problems()) {
@@ -137,11 +155,11 @@ pub(super) fn consume(
     if none_is_written {
         bail!("nothing of the data could be written");
     }
-    let made = Made { files: all.made, twins: all.pipeline.into_twins(), is_lacking };
-    if let Err(error) = changes::taken(known, made, given.treatment, instance, root) {
+    let made = Made { files: all.made, twins: all.pipeline.into_twins(), is_lacking, late };
+    if let Err(error) = changes::taken(known, made, instance, root) {
         report.warn(format!("{error:#}"));
     }
-    Ok(all.work)
+    Ok(Consumed { work: all.work, is_late })
 }
 
 /// Where data comes from, and whose it is.
@@ -212,6 +230,12 @@ impl<'a> Consumption<'a> {
             work: Vec::new(),
             lines: Vec::new(),
         })
+    }
+
+    /// The files that came of parts, with their content.
+    fn made_files(&self) -> Vec<(&str, &[u8])> {
+        let made = self.files.iter().filter(|file| self.made.contains(&file.path));
+        made.map(|file| (file.path.as_str(), file.content.as_slice())).collect()
     }
 
     fn file(&mut self, name: &str, content: impl Into<Vec<u8>>, mode: u32) {

@@ -144,10 +144,11 @@ const KEPT: [(&str, &str); 3] = [
     ("vendor-data", "vendor-cloud-config.txt"),
 ];
 
-/// The kept configuration of the user alone. What cannot be read was told before.
-fn kept_user_config(instance: &Instance, root: &Root) -> Mapping {
-    let [(_, user), ..] = KEPT;
-    kept_mapping(&instance.path(user), root, &mut Report::default())
+/// The kept configuration of the user over the vendors'. What cannot be read was told before.
+fn kept_data_config(instance: &Instance, root: &Root) -> Mapping {
+    let layers =
+        KEPT.iter().map(|(_, name)| kept_mapping(&instance.path(name), root, &mut Report::default()));
+    layers.fold(Mapping::default(), |above, below| system_config::over(above, &below))
 }
 
 /// Names the keys that nothing carries out. Without a word, they would look done.
@@ -160,7 +161,7 @@ fn tell_what_is_not_carried_out(
     for (whose, name) in KEPT {
         // What cannot be read was told when it was read first.
         let config = kept_mapping(&instance.path(name), root, &mut Report::default());
-        if let Some(told) = not_carried_out::message(whose, &config) {
+        for told in not_carried_out::messages(whose, &config) {
             report.warn(told);
         }
     }

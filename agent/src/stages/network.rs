@@ -1,7 +1,7 @@
 //! With the network: the seed is fetched and kept, and what must be there before logins is done.
 
-use super::consume::{self, Given, SeedIdentity, UserData, consume};
-use super::{kept_config, kept_user_config, run_handlers, tell_what_is_not_carried_out, work};
+use super::consume::{self, Consumed, Given, SeedIdentity, UserData, consume};
+use super::{kept_config, kept_data_config, run_handlers, tell_what_is_not_carried_out, work};
 use crate::apply::output::{self, Outputs};
 use crate::changes::{self, Blob, Treatment, late};
 use crate::handlers::Stage;
@@ -167,7 +167,7 @@ fn keep_seed(
     let damage =
         if blob == Blob::Changed { changes::damage(&user.parts, instance, root) } else { Vec::new() };
     let blob = if damage.is_empty() { blob } else { Blob::Damaged };
-    let treatment = changes::treat(&user.parts.all, blob, instance, system, root, report);
+    let treatment = changes::treat(&user.parts, blob, instance, system, root, report);
     match treatment {
         Treatment::Take | Treatment::Complete | Treatment::Refresh | Treatment::Reapply => {}
         Treatment::Incomplete | Treatment::Keep(_) => {
@@ -184,10 +184,11 @@ fn keep_seed(
         system,
         treatment,
     };
-    let before = kept_user_config(instance, root);
-    let work = consume(given, instance, &includes, root, report).context("keep the data")?;
-    if treatment == Treatment::Complete {
-        report.take(late::open_again(&before, &kept_user_config(instance, root), instance, root));
+    let before = kept_data_config(instance, root);
+    let Consumed { work, is_late } =
+        consume(given, instance, &includes, root, report).context("keep the data")?;
+    if is_late {
+        report.take(late::open_again(&before, &kept_data_config(instance, root), instance, root));
     }
     let source = sources::recorded(&seed.source, &seed.place);
     Ok((seed.meta_data, source, work))
@@ -265,7 +266,7 @@ pub(super) fn process_from(
         system: system.mapping(),
         treatment: Treatment::Take,
     };
-    let work = consume(given, &instance, &includes, root, report)?;
+    let Consumed { work, .. } = consume(given, &instance, &includes, root, report)?;
     instance.enter(root)?;
     work::told(work, report);
     Ok(instance)

@@ -98,6 +98,12 @@ pub(super) fn raw<'a>(name: &str, given: &'a VendorData, before: &Before) -> Opt
     (!raw.is_empty() || name == "vendor-data").then_some(raw)
 }
 
+/// The number of parts that an earlier boot had of the same data; `None` if it was other data.
+pub(super) fn parts_before(given: &VendorData, before: &Before) -> Option<usize> {
+    let (VendorData::Given(raw) | VendorData::Several { raw, .. }) = given else { return None };
+    before.parts.as_ref().filter(|_| before.raw.as_ref() == Some(raw)).map(Vec::len)
+}
+
 /// What it consists of; `None` when there is nothing.
 pub(super) fn parts(
     name: &str,

@@ -170,6 +170,7 @@ const USER: Keys = Keys { needs: &[], all: OF_USERS, spelling: HyphensOfOld };
 
 const OF_USERS: &[Key] = &[
     ("create_groups", YES_NO),
+    ("default", YES_NO),
     ("doas", TEXT_OR_TEXTS),
     ("expiredate", TEXT),
     ("gecos", TEXT),

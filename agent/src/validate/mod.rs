@@ -156,6 +156,28 @@ fn config(part: &Part, target: &TargetMachine<'_>) -> Vec<Finding> {
     found
 }
 
+/// True if a key exists.
+pub(crate) fn is_known_key(key: &str) -> bool {
+    keys::forms(key).is_some()
+}
+
+/// The keys that do not exist, each with its place and the key that may be meant.
+pub(crate) fn unknown_keys(config: &Mapping) -> Vec<String> {
+    let unknown = faults(config).into_iter().filter(|fault| fault.kind == FaultKind::Unknown);
+    let shown = |Fault { steps, message, .. }: Fault| {
+        let words = steps.iter().map(|step| match step {
+            PathStep::Key(name) => name.escape_debug().to_string(),
+            PathStep::Entry(number) => (number + 1).to_string(),
+        });
+        let place = words.collect::<Vec<_>>().join(".");
+        format!("{place}: {message}")
+    };
+    unknown.take(MOST_UNKNOWN).map(shown).collect()
+}
+
+/// A boot names no more.
+const MOST_UNKNOWN: usize = 20;
+
 /// The table's findings.
 fn faults(config: &Mapping) -> Vec<Fault> {
     let mut found = Vec::new();

@@ -419,3 +419,58 @@ fn damaged_user_data_takes_nothing_from_its_instance() {
         assert!(!machine.read("var/lib/cloud/instances/i-2/cloud-config.txt").contains("hostname"));
     }
 }
+
+/// The numbers of parts shift when one comes before them, and so do the names of their scripts.
+#[test]
+fn a_script_that_comes_late_and_first_is_run_and_no_other_again() {
+    let machine = Machine::new();
+    machine.write("seed-include", "");
+    let mime = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n\
+                --x\nContent-Type: text/x-include-url\n\nfile:///late\n\
+                --x\nContent-Type: text/x-shellscript\n\n#!/bin/sh\ntrue once\n--x--\n";
+    seed(&machine, "i-1", mime);
+    let (well, said) = machine.boot();
+    assert!(well && run(&said).len() == 1, "{said}");
+    machine.write("late", "#!/bin/sh\ntrue late\n");
+    let (well, said) = machine.boot();
+    assert!(well && run(&said).len() == 1 && run(&said)[0].contains("scripts/part-001"), "{said}");
+    assert!(machine.read(&format!("{INSTANCE}/scripts/part-001")).contains("late"));
+    assert!(run(&machine.boot().1).is_empty());
+}
+
+#[test]
+fn a_late_include_of_the_vendor_is_carried_out_too() {
+    let machine = Machine::new();
+    seed(&machine, "i-1", "#!/bin/sh\ntrue\n");
+    machine.write(&format!("{SEED}/vendor-data"), "#include\nfile:///late\n");
+    assert_eq!(run(&machine.boot().1).len(), 1);
+    machine.write("late", "#cloud-config\nhostname: late\nruncmd: [id]\n");
+    let (well, said) = machine.boot();
+    assert!(well && said.contains("parts of the vendor-data that could not be had"), "{said}");
+    assert!(run(&said).len() == 1 && run(&said)[0].contains("scripts/runcmd"), "{said}");
+    assert_eq!(machine.read("etc/hostname"), "late\n");
+    assert!(run(&machine.boot().1).is_empty());
+}
+
+#[test]
+fn what_comes_late_after_a_change_is_left_out_and_said_on_each_boot() {
+    let told = "came late, after the user-data was changed";
+    for at_once in [true, false] {
+        let machine = Machine::new();
+        seed(&machine, "i-1", "#include\nfile:///late\n");
+        machine.boot();
+        if at_once {
+            machine.write("late", "#cloud-config\nhostname: late\n");
+        }
+        machine.write("more", "#cloud-config\nfqdn: more.example\n");
+        seed(&machine, "i-1", "#include\nfile:///late\nfile:///more\n");
+        let (well, said) = machine.boot();
+        assert!(well && said.contains(told) == at_once, "{said}");
+        machine.write("late", "#cloud-config\nhostname: late\n");
+        for _ in 0..2 {
+            let (well, said) = machine.boot();
+            assert!(well && said.contains(told), "{said}");
+            assert_eq!((machine.agent(&["status"]).0, machine.mode("etc/hostname")), (2, 0));
+        }
+    }
+}
