@@ -26,7 +26,7 @@ pub(crate) struct Address {
     pub(crate) broadcast: Option<IpAddr>,
 }
 
-/// Whether an address is of a family.
+/// True if an address is of a family.
 pub(crate) type Family = fn(&IpAddr) -> bool;
 
 /// All interfaces, and those of the default routes.
@@ -139,7 +139,7 @@ impl Interfaces {
     }
 }
 
-/// Whether another machine can use it.
+/// True if another machine can use it.
 pub(crate) fn is_global(ip: IpAddr) -> bool {
     let is_of_link = match ip {
         IpAddr::V4(ip) => ip.is_link_local(),

@@ -31,7 +31,7 @@ pub(crate) fn diff(root: &Root) -> Result<String> {
     Ok(head + &text(&compare(before, after), taken))
 }
 
-/// Whether the changes were taken over.
+/// True if the changes were taken over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Taken {
     Yes,

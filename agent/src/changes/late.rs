@@ -8,7 +8,7 @@ use crate::root::Root;
 use crate::yaml::Mapping;
 use anyhow::Result;
 
-/// Has the handlers run again whose keys came with the late parts: those that differ between the two configurations.
+/// Lets those handlers run again whose keys came with the late parts: the keys differ between the two configurations.
 pub(crate) fn open_again(before: &Mapping, after: &Mapping, instance: &Instance, root: &Root) -> Result<()> {
     let mut record = PartsRecord::read(instance, root)?.unwrap_or_default();
     for key in changed(before, after) {

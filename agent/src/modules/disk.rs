@@ -95,7 +95,7 @@ fn path(fd: &OwnedFd) -> PathBuf {
     PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), fd.as_raw_fd()))
 }
 
-/// Whether a tree is complete, by the boot program's rule. That asks more of one that is to be usable.
+/// True if a tree is complete, by the boot program's rule. That asks more of one that is to be usable.
 pub(crate) fn complete(tree: &Path) -> Result<bool> {
     let path = tree.join(INDEX);
     let index = match fs::read(&path) {
