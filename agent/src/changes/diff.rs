@@ -31,7 +31,7 @@ pub(crate) fn diff(root: &Root) -> Result<String> {
     Ok(head + &text(&compare(before, after), taken))
 }
 
-/// True if the changes were taken over.
+/// The state of changes: taken over or not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Taken {
     Yes,
