@@ -94,6 +94,15 @@ impl Default for VendorData {
 }
 
 impl VendorData {
+    /// What came, and its contents; `None` where it cannot be fetched.
+    pub(crate) fn content(&self) -> Option<(&Vec<u8>, &[Vec<u8>])> {
+        match self {
+            Self::Given(raw) => Some((raw, std::slice::from_ref(raw))),
+            Self::Several { raw, blobs } => Some((raw, blobs)),
+            Self::Silent => None,
+        }
+    }
+
     /// Takes what was read, and reports an error.
     pub(crate) fn of(name: &str, read: Result<Option<Vec<u8>>>, report: &mut Report) -> Self {
         match read {

@@ -8,6 +8,11 @@ use crate::root::Root;
 use crate::yaml::Mapping;
 use anyhow::Result;
 
+/// What is said of it. `whose`: user-data or vendor-data.
+pub(crate) fn told(whose: &str) -> String {
+    format!("parts of the {whose} that could not be had before are there now: they are carried out")
+}
+
 /// Lets those handlers run again whose keys came with the late parts: the keys differ between the two configurations.
 pub(crate) fn open_again(before: &Mapping, after: &Mapping, instance: &Instance, root: &Root) -> Result<()> {
     let mut record = PartsRecord::read(instance, root)?.unwrap_or_default();

@@ -181,12 +181,11 @@ pub(crate) fn treat(
     report: &mut Report,
 ) -> Treatment {
     let policy = Policy::read(system, root, report);
-    let kept = PartsRecord::read(instance, root).unwrap_or_else(|error| {
+    let mut kept = PartsRecord::read(instance, root).unwrap_or_else(|error| {
         report.warn(format!("{error:#} (so changes of the user-data cannot be detected)"));
         None
     });
     let given: Vec<_> = parts.all.iter().map(Known::of).collect();
-    let mut kept = kept;
     let mut was_lacking = false;
     if let Some(kept) = &mut kept {
         was_lacking = std::mem::take(&mut kept.is_lacking);
@@ -227,9 +226,7 @@ fn tell(treatment: Treatment, instance: &Instance, report: &mut Report) {
     let id = &instance.id;
     match treatment {
         Treatment::Take => {}
-        Treatment::Complete => report.info(&format!(
-            "parts of the user-data of instance {id} that could not be had before are there now: they are carried out"
-        )),
+        Treatment::Complete => report.info(&late::told(&format!("user-data of instance {id}"))),
         Treatment::Incomplete => report.warn(format!(
             "the user-data cannot be had whole now (going on with instance {id} as it was kept)"
         )),

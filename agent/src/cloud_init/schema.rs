@@ -38,9 +38,10 @@ pub(super) fn run(options: &SchemaOptions, root: &Root) -> Result<ExitCode> {
         ),
     };
     let findings = findings(&data, &TargetMachine::any(root)?);
+    // cloud-init has nothing to say of keys that are valid.
+    let told = findings.iter().filter(|finding| finding.gravity != Gravity::NoEffect);
     let (errors, warnings): (Vec<&Finding>, Vec<&Finding>) =
-        // cloud-init has nothing to say of keys that are valid.
-        findings.iter().filter(|finding| finding.gravity != Gravity::NoEffect).partition(|finding| finding.gravity == Gravity::Error);
+        told.partition(|finding| finding.gravity == Gravity::Error);
     if options.annotate && !(errors.is_empty() && warnings.is_empty()) {
         report::print(&annotated(
             &String::from_utf8_lossy(&data),

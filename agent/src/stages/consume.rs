@@ -1,5 +1,6 @@
 //! What a source gave: taken apart, written, and what is left to do with it.
 
+use super::kept::KeptConfig;
 use super::vendor::{self, Before, VendorSettings, settings};
 use crate::changes::{self, Made, Treatment, late, record::Known};
 use crate::handlers;
@@ -93,8 +94,8 @@ impl<'a> UserData<'a> {
 pub(super) struct Consumed {
     /// What is left to do.
     pub(super) work: Vec<Work>,
-    /// True if parts of it could not be had on an earlier boot.
-    pub(super) is_late: bool,
+    /// The configuration before it, if parts of it could not be had on an earlier boot.
+    pub(super) before_late: Option<Mapping>,
 }
 
 /// Takes it apart and writes it.
@@ -128,10 +129,7 @@ pub(super) fn consume(
         let taken = wanted.then(|| vendor::parts(origin.name, vendor, before, includes)).flatten();
         if let Some(parts) = taken {
             if given.treatment == Treatment::Take && known.is_some_and(|known| known < parts.all.len()) {
-                report.info(&format!(
-                    "parts of the {} that could not be had before are there now: they are carried out",
-                    origin.name
-                ));
+                report.info(&late::told(origin.name));
                 is_late = true;
             }
             all.store(origin, parts);
@@ -142,6 +140,7 @@ pub(super) fn consume(
         }
     }
     all.make_room_for_runcmd();
+    let before_late = is_late.then(|| KeptConfig::read(instance, root).merged());
     let late = if is_late { report.take(late::files(&all.made_files(), instance, root)) } else { None };
     let errors = root.write_together(&all.files, &instance.path("scripts"))?;
     name_cloud(all.pipeline.data(), root)?;
@@ -159,7 +158,7 @@ pub(super) fn consume(
     if let Err(error) = changes::taken(known, made, instance, root) {
         report.warn(format!("{error:#}"));
     }
-    Ok(Consumed { work: all.work, is_late })
+    Ok(Consumed { work: all.work, before_late })
 }
 
 /// Where data comes from, and whose it is.

@@ -1,6 +1,7 @@
 //! With the system up: deferred files, then the scripts.
 
-use super::{Context, kept_config, run_handlers};
+use super::kept::KeptConfig;
+use super::{Context, run_handlers};
 use crate::apply::output::{self, Outputs};
 use crate::apply::{self, Patience};
 use crate::changes::record::PartsRecord;
@@ -46,7 +47,8 @@ pub(super) fn scripts(
 ) -> bool {
     let place = places(context.instance).into_iter().find(|(.., semaphore)| module(semaphore) == name);
     let Some((directory, frequency, semaphore)) = place else { return false };
-    let config = kept_config(context.instance, &SystemConfig::read(context.root), context.root, report);
+    let config =
+        KeptConfig::read(context.instance, context.root).over(&SystemConfig::read(context.root), report);
     run_scripts(&directory, often.unwrap_or(frequency), semaphore, &config, context, report);
     true
 }
@@ -59,7 +61,7 @@ pub(crate) fn last(root: &Root, report: &mut Report) -> Result<()> {
     };
     let boot = booted(root)?;
     let context = Context { instance: &instance, boot: &boot, root };
-    let config = kept_config(&instance, &SystemConfig::read(root), root, report);
+    let config = KeptConfig::read(&instance, root).over(&SystemConfig::read(root), report);
     report.outputs = Outputs::of(&config, output::FINAL);
     run_handlers(Stage::Final, &config, &MetaData::default(), &context, report);
     for (directory, frequency, semaphore) in places(&instance) {
@@ -100,7 +102,7 @@ fn run_scripts(
     // What they were to be run in may be what keeps them in bounds.
     let Some(prefix) = report.take(prefix) else { return };
     record.twins.sort(&mut paths);
-    let paths_done = paths.clone();
+    let late = record.late.iter().filter(|path| !paths.contains(path)).cloned().collect();
     let commands = paths.into_iter().map(|path| [&prefix[..], &[format!("/{path}")]].concat());
     if boot.is_rescue() {
         for command in commands {
@@ -109,7 +111,6 @@ fn run_scripts(
         return;
     }
     // Before they run: a script may end in a reboot, and must not come to it again and again.
-    let late = record.late.iter().filter(|path| !paths_done.contains(path)).cloned().collect();
     let noted = instance.set_done(root, semaphore, frequency).and_then(|()| {
         if record.late.is_empty() { Ok(()) } else { PartsRecord { late, ..record }.write(instance, root) }
     });

@@ -3,6 +3,7 @@
 mod consume;
 #[cfg(any(test, feature = "hostile"))]
 pub(crate) mod hostile;
+mod kept;
 mod last;
 mod local;
 mod network;
@@ -24,9 +25,7 @@ use crate::report::Report;
 use crate::rescue::record::Boot;
 use crate::root::Root;
 use crate::system_config::modules::{self, Wanted};
-use crate::system_config::{self, SystemConfig};
 use crate::yaml::Mapping;
-use crate::{not_carried_out, user_data};
 use anyhow::Result;
 use std::collections::BTreeSet;
 
@@ -119,64 +118,4 @@ fn run_handler(
     }
     // Also after a failure: what failed is told, and does not come back on every boot.
     instance.set_done(root, handler.semaphore, frequency)
-}
-
-/// The kept configuration: the user's over the vendors', over the system's.
-fn kept_config(instance: &Instance, system: &SystemConfig, root: &Root, report: &mut Report) -> Mapping {
-    let mut config = Mapping::default();
-    let is_allowed = system_config::allows_user_data(system.mapping());
-    let names = KEPT.into_iter().map(|(_, name)| name);
-    for name in names.filter(|name| is_allowed || *name != "cloud-config.txt") {
-        let below = kept_mapping(&instance.path(name), root, report);
-        config = system_config::over(config, &below);
-    }
-    let config = system_config::over(config, system.mapping());
-    for problem in system.problems() {
-        report.warn(problem);
-    }
-    config
-}
-
-/// The kept configurations of an instance, the first above the others: whose they are, and their files.
-const KEPT: [(&str, &str); 3] = [
-    ("user-data", "cloud-config.txt"),
-    ("vendor-data2", "vendor2-cloud-config.txt"),
-    ("vendor-data", "vendor-cloud-config.txt"),
-];
-
-/// The kept configuration of the user over the vendors'. What cannot be read was told before.
-fn kept_data_config(instance: &Instance, root: &Root) -> Mapping {
-    let layers =
-        KEPT.iter().map(|(_, name)| kept_mapping(&instance.path(name), root, &mut Report::default()));
-    layers.fold(Mapping::default(), |above, below| system_config::over(above, &below))
-}
-
-/// Names the keys that nothing carries out. Without a word, they would look done.
-fn tell_what_is_not_carried_out(
-    instance: &Instance,
-    system: &SystemConfig,
-    root: &Root,
-    report: &mut Report,
-) {
-    for (whose, name) in KEPT {
-        // What cannot be read was told when it was read first.
-        let config = kept_mapping(&instance.path(name), root, &mut Report::default());
-        for told in not_carried_out::messages(whose, &config) {
-            report.warn(told);
-        }
-    }
-    for told in system.not_carried_out() {
-        report.warn(told);
-    }
-}
-
-fn kept_mapping(path: &str, root: &Root, report: &mut Report) -> Mapping {
-    let read = || match root.read(path)?.filter(|content| !content.is_empty()) {
-        Some(content) => user_data::parse_config(&content),
-        None => Ok(Mapping::default()),
-    };
-    read().unwrap_or_else(|error| {
-        report.warn(format!("{}: {error:#}", root.show(path)));
-        Mapping::default()
-    })
 }

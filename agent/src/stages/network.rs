@@ -1,7 +1,8 @@
 //! With the network: the seed is fetched and kept, and what must be there before logins is done.
 
 use super::consume::{self, Consumed, Given, SeedIdentity, UserData, consume};
-use super::{kept_config, kept_data_config, run_handlers, tell_what_is_not_carried_out, work};
+use super::kept::KeptConfig;
+use super::{run_handlers, work};
 use crate::apply::output::{self, Outputs};
 use crate::changes::{self, Blob, Treatment, late};
 use crate::handlers::Stage;
@@ -68,17 +69,23 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
     };
     let boot = booted(root)?;
     let context = super::Context { instance: &instance, boot: &boot, root };
-    let before_programs = kept_config(&instance, &config, root, &mut Report::default());
-    report.outputs = Outputs::of(&before_programs, output::INIT);
+    let mut kept = KeptConfig::read(&instance, root);
     let are_programs = !work.is_empty();
+    if are_programs {
+        report.outputs = Outputs::of(&kept.over(&config, &mut Report::default()), output::INIT);
+    }
     let done = work::run(work, &context, report);
     report.take(done);
     if are_programs {
         // As in cloud-init, what boothooks and part handlers configure counts for all that comes after them.
         config.read_again(root);
+        kept = KeptConfig::read(&instance, root);
     }
-    tell_what_is_not_carried_out(&instance, &config, root, report);
-    let config = kept_config(&instance, &config, root, report);
+    kept.tell_what_is_not_carried_out(&config, report);
+    let config = kept.over(&config, report);
+    if !are_programs {
+        report.outputs = Outputs::of(&config, output::INIT);
+    }
     let combined = yaml::to_json(&config.clone().into()) + "\n";
     report.take(root.write(layout::COMBINED_CONFIG, combined.as_bytes(), 0o600));
     run_handlers(Stage::Network, &config, &meta_data, &context, report);
@@ -159,10 +166,9 @@ fn keep_seed(
     // Where the user-data itself was changed, what is missing was perhaps taken out of it.
     let kept = report.take(root.read(&instance.path(consume::RAW))).flatten();
     let blob = match kept {
-        Some(kept) if kept != given => Blob::Changed,
-        None => Blob::Changed,
-        Some(_) if user.parts.dropped.is_empty() => Blob::Same,
-        Some(_) => Blob::Lacking,
+        Some(kept) if kept == given && user.parts.dropped.is_empty() => Blob::Same,
+        Some(kept) if kept == given => Blob::Lacking,
+        _ => Blob::Changed,
     };
     let damage =
         if blob == Blob::Changed { changes::damage(&user.parts, instance, root) } else { Vec::new() };
@@ -184,11 +190,10 @@ fn keep_seed(
         system,
         treatment,
     };
-    let before = kept_data_config(instance, root);
-    let Consumed { work, is_late } =
+    let Consumed { work, before_late } =
         consume(given, instance, &includes, root, report).context("keep the data")?;
-    if is_late {
-        report.take(late::open_again(&before, &kept_data_config(instance, root), instance, root));
+    if let Some(before) = before_late {
+        report.take(late::open_again(&before, &KeptConfig::read(instance, root).merged(), instance, root));
     }
     let source = sources::recorded(&seed.source, &seed.place);
     Ok((seed.meta_data, source, work))

@@ -1,6 +1,7 @@
 //! One module alone, as a person asks for it.
 
-use super::{Context, kept_config, last, network, run_handler};
+use super::kept::KeptConfig;
+use super::{Context, last, network, run_handler};
 use crate::handlers;
 use crate::instance::{Frequency, Instance};
 use crate::report::Report;
@@ -29,7 +30,7 @@ pub(crate) fn single(
         }
         return Ok(());
     }
-    let config = kept_config(&instance, &SystemConfig::read(root), root, report);
+    let config = KeptConfig::read(&instance, root).over(&SystemConfig::read(root), report);
     let meta_data = network::kept_meta_data(&instance, root, report);
     for handler in handlers {
         let frequency = frequency.unwrap_or(handler.frequency);

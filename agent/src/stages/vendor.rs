@@ -68,17 +68,11 @@ pub(super) fn undamaged<'a>(
     root: &Root,
     told: &mut Vec<String>,
 ) -> &'a VendorData {
-    let (raw, blobs) = match given {
-        VendorData::Given(raw) => (raw, std::slice::from_ref(raw)),
-        VendorData::Several { raw, blobs } => (raw, blobs.as_slice()),
-        VendorData::Silent => return given,
-    };
+    let Some((raw, blobs)) = given.content() else { return given };
     if before.parts.is_none() || before.raw.as_ref() == Some(raw) {
         return given;
     }
-    let nothing = Includes::new(root, None, IncludeReach::Nothing);
-    let blobs = blobs.iter().map(|blob| (name, blob.as_slice()));
-    let parts = user_data::expand(blobs, &nothing).for_all();
+    let parts = expand(name, blobs, &Includes::new(root, None, IncludeReach::Nothing));
     match user_data::damage(&parts, |_| false, |_| false).first() {
         None => given,
         Some(damage) => {
@@ -90,17 +84,17 @@ pub(super) fn undamaged<'a>(
 
 /// What is to be kept as it came, beside what is: of the first kind there is always a file.
 pub(super) fn raw<'a>(name: &str, given: &'a VendorData, before: &Before) -> Option<&'a [u8]> {
-    let raw = match given {
-        VendorData::Given(raw) | VendorData::Several { raw, .. } => raw.as_slice(),
-        VendorData::Silent if before.raw.is_some() => return None,
-        VendorData::Silent => b"",
+    let raw = match given.content() {
+        Some((raw, _)) => raw.as_slice(),
+        None if before.raw.is_some() => return None,
+        None => b"",
     };
     (!raw.is_empty() || name == "vendor-data").then_some(raw)
 }
 
 /// The number of parts that an earlier boot had of the same data; `None` if it was other data.
 pub(super) fn parts_before(given: &VendorData, before: &Before) -> Option<usize> {
-    let (VendorData::Given(raw) | VendorData::Several { raw, .. }) = given else { return None };
+    let (raw, _) = given.content()?;
     before.parts.as_ref().filter(|_| before.raw.as_ref() == Some(raw)).map(Vec::len)
 }
 
@@ -111,21 +105,22 @@ pub(super) fn parts(
     before: Before,
     includes: &Includes<'_>,
 ) -> Option<Parts> {
-    let (raw, blobs) = match given {
-        VendorData::Given(raw) => (raw, std::slice::from_ref(raw)),
-        VendorData::Several { raw, blobs } => (raw, blobs.as_slice()),
-        VendorData::Silent => return before.parts.map(Parts::from),
-    };
+    let Some((raw, blobs)) = given.content() else { return before.parts.map(Parts::from) };
     if blobs.iter().all(Vec::is_empty) {
         return None;
     }
-    let mut parts = user_data::expand(blobs.iter().map(|blob| (name, blob.as_slice())), includes).for_all();
+    let mut parts = expand(name, blobs, includes);
     // An include that cannot be had now was perhaps had when it was new.
     let is_same = !parts.dropped.is_empty() && before.raw.as_ref() == Some(raw);
     if let Some(kept) = before.parts.filter(|kept| is_same && kept.len() > parts.all.len()) {
         parts.all = kept;
     }
     Some(parts)
+}
+
+/// Vendor-data is for every machine.
+fn expand(name: &str, blobs: &[Vec<u8>], includes: &Includes<'_>) -> Parts {
+    user_data::expand(blobs.iter().map(|blob| (name, blob.as_slice())), includes).for_all()
 }
 
 #[cfg(test)]
