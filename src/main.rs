@@ -8,6 +8,7 @@ mod baked;
 mod consoles;
 mod ffi;
 mod files;
+mod fstab;
 mod include;
 mod initramfs_tools;
 mod kmsg;

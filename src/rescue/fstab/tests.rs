@@ -83,7 +83,7 @@ fn what_is_not_found_is_used_by_nobody_until_somebody_asks() {
         "/dev/vdb2 /boot ext4 defaults 0 2",
         "/dev/mapper/vg-usr /usr ext4 defaults 0 2",
     ] {
-        assert_eq!(rewrite(line, &machine[3], &machine), format!("{HEAD}{line}"));
+        assert_eq!(rewrite(line, &machine[3], &machine), format!("{HEAD}{line}\n"));
     }
 }
 
@@ -235,6 +235,36 @@ fn a_usr_is_left_out_only_where_an_init_is_left() {
         let text = String::from_utf8(text).unwrap();
         assert_eq!(text == format!("{HEAD}{line}"), is_left, "{source} {without_usr:?}: {text}");
         assert_eq!(text.ends_with(&format!("\n#{line}")), !is_left, "{source} {without_usr:?}: {text}");
+    }
+}
+
+/// It compares the mount point as it is written, and passes over a last line that has no end.
+#[test]
+fn inits_own_reader_finds_each_usr_that_was_found_here() {
+    let machine = machine();
+    for (line, shown) in [
+        ("UUID=boot /usr ext4 ro 0 0\n", "/dev/vdb2 /usr ext4 ro 0 0\n"),
+        ("UUID=boot /usr ext4 ro 0 0", "/dev/vdb2 /usr ext4 ro 0 0\n"),
+        ("UUID=boot /usr/ ext4 ro 0 0", "/dev/vdb2 /usr ext4 ro 0 0\n"),
+        ("UUID=boot\t/usr/\text4\n", "/dev/vdb2\t/usr\text4\n"),
+        ("UUID=boot //usr ext4\n", "/dev/vdb2 /usr ext4\n"),
+        ("UUID=boot /./usr/. ext4\n", "/dev/vdb2 /usr ext4\n"),
+        ("UUID=boot \\057us\\162 ext4\n", "/dev/vdb2 /usr ext4\n"),
+        ("UUID=boot /usr", "/dev/vdb2 /usr\n"),
+        ("/dev/vdb2 /usr/ ext4\n", "/dev/vdb2 /usr ext4\n"),
+        ("UUID=nowhere /usr/ ext4 ro 0 0", "UUID=nowhere /usr ext4 ro 0 0\n"),
+        // What is no /usr keeps its spelling.
+        ("UUID=boot /boot/ ext4", "/dev/vdb2 /boot/ ext4\n"),
+        ("UUID=boot /usr/local/ ext4", "/dev/vdb2 /usr/local/ ext4\n"),
+        ("UUID=boot /usr\r\n", "/dev/vdb2 /usr\r\n"),
+        ("UUID=boot usr ext4", "/dev/vdb2 usr ext4\n"),
+        ("# the end", "# the end\n"),
+        ("", ""),
+    ] {
+        let text = rewrite(line, &machine[3], &machine);
+        let text = text.strip_prefix(HEAD).unwrap();
+        let text = text.strip_prefix("# lifeboat: was UUID=boot\n").unwrap_or(text);
+        assert_eq!(text, shown, "{line:?}");
     }
 }
 
