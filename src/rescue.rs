@@ -17,7 +17,7 @@ mod pivot;
 pub(crate) mod premount;
 pub(crate) mod resolve;
 mod runnable;
-mod selector;
+pub(crate) mod selector;
 mod settings;
 pub(crate) mod wait;
 mod watch;

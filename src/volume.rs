@@ -1,6 +1,7 @@
 //! Block devices and the file systems on them, read from their superblocks without mounting anything.
 
 pub(crate) mod glance;
+pub(crate) mod stack;
 pub(crate) mod udev;
 mod vfat;
 
@@ -344,19 +345,13 @@ pub(crate) fn numbers(node: &Path) -> Option<String> {
 
 /// Whether the kernel refuses writes to the device that a path leads to.
 pub(crate) fn is_read_only(node: &Path) -> bool {
-    let file = numbers(node).map(|numbers| format!("/sys/dev/block/{numbers}/ro"));
-    let content = file.and_then(|file| fs::read(file).ok());
-    content.is_some_and(|content| content.trim_ascii() == b"1")
+    numbers(node).is_some_and(|numbers| refuses_writes(&numbers))
 }
 
-/// The kernel's name of the disk that a device is, or is on, by whatever name it is given; `None` for what is made of
-/// other devices.
-pub(crate) fn disk_of(device: impl AsRef<Path>) -> Option<String> {
-    let device = device.as_ref();
-    let device = fs::canonicalize(device).unwrap_or_else(|_| device.to_owned());
-    let name = name_of(&device);
-    let stacked = fs::read_dir(disk(&name).join("slaves")).is_ok_and(|mut slaves| slaves.next().is_some());
-    (!stacked).then(|| disk_name(&name))
+/// Whether the kernel refuses writes to the device with these numbers.
+pub(crate) fn refuses_writes(numbers: &str) -> bool {
+    let content = fs::read(format!("/sys/dev/block/{numbers}/ro"));
+    content.is_ok_and(|content| content.trim_ascii() == b"1")
 }
 
 /// The kernel's name of the disk that a device is, or is on.
@@ -366,7 +361,11 @@ pub(crate) fn disk_name(name: &str) -> String {
 
 /// The device's directory in sysfs, or for a partition that of its disk.
 pub(crate) fn disk(name: &str) -> PathBuf {
-    let path = Path::new(SYS_BLOCK).join(name);
+    disk_below(Path::new(SYS_BLOCK), name)
+}
+
+fn disk_below(block: &Path, name: &str) -> PathBuf {
+    let path = block.join(name);
     let mut disk = fs::canonicalize(&path).unwrap_or(path);
     if disk.join("partition").try_exists().unwrap_or(false) {
         disk.pop();
@@ -378,8 +377,7 @@ fn can_hold_a_volume(name: &str) -> bool {
     let empty = attribute(name, "size").is_none_or(|sectors| sectors == "0");
     let hidden = attribute(name, "hidden").as_deref() == Some("1");
     // A disk below device-mapper or md belongs to what is stacked on it.
-    let held = fs::read_dir(Path::new(SYS_BLOCK).join(name).join("holders"))
-        .is_ok_and(|mut holders| holders.next().is_some());
+    let held = stack::is_held(Path::new(SYS_BLOCK), name);
     let drive = is_cd_drive(name) && open(&node(name)).is_ok_and(|file| ffi::is_empty_drive(&file));
     !(empty || hidden || held || drive)
 }

@@ -11,7 +11,7 @@ use crate::kmsg::{self, LogLevel};
 use crate::mounts::{self, Mount};
 use crate::outcome::{Mode, Outcome};
 use crate::root::Root;
-use crate::volume::{self, Volume};
+use crate::volume::{self, Volume, stack};
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
 use std::path::Path;
@@ -129,10 +129,8 @@ impl PivotFacts {
         let Some(mount) = self.mounted.as_ref().filter(|mount| mount.source.starts_with("/dev")) else {
             return;
         };
-        let own_disk = volume::disk_of(&mount.source);
         if self.so_far.rescue.is_none()
-            && let Err(error) =
-                identity::give_way(&self.so_far.shunned_disks(own_disk.as_deref()), own_disk.as_deref())
+            && let Err(error) = identity::give_way_to(&stack::disks_of(&mount.source), &self.so_far)
         {
             kmsg::log(LogLevel::Error, "rescue", &format!("{error:#}"));
         }

@@ -61,6 +61,16 @@ impl Verdict {
     pub(super) fn shuns(&self) -> bool {
         matches!(self, Self::Finished(_) | Self::Refused(_))
     }
+
+    /// Whether another volume with the same name is the root. What is only not known to be fit may be that itself.
+    pub(super) fn is_no_root(&self) -> bool {
+        self.is_set_aside() || matches!(self, Self::Unrunnable(_))
+    }
+
+    /// Whether the names on its disk are those of other disks.
+    pub(super) fn is_set_aside(&self) -> bool {
+        self.shuns() || matches!(self, Self::NoInit(_))
+    }
 }
 
 impl Candidate {

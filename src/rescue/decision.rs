@@ -181,10 +181,10 @@ impl BootSoFar {
         self.failed.retain(|path| Path::new(path) != device);
     }
 
-    /// The disks of these, but not this one.
-    pub(crate) fn shunned_disks(&self, own_disk: Option<&str>) -> Vec<String> {
+    /// The disks of these, but not those of the own root.
+    pub(crate) fn shunned_disks(&self, own_disks: &[String]) -> Vec<String> {
         let disks = self.shunned().map(|name| volume::disk_name(&name));
-        disks.filter(|disk| Some(disk.as_str()) != own_disk).collect()
+        disks.filter(|disk| !own_disks.contains(disk)).collect()
     }
 
     /// Takes note of a look at some of these devices; the last could not be read.

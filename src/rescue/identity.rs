@@ -1,7 +1,8 @@
 //! A volume that was copied from the machine's own image has its UUIDs and labels. While such a volume is
 //! ignored, what names the own root must lead to the own disk, now and in the booted system.
 
-use super::candidate::{Candidate, Verdict};
+use super::candidate::Candidate;
+use super::decision::BootSoFar;
 use super::selector::Selector;
 use crate::files;
 use crate::volume::udev::UdevRecord;
@@ -30,7 +31,7 @@ pub(super) fn pin(
     let ignored = |volume: &&Volume| {
         candidates
             .iter()
-            .any(|candidate| candidate.verdict != Verdict::Fit && candidate.volume.device == volume.device)
+            .any(|candidate| candidate.verdict.is_no_root() && candidate.volume.device == volume.device)
     };
     let mut own: Vec<&Volume> = named.iter().copied().filter(|volume| !ignored(volume)).collect();
     // Where nothing is ignored, what init does is what it would have done.
@@ -63,21 +64,27 @@ pub(super) fn pin_resume<'a>(
     named().find(|volume| is_copied && volume.disk == own_disk)
 }
 
-/// The disks of ignored volumes, but not the own root's.
-pub(super) fn ignored_disks(candidates: &[Candidate], own_disk: Option<&str>) -> Vec<String> {
+/// The disks of ignored volumes, but not those of the own root.
+pub(super) fn ignored_disks(candidates: &[Candidate], own_disks: &[String]) -> Vec<String> {
     let mut disks = Vec::new();
-    for candidate in candidates.iter().filter(|candidate| candidate.verdict != Verdict::Fit) {
+    for candidate in candidates.iter().filter(|candidate| candidate.verdict.is_set_aside()) {
         let disk = &candidate.volume.disk;
-        if Some(disk.as_str()) != own_disk && !disks.contains(disk) {
+        if !own_disks.contains(disk) && !disks.contains(disk) {
             disks.push(disk.clone());
         }
     }
     disks
 }
 
-/// Takes the links below /dev/disk that lead to these disks, and that another disk has a claim to as well. `own_disk`:
-/// the own root's, where it is known.
-pub(super) fn give_way(disks: &[String], own_disk: Option<&str>) -> Result<()> {
+/// Gives the links of the disks of volumes that are not to be booted to the own root's disks. Where those are not known,
+/// each disk may be one of them, and nothing is given away.
+pub(super) fn give_way_to(own_disks: &[String], so_far: &BootSoFar) -> Result<()> {
+    if own_disks.is_empty() { Ok(()) } else { give_way(&so_far.shunned_disks(own_disks), own_disks) }
+}
+
+/// Takes the links below /dev/disk that lead to these disks, and that another disk has a claim to as well. `own_disks`:
+/// the own root's, where they are known.
+pub(super) fn give_way(disks: &[String], own_disks: &[String]) -> Result<()> {
     if disks.is_empty() {
         return Ok(());
     }
@@ -97,7 +104,7 @@ pub(super) fn give_way(disks: &[String], own_disk: Option<&str>) -> Result<()> {
         let path = Path::new("/dev").join(link);
         let leads_to =
             fs::canonicalize(&path).ok().map(|device| volume::disk_name(&volume::name_of(&device)));
-        if let Some(heir) = heir(link, leads_to.as_deref(), &claimants, disks, own_disk) {
+        if let Some(heir) = heir(link, leads_to.as_deref(), &claimants, disks, own_disks) {
             point(&path, &heir.device)?;
         }
     }
@@ -125,7 +132,7 @@ fn heir<'a>(
     leads_to: Option<&str>,
     claimants: &'a [Claimant],
     ignored: &[String],
-    own_disk: Option<&str>,
+    own_disks: &[String],
 ) -> Option<&'a Claimant> {
     let is_ignored = |disk: &str| ignored.iter().any(|ignored| ignored == disk);
     if !leads_to.is_some_and(is_ignored) {
@@ -135,7 +142,7 @@ fn heir<'a>(
         !is_ignored(&claimant.disk) && claimant.record.links.iter().any(|claimed| claimed == link)
     });
     // The last of equal ones is the greatest.
-    others.rev().max_by_key(|other| (Some(other.disk.as_str()) == own_disk, other.record.priority))
+    others.rev().max_by_key(|other| (own_disks.contains(&other.disk), other.record.priority))
 }
 
 /// `disks`: their directories in sysfs, for only some buses have their disks in one that is named `block`.
@@ -172,6 +179,8 @@ fn point(link: &Path, device: &Path) -> Result<()> {
 mod tests {
     use super::*;
     use crate::rescue::Claim;
+    use crate::rescue::candidate::{Looked, Verdict};
+    use crate::rescue::runnable::Unrunnable;
 
     fn volume(device: &str, uuid: &str) -> Volume {
         Volume {
@@ -232,12 +241,7 @@ mod tests {
     }
 
     /// Who has the link `u` of those that claim it: device, its disk, its priority.
-    fn who_has(
-        leads_to: &str,
-        claimants: &[(&str, &str, i32)],
-        ignored: &[&str],
-        own: Option<&str>,
-    ) -> String {
+    fn who_has(leads_to: &str, claimants: &[(&str, &str, i32)], ignored: &[&str], own: &[&str]) -> String {
         let claimants: Vec<Claimant> = claimants
             .iter()
             .map(|(device, disk, priority)| Claimant {
@@ -248,8 +252,9 @@ mod tests {
             .collect();
         let disk = claimants.iter().find(|claimant| claimant.device == Path::new(leads_to));
         let disk = disk.map_or(leads_to, |claimant| claimant.disk.as_str());
-        let ignored: Vec<String> = ignored.iter().map(|disk| (*disk).to_owned()).collect();
-        let heir = heir("u", Some(disk).filter(|disk| !disk.is_empty()), &claimants, &ignored, own);
+        let [ignored, own] =
+            [ignored, own].map(|disks| disks.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let heir = heir("u", Some(disk).filter(|disk| !disk.is_empty()), &claimants, &ignored, &own);
         heir.map_or_else(|| leads_to.to_owned(), |heir| heir.device.display().to_string())
     }
 
@@ -260,37 +265,40 @@ mod tests {
         const PATHS: &[(&str, &str, i32)] = &[("vda2", "vda", 0), ("vdb1", "vdb", 0), ("dm-0", "dm-0", 50)];
         for (leads_to, claimants, ignored, own, has) in [
             // A snapshot of LVM beside its origin, and a finished copy.
-            ("dm-1", LVM, &["vdb"][..], None, "dm-1"),
-            ("dm-3", LVM, &["vdb"], None, "dm-3"),
-            ("vdb", LVM, &["vdb"], None, "dm-1"),
-            ("vdb", LVM, &["vdb"], Some("dm-1"), "dm-1"),
-            ("vdb", LVM, &["vdb"], Some("dm-3"), "dm-3"),
-            ("vdb", LVM, &["vdb"], Some("vda"), "dm-1"),
+            ("dm-1", LVM, &["vdb"][..], &[][..], "dm-1"),
+            ("dm-3", LVM, &["vdb"], &[][..], "dm-3"),
+            ("vdb", LVM, &["vdb"], &[][..], "dm-1"),
+            ("vdb", LVM, &["vdb"], &["dm-1"][..], "dm-1"),
+            ("vdb", LVM, &["vdb"], &["dm-3"][..], "dm-3"),
+            ("vdb", LVM, &["vdb"], &["vda"][..], "dm-1"),
             // Three disks of one image.
-            ("vda1", THREE, &["vdb"], Some("vda"), "vda1"),
-            ("vdc1", THREE, &["vdb"], Some("vda"), "vdc1"),
-            ("vdb1", THREE, &["vdb"], Some("vda"), "vda1"),
-            ("vdb1", THREE, &["vdb"], Some("vdc"), "vdc1"),
-            ("vdb1", THREE, &["vdb"], None, "vda1"),
-            ("vda1", THREE, &["vda", "vdb"], None, "vdc1"),
-            ("vdb1", THREE, &["vda", "vdb", "vdc"], None, "vdb1"),
+            ("vda1", THREE, &["vdb"], &["vda"][..], "vda1"),
+            ("vdc1", THREE, &["vdb"], &["vda"][..], "vdc1"),
+            ("vdb1", THREE, &["vdb"], &["vda"][..], "vda1"),
+            ("vdb1", THREE, &["vdb"], &["vdc"][..], "vdc1"),
+            ("vdb1", THREE, &["vdb"], &[][..], "vda1"),
+            ("vda1", THREE, &["vda", "vdb"], &[][..], "vdc1"),
+            ("vdb1", THREE, &["vda", "vdb", "vdc"], &[][..], "vdb1"),
             // A device of several paths has a high priority.
-            ("vdb1", PATHS, &["vdb"], None, "dm-0"),
-            ("vdb1", PATHS, &["vdb"], Some("vda"), "vda2"),
-            ("dm-0", PATHS, &["vdb"], Some("vda"), "dm-0"),
+            ("vdb1", PATHS, &["vdb"], &[][..], "dm-0"),
+            ("vdb1", PATHS, &["vdb"], &["vda"][..], "vda2"),
+            ("dm-0", PATHS, &["vdb"], &["vda"][..], "dm-0"),
             // Nothing is there, or something that claims nothing.
-            ("", THREE, &["vdb"], Some("vda"), ""),
-            ("vdz", THREE, &["vdb"], Some("vda"), "vdz"),
-            ("vdz", THREE, &["vdz"], Some("vda"), "vda1"),
+            ("", THREE, &["vdb"], &["vda"][..], ""),
+            ("vdz", THREE, &["vdb"], &["vda"][..], "vdz"),
+            ("vdz", THREE, &["vdz"], &["vda"][..], "vda1"),
+            // A root on LVM is on a disk as well.
+            ("vdb", LVM, &["vdb"], &["dm-1", "vda"], "dm-1"),
+            ("vdb1", PATHS, &["vdb"], &["dm-7", "vda"], "vda2"),
             // Nobody is ignored.
-            ("vdc1", THREE, &[], Some("vda"), "vdc1"),
+            ("vdc1", THREE, &[], &["vda"][..], "vdc1"),
         ] {
             let seen = who_has(leads_to, claimants, ignored, own);
             assert_eq!(seen, has, "{leads_to} of {claimants:?}, ignored {ignored:?}, own {own:?}");
         }
         let others = [Claimant { device: "vda1".into(), disk: "vda".into(), record: UdevRecord::default() }];
         assert!(
-            heir("u", Some("vdb"), &others, &["vdb".to_owned()], None).is_none(),
+            heir("u", Some("vdb"), &others, &["vdb".to_owned()], &[]).is_none(),
             "it claims another link"
         );
     }
@@ -338,8 +346,37 @@ mod tests {
     #[test]
     fn whole_disks_give_way_but_not_the_own_one() {
         let candidates = [ignored(volume("/dev/vdb1", "u")), ignored(volume("/dev/vda3", "w"))];
-        let disks = ignored_disks(&candidates, Some("vda"));
-        assert_eq!(disks, ["vdb"]);
+        for (own, expected) in [
+            (&["vda"][..], &["vdb"][..]),
+            (&["dm-0", "vda"], &["vdb"]),
+            (&["vda", "vdb"], &[]),
+            (&[], &["vdb", "vda"]),
+        ] {
+            let own: Vec<String> = own.iter().map(ToString::to_string).collect();
+            assert_eq!(ignored_disks(&candidates, &own), expected, "{own:?}");
+        }
+    }
+
+    /// What cannot be booted as a rescue volume may still be the own root, as far as this is known.
+    #[test]
+    fn only_what_cannot_be_the_own_root_gives_way_to_its_copies() {
+        let foreign =
+            Unrunnable::WithoutInterpreter { program: "/sbin/init".into(), interpreter: "/bin/sh".into() };
+        let volumes = [volume("/dev/vda1", "u"), volume("/dev/vdb1", "u")];
+        for (verdict, pinned, given) in [
+            (Verdict::Fit, false, false),
+            (Verdict::Finished("finished"), true, true),
+            (Verdict::Refused("UUID=x".into()), true, true),
+            (Verdict::NoInit(Looked::InAll), true, true),
+            (Verdict::Unrunnable(foreign), true, false),
+            (Verdict::NoUsr("UUID=usr".into()), false, false),
+            (Verdict::Unreadable("its journal is damaged".into()), false, false),
+        ] {
+            let candidate = Candidate { verdict: verdict.clone(), ..ignored(volumes[1].clone()) };
+            assert_eq!(ignored_disks(std::slice::from_ref(&candidate), &[]) == ["vdb"], given, "{verdict:?}");
+            let seen = pin(&Selector::Uuid("u".into()), &volumes, &[candidate]);
+            assert_eq!(seen.is_ok_and(|own| own == Some(volumes[0].clone())), pinned, "{verdict:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{Scan, carry_out, identity};
 use crate::initramfs_tools::{self, Ignored};
 use crate::kmsg::{self, LogLevel};
 use crate::outcome::{Mode, Outcome};
-use crate::volume::{self, Nature};
+use crate::volume::{self, Nature, stack};
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
 use std::fmt;
@@ -73,15 +73,22 @@ fn settle_identities(
         let text = format!("root={selector} is missing: only {ignored} has it, and is ignored");
         kmsg::log(LogLevel::Error, "rescue", &text);
     }
-    let own_disk = pinned.clone().or(own).map(|volume| volume.disk);
-    let disks = identity::ignored_disks(&scan.candidates, own_disk.as_deref());
+    let own = pinned.clone().or(own);
+    let own_disks = match &own {
+        Some(own) => stack::disks_of(&own.device),
+        // It may be in something that is still to be assembled.
+        None => stack::disks_with_members(&scan.volumes),
+    };
+    let disks = identity::ignored_disks(&scan.candidates, &own_disks);
     // Where several could be the own root, udev knows better.
     let is_known = pinned.is_some() || named().filter(|volume| !so_far.shuns(&volume.device)).count() == 1;
-    if let Err(error) = identity::give_way(&disks, own_disk.as_deref().filter(|_| is_known)) {
+    // Where nothing is known of it, its own disk may be one of these.
+    if !own_disks.is_empty()
+        && let Err(error) = identity::give_way(&disks, if is_known { &own_disks } else { &[] })
+    {
         tell(&error);
     }
-    let resume =
-        own_disk.and_then(|own_disk| settle_resume(&own_disk, &disks).inspect_err(tell).ok().flatten());
+    let resume = own.and_then(|own| settle_resume(&own.disk, &disks).inspect_err(tell).ok().flatten());
     let Some(pinned) = pinned else { return Settled { root: None, resume } };
     for other in scan.volumes.iter().filter(|other| pinned.is_taken_for(other)) {
         if let Err(error) = volume::forget_btrfs(&other.device) {

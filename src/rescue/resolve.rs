@@ -6,7 +6,7 @@ use super::decision::BootSoFar;
 use super::settings::RescueSettings;
 use crate::initramfs_tools;
 use crate::outcome::Outcome;
-use crate::volume::{self, udev::UdevRecord};
+use crate::volume::{stack, udev::UdevRecord};
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
 use std::fs;
@@ -22,9 +22,10 @@ pub(crate) fn run(line: &CommandLine, devices: &[String]) -> Result<Outcome> {
     let own_root = initramfs_tools::own_root();
     // What appeared since the last look may be a copy too. Nothing is noted: the next stage looks as well.
     Scan::of_new(&mut so_far, &settings, own_root.as_deref())?;
-    let own_disk = own_root.as_deref().filter(|root| root.starts_with("/dev/")).and_then(volume::disk_of);
-    let disks = own_disk.map(|own_disk| so_far.shunned_disks(Some(&own_disk))).unwrap_or_default();
-    let is_beside = |device: &Path| volume::disk_of(device).is_some_and(|disk| disks.contains(&disk));
+    let own_disks = own_root.as_deref().map(|root| stack::disks_of(Path::new(root))).unwrap_or_default();
+    // Where the own root is not known, its disk is not either.
+    let disks = if own_disks.is_empty() { Vec::new() } else { so_far.shunned_disks(&own_disks) };
+    let is_beside = |device: &Path| stack::disks_of(device).iter().any(|disk| disks.contains(disk));
     // Volumes of LVM and udev's links have other names than the kernel's.
     let is_shunned =
         |device: &Path| so_far.shuns(&fs::canonicalize(device).unwrap_or_else(|_| device.into()));

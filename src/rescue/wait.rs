@@ -13,7 +13,7 @@ use crate::initramfs_tools::{self, Booting, Ignored, PanicShell, Stuck};
 use crate::kmsg::{self, LogLevel};
 use crate::mounts;
 use crate::outcome::{Mode, Outcome};
-use crate::volume;
+use crate::volume::{self, stack};
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
 use plan::{Devices, LookTime, Span, Tried, WaitAction, WaitEvent, WaitState};
@@ -121,9 +121,8 @@ impl InitCall<'_> {
 
     /// The own root's fstab may name its /usr by a link. What fails here is told, and the boot goes on.
     fn give_links_away(&self, own: Option<&Path>) {
-        let own_disk = own.and_then(volume::disk_of);
-        let disks = self.state.so_far.shunned_disks(own_disk.as_deref());
-        if let Err(error) = identity::give_way(&disks, own_disk.as_deref()) {
+        let own_disks = own.map(stack::disks_of).unwrap_or_default();
+        if let Err(error) = identity::give_way_to(&own_disks, &self.state.so_far) {
             kmsg::log(LogLevel::Error, "rescue", &format!("{error:#}"));
         }
     }
