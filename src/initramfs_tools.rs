@@ -160,6 +160,11 @@ fn by_numbers(root: &str) -> Option<String> {
     Some(format!("/dev/block/{major}:{minor}"))
 }
 
+/// The options with which init mounted the root.
+pub(crate) fn own_flags() -> Option<String> {
+    variable("ROOTFLAGS")
+}
+
 /// The device of a hibernated system, named in the same way.
 pub(crate) fn own_resume() -> Option<String> {
     variable("resume")

@@ -1,27 +1,31 @@
 //! The one directory that is made on the root's own disk, where that lacks `lib/modules`: an image that was made of a
 //! container has none. The file system is writable for that moment alone, unless init mounted it so.
 
-use super::MODULES;
+mod make;
+mod settings;
+mod superblock;
+
 use super::facts::Labels;
-use crate::kmsg::{self, LogLevel};
+use crate::fstab;
+use crate::initramfs_tools;
 use crate::mounts::{self, Mount};
+use crate::rescue::selector::Selector;
 use crate::root::Root;
 use crate::state;
 use crate::volume;
 use anyhow::{Context, Result, bail};
 use lifeboat_common::hand_off::{Boot, Rescue};
-use lifeboat_common::mounts::{Access, superblock_access};
-use rustix::fs::{CWD, Mode, StatVfsMountFlags, mkdirat, statvfs};
-use rustix::mount::{
-    FsPickFlags, MountFlags, fsconfig_reconfigure, fsconfig_set_flag, fspick, mount_remount,
-};
+use lifeboat_common::mounts::{Access, superblock_access, superblock_options};
+pub(super) use make::make;
 use std::fs;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use superblock::Superblock;
 
 /// init leaves `fsck-root` or `fsck-usr` there when its fsck of that ended with 0 or 1.
 const STAMPS: &str = "/run/initramfs/fsck-";
+
+const FSTAB: &str = "etc/fstab";
 
 /// The file systems whose remount keeps all other options.
 const KINDS: [&str; 6] = ["ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs"];
@@ -46,10 +50,11 @@ struct Place {
     superblock: Access,
     /// The device takes no writes.
     refuses: bool,
+    /// The machine's own settings say that nothing is to be written there: the reason.
+    forbidden: Option<&'static str>,
     /// init's fsck of this boot found it good, or made it so.
     checked: bool,
-    /// It was good when it was mounted, as far as it says so itself.
-    clean: bool,
+    said: Superblock,
     rescue: BootedRescue,
     labels: Labels,
 }
@@ -61,6 +66,81 @@ enum BootedRescue {
     /// One failed before. What init checked may have been that one.
     Failed,
     Yes,
+}
+
+/// Which of init's file systems it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Name {
+    Root,
+    Usr,
+}
+
+impl Name {
+    fn of(point: &Path, root: &Path) -> Option<Self> {
+        if point == root {
+            return Some(Self::Root);
+        }
+        (point == root.join("usr")).then_some(Self::Usr)
+    }
+
+    /// Its mount point in the fstab.
+    fn point(self) -> &'static [&'static [u8]] {
+        match self {
+            Self::Root => &[],
+            Self::Usr => &[b"usr"],
+        }
+    }
+
+    fn stamp(self) -> String {
+        let name = match self {
+            Self::Root => "root",
+            Self::Usr => "usr",
+        };
+        format!("{STAMPS}{name}")
+    }
+
+    /// The options that init was told.
+    fn flags(self) -> String {
+        match self {
+            Self::Root => initramfs_tools::own_flags().unwrap_or_default(),
+            // Those are in the fstab.
+            Self::Usr => String::new(),
+        }
+    }
+
+    /// Whether it is what init checked: another script may have made another root since.
+    fn is_what_was_checked(self, mount: &Mount, fstab: &[u8]) -> bool {
+        match self {
+            Self::Root => {
+                initramfs_tools::own_root().is_some_and(|root| is_device_of(Path::new(&root), mount))
+            }
+            Self::Usr => {
+                let entry = fstab::entries(fstab).find(|entry| entry.is_at(self.point()));
+                match entry.and_then(|entry| Selector::parse(&entry.source)) {
+                    Some(Selector::Device(device)) => is_device_of(&device, mount),
+                    Some(selector) => {
+                        let volumes = volume::all_with_partitions(&[volume::name_of(&real(&mount.source))]);
+                        volumes.iter().any(|volume| selector.names(volume))
+                    }
+                    None => false,
+                }
+            }
+        }
+    }
+}
+
+fn real(device: &Path) -> PathBuf {
+    fs::canonicalize(device).unwrap_or_else(|_| device.to_owned())
+}
+
+/// By whatever name.
+fn is_device_of(device: &Path, mount: &Mount) -> bool {
+    let numbers = volume::numbers(device);
+    device == mount.source
+        || numbers.is_some_and(|numbers| {
+            // btrfs has numbers of its own, but tells the device's name.
+            numbers == mount.number || Some(numbers) == volume::numbers(&mount.source)
+        })
 }
 
 impl Making {
@@ -78,24 +158,32 @@ impl Making {
                 found = Some(mount);
             }
         }
-        let name = found.map(|mount| Path::new(&mount.point)).and_then(|point| {
-            let usr = mount_point.join("usr");
-            if point == mount_point { Some("root") } else { (point == usr).then_some("usr") }
-        });
+        let name = found.and_then(|mount| Name::of(Path::new(&mount.point), mount_point));
         let Some((mount, name)) = found.zip(name) else {
             return Ok(Self::Never(format!("{} is on another file system", root.show("lib"))));
         };
+        let Ok(fstab) = root.read(FSTAB) else {
+            return Ok(Self::Never(format!("{} cannot be read", root.show(FSTAB))));
+        };
+        let fstab = fstab.unwrap_or_default();
+        let table = mounts::table()?;
         let rescue = BootedRescue::read(&mount.source)?;
-        let stamp = format!("{STAMPS}{name}");
+        let stamp = name.stamp();
         let stamped = Path::new(&stamp).try_exists().with_context(|| format!("look at {stamp}"))?;
         Ok(making(&Place {
             point: mount.point.clone().into(),
             kind: mount.kind.clone(),
             access: mount.access,
-            superblock: superblock_access(&mounts::table()?, mount),
-            refuses: volume::is_read_only(&mount.source),
-            checked: stamped && rescue == BootedRescue::No,
-            clean: is_clean(mount),
+            superblock: superblock_access(&table, mount),
+            refuses: volume::is_read_only(&mount.source) || volume::refuses_writes(&mount.number),
+            forbidden: settings::forbids(
+                &fstab,
+                name.point(),
+                &name.flags(),
+                superblock_options(&table, mount),
+            ),
+            checked: stamped && rescue == BootedRescue::No && name.is_what_was_checked(mount, &fstab),
+            said: Superblock::of(mount),
             rescue,
             labels,
         }))
@@ -109,11 +197,16 @@ fn making(place: &Place) -> Making {
         "it would lack its SELinux label"
     } else if place.refuses {
         "the disk takes no writes"
+    } else if let Some(reason) = place.forbidden {
+        reason
     } else if !KINDS.contains(&place.kind.as_str()) {
         "its file system is not written to from here"
     } else {
         match (place.access, place.superblock) {
-            (Access::Writable, _) if place.checked || place.clean => return Making::AtOnce,
+            (Access::Writable, _) if place.checked || place.said.is_clean => return Making::AtOnce,
+            (Access::ReadOnly, Access::ReadOnly) if place.said.is_watched => {
+                "other machines may have its file system (mmp)"
+            }
             (Access::ReadOnly, Access::ReadOnly) if place.checked => {
                 return Making::Remounted(place.point.clone());
             }
@@ -127,7 +220,7 @@ fn making(place: &Place) -> Making {
 impl BootedRescue {
     fn read(source: &Path) -> Result<Self> {
         let Rescue { boot, so_far } = state::read_back()?.unwrap_or_default();
-        let is_ignored = so_far.ignored.contains(&volume::name_of(source));
+        let is_ignored = so_far.ignored.contains(&volume::name_of(&real(source)));
         Ok(match boot {
             Boot::Rescue(_) => Self::Yes,
             Boot::OwnRoot { .. } | Boot::Unknown if is_ignored => Self::Yes,
@@ -137,87 +230,14 @@ impl BootedRescue {
     }
 }
 
-/// Where nobody knows, it is not.
-fn is_clean(mount: &Mount) -> bool {
-    match mount.kind.as_str() {
-        // What a journal or a log tells was written when it was mounted.
-        "xfs" | "btrfs" | "tmpfs" => true,
-        "ext2" | "ext3" | "ext4" => {
-            let mut superblock = [0; 0x60];
-            let file = volume::open(&mount.source).ok();
-            file.is_some_and(|file| file.read_exact_at(&mut superblock, 1024).is_ok())
-                && is_clean_ext(&superblock)
-        }
-        _ => false,
-    }
-}
-
-// See ext4(5) and fs/ext4/ext4.h: s_magic, s_state and s_feature_compat. Without a journal, the state says nothing once
-// it is mounted writable.
-fn is_clean_ext(superblock: &[u8; 0x60]) -> bool {
-    const VALID_AND_NO_ERROR: u16 = 1;
-    const HAS_JOURNAL: u32 = 4;
-    let [.., m0, m1, s0, s1] = superblock.first_chunk::<0x3c>().copied().unwrap_or([0; 0x3c]);
-    let [c0, c1, c2, c3] = superblock.last_chunk().copied().unwrap_or_default();
-    u16::from_le_bytes([m0, m1]) == 0xef53
-        && u16::from_le_bytes([s0, s1]) & 3 == VALID_AND_NO_ERROR
-        && u32::from_le_bytes([c0, c1, c2, c3]) & HAS_JOURNAL != 0
-}
-
-/// Makes the directory. Read-only again is what was, also when that failed.
-pub(super) fn make(making: &Making, root: &Root) -> Result<()> {
-    let lib = root.locate("lib")?.with_context(|| format!("{} has gone", root.show("lib")))?;
-    let make = || {
-        mkdirat(&lib, "modules", Mode::from_raw_mode(0o755))
-            .with_context(|| format!("create {}", root.show(MODULES)))
-    };
-    match making {
-        Making::Never(reason) => bail!("create {}: {reason}", root.show(MODULES)),
-        Making::AtOnce => make(),
-        Making::Remounted(point) => while_writable(point, make),
-    }
-}
-
-fn while_writable(point: &Path, action: impl FnOnce() -> Result<()>) -> Result<()> {
-    let describe = |how: &str| format!("remount {} {how}", point.display());
-    let kept = kept_flags(point).with_context(|| describe("writable"))?;
-    let of_mount = |flags| mount_remount(point, MountFlags::BIND | kept | flags, "");
-    let done = reconfigure(point, "rw")
-        .and_then(|()| of_mount(MountFlags::empty()))
-        .with_context(|| describe("writable"))
-        .and_then(|()| action());
-    let of_mount = of_mount(MountFlags::RDONLY);
-    let back = reconfigure(point, "ro").and(of_mount).with_context(|| describe("read-only again"));
-    // The directory is there all the same, or the first error tells why not.
-    if let Err(error) = back {
-        kmsg::log(LogLevel::Error, "modules", &format!("{error:#}"));
-    }
-    done
-}
-
-/// Of the superblock alone: what the file system was told otherwise stays.
-fn reconfigure(point: &Path, access: &str) -> rustix::io::Result<()> {
-    let picked = fspick(CWD, point, FsPickFlags::FSPICK_CLOEXEC)?;
-    fsconfig_set_flag(&picked, access)?;
-    fsconfig_reconfigure(&picked)
-}
-
-/// The mount's own flags, which a remount of it would take away: the same bits in both calls.
-fn kept_flags(point: &Path) -> rustix::io::Result<MountFlags> {
-    let flags = statvfs(point)?.f_flag - StatVfsMountFlags::RDONLY;
-    let of_mount = MountFlags::NOSUID
-        | MountFlags::NODEV
-        | MountFlags::NOEXEC
-        | MountFlags::NOATIME
-        | MountFlags::NODIRATIME
-        | MountFlags::RELATIME;
-    Ok(MountFlags::from_bits_truncate(u32::try_from(flags.bits()).unwrap_or_default()) & of_mount)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use Access::{ReadOnly, Writable};
+
+    const GOOD: Superblock = Superblock { is_clean: true, is_watched: false };
+    const DIRTY: Superblock = Superblock { is_clean: false, is_watched: false };
+    const WATCHED: Superblock = Superblock { is_clean: true, is_watched: true };
 
     fn place() -> Place {
         Place {
@@ -226,8 +246,9 @@ mod tests {
             access: ReadOnly,
             superblock: ReadOnly,
             refuses: false,
+            forbidden: None,
             checked: true,
-            clean: true,
+            said: GOOD,
             rescue: BootedRescue::No,
             labels: Labels::NotNeeded,
         }
@@ -241,9 +262,9 @@ mod tests {
             ("ro, checked", place(), Ok("remounted")),
             ("ro, not checked", Place { checked: false, ..place() }, Err(unchecked)),
             ("rw, checked", writable(), Ok("at once")),
-            ("rw, checked, with errors before", Place { clean: false, ..writable() }, Ok("at once")),
+            ("rw, checked, with errors before", Place { said: DIRTY, ..writable() }, Ok("at once")),
             ("rw, not checked, clean", Place { checked: false, ..writable() }, Ok("at once")),
-            ("rw, not checked, dirty", Place { checked: false, clean: false, ..writable() }, Err(unchecked)),
+            ("rw, not checked, dirty", Place { checked: false, said: DIRTY, ..writable() }, Err(unchecked)),
             (
                 "ro mount of a rw one",
                 Place { superblock: Writable, ..place() },
@@ -257,6 +278,18 @@ mod tests {
                 Err(unchecked),
             ),
             ("a cd", Place { refuses: true, ..place() }, Err("the disk takes no writes")),
+            (
+                "an fstab with ro",
+                Place { forbidden: Some("its fstab keeps it read-only"), ..place() },
+                Err("its fstab keeps it read-only"),
+            ),
+            (
+                "an fstab with ro, mounted rw",
+                Place { forbidden: Some("its fstab keeps it read-only"), ..writable() },
+                Err("its fstab keeps it read-only"),
+            ),
+            ("mmp", Place { said: WATCHED, ..place() }, Err("other machines may have its file system (mmp)")),
+            ("mmp, rw", Place { said: WATCHED, ..writable() }, Ok("at once")),
             ("labels", Place { labels: Labels::Needed, ..place() }, Err("it would lack its SELinux label")),
             (
                 "overlay",
@@ -277,27 +310,6 @@ mod tests {
                 Err(reason) => Making::Never(reason.into()),
             };
             assert_eq!(making(&place), expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn an_ext_file_system_says_itself_that_it_is_good() {
-        let superblock = |magic: u16, state: u16, compatible: u32| {
-            let mut bytes = [0; 0x60];
-            bytes[0x38..0x3a].copy_from_slice(&magic.to_le_bytes());
-            bytes[0x3a..0x3c].copy_from_slice(&state.to_le_bytes());
-            bytes[0x5c..].copy_from_slice(&compatible.to_le_bytes());
-            bytes
-        };
-        for (bytes, clean) in [
-            (superblock(0xef53, 1, 0x3c), true),
-            (superblock(0xef53, 1, 0x38), false),
-            (superblock(0xef53, 0, 0x3c), false),
-            (superblock(0xef53, 2, 0x3c), false),
-            (superblock(0xef53, 3, 0x3c), false),
-            (superblock(0, 1, 0x3c), false),
-        ] {
-            assert_eq!(is_clean_ext(&bytes), clean, "{bytes:?}");
         }
     }
 }

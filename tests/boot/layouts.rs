@@ -341,6 +341,7 @@ impl Disk {
             .before("mkdir -p run/initramfs")
             .before(if self.checked { ": >run/initramfs/fsck-root" } else { "true" })
             .before(self.before)
+            .through("env ROOT=/dev/vdz")
             .run(
                 "modules",
                 &format!(
@@ -381,5 +382,48 @@ fn the_directory_is_made_on_a_disk_that_may_be_written_to() {
             assert!(again.said.contains("(bind, cover)"), "{name}: {}", again.said);
             assert!(!again.said.contains("made for them"), "{name}: {}", again.said);
         }
+    }
+}
+
+/// What is to stay as it is on the disk: where the machine's own settings say that it is read-only.
+#[test]
+fn no_directory_is_made_where_the_root_is_to_stay_read_only() {
+    const NONE: &str = "";
+    for (fstab, flags, named, made) in [
+        (NONE, NONE, "/dev/vdz", true),
+        ("/dev/vdz / tmpfs defaults 0 1", NONE, "/dev/vdz", true),
+        ("/dev/vdz / tmpfs rw,errors=remount-ro 0 1", NONE, "/dev/vdz", true),
+        ("/dev/vdz / tmpfs ro,rw 0 1", NONE, "/dev/vdz", true),
+        ("/dev/vdz / tmpfs", NONE, "/dev/vdz", true),
+        ("/dev/vdy /srv tmpfs ro 0 0\n", NONE, "/dev/vdz", true),
+        ("/dev/vdy /usr tmpfs ro 0 0\n", NONE, "/dev/vdz", true),
+        ("#/dev/vdz / tmpfs ro 0 0\n", NONE, "/dev/vdz", true),
+        ("/dev/vdz / tmpfs ro 0 1", NONE, "/dev/vdz", false),
+        ("LABEL=any\t//\ttmpfs\tnoatime,ro\t0 1\n", NONE, "/dev/vdz", false),
+        ("/dev/vdz \\057 tmpfs defaults,ro 0 1\n", NONE, "/dev/vdz", false),
+        ("/dev/vdz / tmpfs rw,ro 0 1\n", NONE, "/dev/vdz", false),
+        ("/dev/vdz / tmpfs ro=recursive 0 1\n", NONE, "/dev/vdz", false),
+        ("/dev/vdz / tmpfs noload 0 1\n", NONE, "/dev/vdz", false),
+        (NONE, "-o noatime", "/dev/vdz", true),
+        (NONE, "-o noatime,ro", "/dev/vdz", false),
+        (NONE, "-o noload", "/dev/vdz", false),
+        (NONE, "-o norecovery,noatime", "/dev/vdz", false),
+        (NONE, "-o rescue=nologreplay", "/dev/vdz", false),
+        // init checked another device than the one that is the root in the end.
+        (NONE, NONE, "/dev/vdy", false),
+        (NONE, NONE, NONE, false),
+    ] {
+        let name = format!("{fstab:?} {flags:?} {named:?}");
+        let ran = Scratch::new()
+            .tree("", &release())
+            .sparing()
+            .before("mount -t tmpfs -o rw /dev/vdz root; mkdir -p root/lib root/etc run/initramfs")
+            .before(&format!("printf '%s' '{fstab}' >root/etc/fstab; : >run/initramfs/fsck-root"))
+            .before("mount -o remount,ro root")
+            .through(&format!("env ROOT={named} ROOTFLAGS='{flags}'"))
+            .run("modules", "ls /root/lib; grep ' /root ' /proc/self/mountinfo | cut -d ' ' -f 6,11-");
+        assert_eq!(ran.said.contains("which was made for them"), made, "{name}: {}", ran.said);
+        assert_eq!(ran.seen.starts_with("modules"), made, "{name}: {}", ran.seen);
+        assert!(ran.seen.contains("\nro,") || ran.seen.starts_with("ro,"), "{name}: {}", ran.seen);
     }
 }

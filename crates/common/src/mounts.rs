@@ -50,10 +50,14 @@ pub fn at<'a>(point: &str, mounts: &'a [Mount]) -> Option<&'a Mount> {
 
 /// Whether the file system of a mount may be written to where that is mounted writable. What is not in the table may.
 pub fn superblock_access(table: &str, mount: &Mount) -> Access {
-    let line = table.lines().rev().find(|line| parse_line(line).as_ref() == Some(mount));
-    let options = line.and_then(|line| line.split_once(" - ")?.1.split(' ').nth(2));
-    let read_only = options.is_some_and(|options| options.split(',').any(|option| option == "ro"));
+    let read_only = superblock_options(table, mount).split(',').any(|option| option == "ro");
     if read_only { Access::ReadOnly } else { Access::Writable }
+}
+
+/// The options of a mount's file system; empty for what is not in the table.
+pub fn superblock_options<'a>(table: &'a str, mount: &Mount) -> &'a str {
+    let line = table.lines().rev().find(|line| parse_line(line).as_ref() == Some(mount));
+    line.and_then(|line| line.split_once(" - ")?.1.split(' ').nth(2)).unwrap_or_default()
 }
 
 // See proc_pid_mountinfo(5): a variable number of fields ends with a lone `-`.
