@@ -1,11 +1,11 @@
-//! All unsafe code of the boot program: libblkid's C functions, three ioctls and one timer.
+//! All unsafe code of the boot program: libblkid's C functions, three ioctls, one timer and the kind of process.
 //!
 //! The safe `blkid` crate hides its probe's pointer, and so neither the filter by type nor a label that is no
 //! UTF-8 can be had through it.
 #![allow(unsafe_code, reason = "C functions and ioctls can be called in no other way")]
 
 use anyhow::{Context, Result, bail};
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::ptr;
@@ -168,6 +168,22 @@ pub(crate) fn end_after(seconds: u32) {
         safe fn alarm(seconds: u32) -> u32;
     }
     alarm(seconds);
+}
+
+/// Whether the kernel takes a process for one of 32 bits: that of aarch64 refuses it where no processor has them. In doubt
+/// it does.
+pub(crate) fn may_run_32_bits() -> bool {
+    /// See personality(2): the first asks alone.
+    const ASK: c_ulong = 0xffff_ffff;
+    const LINUX32: c_ulong = 8;
+    unsafe extern "C" {
+        safe fn personality(persona: c_ulong) -> c_int;
+    }
+    let own = personality(ASK);
+    let taken = personality(LINUX32) != -1;
+    // Nothing is started meanwhile.
+    personality(c_ulong::from(own.cast_unsigned()));
+    taken
 }
 
 fn check(status: c_int, what: &'static str) -> Result<()> {

@@ -1,8 +1,10 @@
 //! Whether this kernel can start a volume's init. In doubt it can.
 
 use super::candidate::INITS;
+use crate::ffi;
 use crate::root::Root;
 use anyhow::Result;
+use lifeboat_common::command_line::CommandLine;
 use std::fmt;
 use std::path::Path;
 
@@ -16,8 +18,8 @@ const LONGEST_CHAIN: usize = 5;
 const RUNS: &[(&[&str], &[Kind])] = &[
     (&["x86_64"], &[(64, X86_64), (32, X86_64), (32, I386)]),
     (&["i386", "i486", "i586", "i686"], &[(32, I386)]),
-    (&["aarch64", "aarch64_be"], &[(64, 183), (32, 40)]),
-    (&["armv5tel", "armv6l", "armv7l", "armv7b", "armv8l", "armv8b"], &[(32, 40)]),
+    (&["aarch64", "aarch64_be"], &[(64, 183), (32, ARM)]),
+    (&["armv5tel", "armv6l", "armv7l", "armv7b", "armv8l", "armv8b"], &[(32, ARM)]),
     (&["riscv64"], &[(64, 243), (32, 243)]),
     (&["riscv32"], &[(32, 243)]),
     (&["ppc64", "ppc64le"], &[(64, 21), (32, 20)]),
@@ -32,6 +34,7 @@ type Kind = (u8, u16);
 
 const X86_64: u16 = 62;
 const I386: u16 = 3;
+const ARM: u16 = 40;
 
 /// The machines' names, for whoever has the wrong volume.
 const NAMES: &[(u16, &str)] = &[
@@ -41,7 +44,7 @@ const NAMES: &[(u16, &str)] = &[
     (20, "ppc"),
     (21, "ppc64"),
     (22, "s390x"),
-    (40, "arm"),
+    (ARM, "arm"),
     (183, "aarch64"),
     (243, "riscv"),
     (258, "loongarch64"),
@@ -53,9 +56,11 @@ pub(super) struct Kernel {
     i386: Compatibility,
     /// Asked only where it matters: the list of the kernel's symbols is long.
     x32: fn() -> Compatibility,
+    /// Programs of 32 bits on aarch64: some processors have none.
+    arm: fn() -> Compatibility,
 }
 
-/// Whether a kernel for `x86_64` runs programs of another kind as well.
+/// Whether a kernel runs programs of another kind as well.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Compatibility {
     /// Nothing says that it does not.
@@ -76,6 +81,20 @@ fn lacks_x32(symbols: &[u8]) -> bool {
     has(b"_sys_rt_sigreturn") && !has(b"x32_rt_sigreturn")
 }
 
+/// Whether the command line switches off i386, in a kernel that knows the parameter. See `kstrtobool` in lib/kstrtox.c.
+fn i386_is_off(line: &CommandLine, release: &str) -> bool {
+    const FIRST: (u32, u32) = (6, 7);
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else { return false };
+    // A value that makes no sense changes nothing.
+    let means = |value: &str| match value.as_bytes() {
+        [b'y' | b'Y' | b't' | b'T' | b'1', ..] | [b'o' | b'O', b'n' | b'N', ..] => Some(true),
+        [b'n' | b'N' | b'f' | b'F' | b'0', ..] | [b'o' | b'O', b'f' | b'F', ..] => Some(false),
+        _ => None,
+    };
+    (major, minor) >= FIRST && line.value("ia32_emulation").and_then(means) == Some(false)
+}
+
 impl Kernel {
     /// The one that is running.
     pub(super) fn running() -> Self {
@@ -83,8 +102,15 @@ impl Kernel {
         let machine = rustix::system::uname().machine().to_string_lossy().into_owned();
         // This setting is made with the support for i386 alone.
         let sees_settings = text("/proc/sys/kernel/ostype").is_some();
-        let lacks_i386 = sees_settings && text("/proc/sys/abi/vsyscall32").is_none();
-        Self { machine, i386: Compatibility::lacking(lacks_i386), x32: Self::x32 }
+        let was_built_without = sees_settings && text("/proc/sys/abi/vsyscall32").is_none();
+        let line = CommandLine::parse(&text("/proc/cmdline").unwrap_or_default());
+        let release = rustix::system::uname().release().to_string_lossy().into_owned();
+        let lacks_i386 = was_built_without || i386_is_off(&line, &release);
+        Self { machine, i386: Compatibility::lacking(lacks_i386), x32: Self::x32, arm: Self::arm }
+    }
+
+    fn arm() -> Compatibility {
+        Compatibility::lacking(!ffi::may_run_32_bits())
     }
 
     fn x32() -> Compatibility {
@@ -102,6 +128,7 @@ impl Kernel {
         let lacks = match (header.bits, header.machine) {
             (32, I386) if self.machine == "x86_64" => self.i386 == Compatibility::Lacks,
             (32, X86_64) if self.machine == "x86_64" => (self.x32)() == Compatibility::Lacks,
+            (32, ARM) if self.machine.starts_with("aarch64") => (self.arm)() == Compatibility::Lacks,
             _ => false,
         };
         // lifeboat itself runs in this order of bytes.

@@ -29,7 +29,7 @@ fn elf(bits: u8, machine: u16, loader: Option<&str>) -> Vec<u8> {
 
 fn kernel(machine: &str, i386: Compatibility, x32: Compatibility) -> Kernel {
     let x32: fn() -> Compatibility = if x32 == Lacks { || Lacks } else { || MayRun };
-    Kernel { machine: machine.into(), i386, x32 }
+    Kernel { machine: machine.into(), i386, x32, arm: || MayRun }
 }
 
 /// What speaks against a root with these files, the first being its init.
@@ -92,6 +92,48 @@ fn a_kernel_without_x32_lacks_its_system_call() {
         ("0000 T sys_rt_sigreturn\n0000 T compat_sys_x32_rt_sigreturn\n", false),
     ] {
         assert_eq!(lacks_x32(symbols.as_bytes()), lacks, "{symbols}");
+    }
+}
+
+#[test]
+fn an_arm_program_of_32_bits_is_run_where_the_processor_has_them() {
+    let init = elf(32, 40, None);
+    for (machine, arm, runs) in [
+        ("aarch64", (|| MayRun) as fn() -> Compatibility, true),
+        ("aarch64", || Lacks, false),
+        // Its own programs are asked about nowhere.
+        ("armv7l", || Lacks, true),
+        ("x86_64", || MayRun, false),
+    ] {
+        let kernel = Kernel { arm, ..kernel(machine, MayRun, MayRun) };
+        let said = against(&[("sbin/init", &init)], Extent::Whole, &kernel);
+        assert_eq!(said.is_empty(), runs, "{machine}: {said}");
+    }
+    assert!(cfg!(target_arch = "aarch64") || ffi::may_run_32_bits());
+}
+
+#[test]
+fn i386_can_be_switched_off_since_linux_6_7() {
+    for (release, line, off) in [
+        ("6.7.0", "root=/dev/vda ia32_emulation=0", true),
+        ("6.12.57+deb13-cloud-amd64", "ia32_emulation=off ro", true),
+        ("7.0.0", "ia32_emulation=N", true),
+        ("6.10.2", "ia32_emulation=false", true),
+        ("6.7.0", "ia32_emulation=1 ia32_emulation=no", true),
+        ("6.7.0", "ia32_emulation=0 ia32_emulation=on", false),
+        ("6.7.0", "ia32_emulation=1", false),
+        ("6.7.0", "ia32_emulation=y", false),
+        ("6.7.0", "ia32_emulation=", false),
+        ("6.7.0", "ia32_emulation=what", false),
+        ("6.7.0", "ia32_emulation", false),
+        ("6.7.0", "root=/dev/vda", false),
+        // An older kernel does not know it.
+        ("6.6.99", "ia32_emulation=0", false),
+        ("6.1.0-50-cloud-amd64", "ia32_emulation=0", false),
+        ("5.10.0", "ia32_emulation=0", false),
+        ("strange", "ia32_emulation=0", false),
+    ] {
+        assert_eq!(i386_is_off(&CommandLine::parse(line), release), off, "{release}: {line}");
     }
 }
 

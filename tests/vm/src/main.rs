@@ -9,6 +9,7 @@ mod cost;
 mod cover;
 mod failure;
 mod faults;
+mod foreign;
 mod hostile;
 mod lab;
 mod later;
@@ -50,6 +51,7 @@ const FILES: &[(&str, Family, &[Test])] = &[
     ("cost", Family::Harmless, cost::TESTS),
     ("failure", Family::Failure, failure::TESTS),
     ("faults", Family::Harmless, faults::TESTS),
+    ("foreign", Family::Choose, foreign::TESTS),
     ("hostile", Family::Harmless, hostile::TESTS),
     ("later", Family::Harmless, later::TESTS),
     ("layout", Family::Choose, &[]),
