@@ -184,10 +184,13 @@ pub(crate) fn own_init() -> Option<String> {
 const BOTTOM: &str = "/scripts/init-bottom/";
 const ORDER: &str = "/scripts/init-bottom/ORDER";
 
-/// Whether a script comes after lifeboat's: it may make the root that init is looked for in. udev's does not.
+/// Scripts of packages that are known to make no root.
+const MAKE_NO_ROOT: [&str; 4] = ["dropbear", "ntfs_3g", "plymouth", "udev"];
+
+/// Whether a script comes after lifeboat's: it may make the root that init is looked for in.
 pub(crate) fn root_is_made_later() -> bool {
     let order = files::read_text(ORDER).ok().flatten();
-    order.is_some_and(|order| scripts_after_ours(&order).any(|script| script != "udev"))
+    order.is_some_and(|order| scripts_after_ours(&order).any(|script| !MAKE_NO_ROOT.contains(&script)))
 }
 
 fn scripts_after_ours(order: &str) -> impl Iterator<Item = &str> {

@@ -155,6 +155,11 @@ fn refused(volume: &Volume, settings: &RescueSettings) -> Option<Verdict> {
 /// The subvolumes of btrfs into which Debian's, Ubuntu's and Fedora's installers put the system.
 const SUBVOLUMES: [&str; 3] = ["@rootfs", "@", "root"];
 
+/// The one of these with which init mounts the root, by the options that it was given.
+pub(super) fn subvolume_of(flags: &str) -> Option<&'static str> {
+    SUBVOLUMES.into_iter().find(|name| flags.strip_prefix("-o subvol=") == Some(name))
+}
+
 /// A verdict, and the subvolume that it is on where that is not the default one.
 type Judged = (Verdict, Option<&'static str>);
 

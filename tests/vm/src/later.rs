@@ -16,6 +16,12 @@ pub(crate) const TESTS: &[Test] = &[
     full("a_root_that_is_copied_to_memory_has_the_modules", to_memory),
     full("a_rescue_volume_that_is_copied_to_memory_stays_one", rescue_to_memory),
     full("where_no_init_comes_a_volume_is_waited_for_in_the_end", no_init),
+    full("a_rescue_volume_that_an_empty_root_hides_is_put_back", hidden_rescue),
+    full("a_root_that_is_made_of_an_image_hides_no_rescue_volume", || {
+        let mut vm = scripted(machine()?, APPLIANCE).disk(image()).boot()?;
+        vm.wait_for_login("own")?;
+        must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n"])
+    }),
     full("the_own_root_can_be_unmounted", || unmounted(machine()?.disk(root()), "own").map(drop)),
     full("a_rescue_volume_can_be_unmounted", || {
         let mut vm = unmounted(machine()?.disk(root()).disk(with_fstab()), "rescue")?;
@@ -47,6 +53,21 @@ mount -t tmpfs -o mode=0755 made /run/made
 $rootmnt/bin/busybox cp -a $rootmnt/. /run/made/
 umount $rootmnt
 mount -n -o move /run/made $rootmnt
+";
+
+/// The root is made of an image that lies in what is mounted, and is empty where there is none.
+const APPLIANCE: &str = "\
+mount -t tmpfs -o mode=0755 made /run/made
+mkdir /run/made/disk
+mount -n -o move $rootmnt /run/made/disk
+mount -t tmpfs -o mode=0755 made $rootmnt
+mkdir $rootmnt/dev $rootmnt/proc $rootmnt/sys $rootmnt/run
+if [ -e /run/made/disk/made/init ]; then
+	/run/made/disk/bin/busybox cp -a /run/made/disk/. $rootmnt
+	cat $rootmnt/made/init >$rootmnt/bin/init
+	$rootmnt/bin/busybox chmod 755 $rootmnt/bin/init
+	ln -s busybox $rootmnt/bin/sh
+fi
 ";
 
 const UNMOUNT: &str = "\
@@ -111,6 +132,15 @@ fn rescue_to_memory() -> Result<()> {
     must_hold(&vm.read("cat /proc/mounts")?, &["made / tmpfs rw", " /etc/fstab "])?;
     must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=rescue\n"])?;
     must_not_say(&vm, "to which init was steered")
+}
+
+fn hidden_rescue() -> Result<()> {
+    let mut vm = scripted(machine()?, APPLIANCE).disk(image()).disk(with_fstab()).boot()?;
+    vm.wait_for_login("rescue")?;
+    must_say(&vm, "was hidden")?;
+    must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vdb / ext4 rw", " /etc/fstab ", " /dev devtmpfs "])?;
+    must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=rescue\n", "DEVICE=/dev/vdb\n"])?;
+    must_have_modules(&mut vm)
 }
 
 /// udev has ended by then, and its script has moved /dev.
