@@ -19,6 +19,9 @@ _lifeboat__agent() {
             lifeboat__agent,clean)
                 cmd="lifeboat__agent__subcmd__clean"
                 ;;
+            lifeboat__agent,config)
+                cmd="lifeboat__agent__subcmd__config"
+                ;;
             lifeboat__agent,diff)
                 cmd="lifeboat__agent__subcmd__diff"
                 ;;
@@ -63,6 +66,9 @@ _lifeboat__agent() {
                 ;;
             lifeboat__agent__subcmd__help,clean)
                 cmd="lifeboat__agent__subcmd__help__subcmd__clean"
+                ;;
+            lifeboat__agent__subcmd__help,config)
+                cmd="lifeboat__agent__subcmd__help__subcmd__config"
                 ;;
             lifeboat__agent__subcmd__help,diff)
                 cmd="lifeboat__agent__subcmd__help__subcmd__diff"
@@ -188,7 +194,7 @@ _lifeboat__agent() {
 
     case "${cmd}" in
         lifeboat__agent)
-            opts="-h -V --help --version local network final status query diff clean sources validate plan process modules rescue generator help"
+            opts="-h -V --help --version local network config final status query diff clean sources validate plan process modules rescue generator help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -216,6 +222,24 @@ _lifeboat__agent() {
                     COMPREPLY=($(compgen -W "all ssh_config network" -- "${cur}"))
                     return 0
                     ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lifeboat__subcmd__agent__subcmd__config)
+            opts="-h --root --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -282,7 +306,7 @@ _lifeboat__agent() {
             return 0
             ;;
         lifeboat__subcmd__agent__subcmd__help)
-            opts="local network final status query diff clean sources validate plan process modules rescue generator help"
+            opts="local network config final status query diff clean sources validate plan process modules rescue generator help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -296,6 +320,20 @@ _lifeboat__agent() {
             return 0
             ;;
         lifeboat__subcmd__agent__subcmd__help__subcmd__clean)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lifeboat__subcmd__agent__subcmd__help__subcmd__config)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -31,6 +31,7 @@ pub(crate) fn apply(
 ) -> Result<()> {
     let mut carry_out = || match step {
         Step::Write(file) => write(file, root),
+        Step::Link { path, target } => root.link(path, target),
         Step::Authorize { user, keys } | Step::TurnAway { user, keys }
             if root.is_live() || Accounts::read(root)?.user(user).is_some() =>
         {
@@ -139,9 +140,8 @@ pub(crate) fn run(
     if let Patience::Until(end) = patience {
         let left = end.saturating_duration_since(Instant::now());
         if !ends_within(&child, left)? {
-            child.kill()?;
-            child.wait()?;
-            bail!("killed after {} s: logins are waiting", left.as_secs());
+            // It is the user's: it may be a long installation, and half of one is worse than a late one.
+            bail!("it runs on after {} s, process {}: logins are waiting", left.as_secs(), child.id());
         }
     }
     let status = child.wait()?;

@@ -18,7 +18,7 @@ pub(crate) fn parse<P: Parser>(bad_usage: u8) -> Result<P, ExitCode> {
 
 /// Finds a cloud guest's user-data and carries it out
 ///
-/// systemd calls local, network and final at boot, in this order. The other commands are for people, kernel
+/// systemd calls local, network, config and final at boot, in this order. The other commands are for people, kernel
 /// packages and units.
 #[derive(Parser, Debug)]
 #[command(name = "lifeboat-agent", version, subcommand_required = true)]
@@ -39,6 +39,8 @@ pub(crate) enum AgentCommand {
         #[arg(long, value_name = "SECONDS", default_value_t = 120)]
         budget: u64,
     },
+    /// While services start: set up what logins do not wait for
+    Config(RootOption),
     /// When the system is up: run the scripts
     Final(RootOption),
     /// Show what was done, from which source, and what went wrong (exit status: 0 done, 1 error, 2 warnings)
@@ -270,6 +272,7 @@ mod tests {
         for words in [
             "local",
             "network",
+            "config",
             "final",
             "status",
             "status --wait --long",

@@ -52,6 +52,11 @@ fn run(command: AgentCommand, report: &mut Report) -> Result<ExitCode> {
                 stages::network(root, Duration::from_secs(budget), report)
             })?;
         }
+        AgentCommand::Config(place) => {
+            stage(record::CONFIG, &Root::open(&place.root)?, report, |root, report| {
+                stages::config(root, report).map(|()| None)
+            })?;
+        }
         AgentCommand::Final(place) => {
             stage(record::FINAL, &Root::open(&place.root)?, report, |root, report| {
                 stages::last(root, report).map(|()| None)

@@ -1,19 +1,16 @@
 //! `plan`: the steps of user-data, in order, in words.
 
-use crate::handlers::{self, HandlerFacts, Stage};
+use crate::handlers::{self, Act, HandlerFacts};
 use crate::layout;
 use crate::not_carried_out;
 use crate::root::Root;
+use crate::schedule;
 use crate::system_config;
-use crate::system_config::modules::{self, Wanted};
 use crate::target::TargetMachine;
 use crate::user_data::{self, Destination, Upstart, Work};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::path::PathBuf;
-
-/// The directories of scripts, in the order of their runs. The instance's own scripts come after them.
-const PLACES: [&str; 3] = ["per-once", "per-boot", "per-instance"];
 
 /// The plan's text. Several files count as the parts of one.
 pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
@@ -47,39 +44,33 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
     let TargetMachine { instance, meta_data, accounts, system, .. } = &target;
     let scripts = instance.path(Destination::USER.scripts);
     let config = system_config::over(asked, system.mapping());
-    let facts = HandlerFacts { config: &config, meta_data, accounts, scripts: &scripts };
+    let facts = HandlerFacts { config: &config, meta_data, accounts, scripts: &scripts, machine: root };
     let commands = instance.path(handlers::COMMANDS);
     if handlers::has_commands(&config) {
         pipeline.make_room(&commands, &mut sorted.files);
     }
     let is_script = |path: &&str| path.starts_with(&scripts) || path.starts_with(layout::SCRIPTS);
     let paths = sorted.files.iter().map(|file| file.path.as_str());
-    let mut late: Vec<String> = paths.filter(is_script).map(str::to_owned).collect();
-    for stage in [Stage::Network, Stage::Final] {
-        for handler in handlers::ALL.iter().filter(|handler| handler.stage == stage) {
-            if modules::wanted(handler.module(), &config) == Wanted::No {
-                continue;
+    let mut scripts_to_run: Vec<String> = paths.filter(is_script).map(str::to_owned).collect();
+    scripts_to_run.extend(handlers::has_commands(&config).then_some(commands));
+    pipeline.into_twins().sort(&mut scripts_to_run);
+    for entry in schedule::schedule(&config) {
+        let name = entry.handler.name;
+        match entry.handler.act {
+            Act::Scripts(place) => {
+                let directory = place.directory(instance);
+                let here = scripts_to_run.iter().filter(|path| is_in(path, &directory));
+                lines.extend(here.map(|path| format!("late: run /{path}")));
             }
-            match (handler.plan)(&facts) {
+            Act::Plan(plan) => match plan(&facts) {
                 Ok(plan) => {
-                    lines.extend(plan.steps.iter().map(|step| format!("{}: {step}", handler.name)));
-                    let problems = plan.problems.iter();
-                    lines.extend(problems.map(|problem| format!("problem: {}: {problem}", handler.name)));
-                    if handler.name == "runcmd" && !plan.steps.is_empty() {
-                        late.push(commands.clone());
-                    }
+                    lines.extend(plan.steps.iter().map(|step| format!("{name}: {step}")));
+                    lines.extend(plan.problems.iter().map(|problem| format!("problem: {name}: {problem}")));
                 }
-                Err(error) => lines.push(format!("problem: {}: {error:#}", handler.name)),
-            }
+                Err(error) => lines.push(format!("problem: {name}: {error:#}")),
+            },
         }
     }
-    pipeline.into_twins().sort(&mut late);
-    late.sort_by_key(|path| {
-        let place =
-            PLACES.iter().position(|place| path.starts_with(&format!("{}/{place}/", layout::SCRIPTS)));
-        place.unwrap_or(PLACES.len())
-    });
-    lines.extend(late.iter().map(|path| format!("late: run /{path}")));
     if lines.is_empty() {
         lines.push("nothing to do".into());
     }
@@ -89,4 +80,11 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
         writeln!(text, "{line}").unwrap_or_default();
     }
     Ok(text)
+}
+
+/// True if a file is in a directory itself, and not deeper.
+fn is_in(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .is_some_and(|name| !name.contains('/'))
 }

@@ -16,14 +16,38 @@ use std::path::Path;
 use std::time::Duration;
 use var::Var;
 
-const UNITS: [&str; 5] =
-    [LOCAL_UNIT, MAIN_UNIT, "lifeboat-agent-final.service", "cloud-config.target", "cloud-init.target"];
+/// The units, each with the target that wants it. A target waits for what it wants: no login may wait for cloud-init.target.
+const UNITS: [(&str, &str); 6] = [
+    (LOCAL_UNIT, "multi-user.target"),
+    (MAIN_UNIT, "multi-user.target"),
+    ("cloud-config.target", "multi-user.target"),
+    ("cloud-init.target", "multi-user.target"),
+    ("lifeboat-agent-config.service", "cloud-init.target"),
+    ("lifeboat-agent-final.service", "cloud-init.target"),
+];
 /// Before the network, and behind /var.
 const LOCAL_UNIT: &str = "lifeboat-agent-local.service";
 const MAIN_UNIT: &str = "lifeboat-agent.service";
 
-/// Logins wait for that unit, and so for this.
-const NETWORK: &str = "[Unit]\nWants=network-online.target\nAfter=network-online.target\n";
+/// The services that end when the network is up. network-online.target itself would be too late.
+const NETWORK_IS_UP: &str = "systemd-networkd-wait-online.service NetworkManager-wait-online.service \
+     ifupdown-wait-online.service networking.service connman-wait-network.service";
+
+/// Logins wait for that unit, and so for this. What waits for network-online.target may need what the user-data asks for,
+/// so that target waits as well. Where /var needs the network, this would close a circle.
+fn network(var: Var, is_fetched: bool) -> String {
+    let order = if var == Var::WithNetwork {
+        "After=network-online.target\n".to_owned()
+    } else {
+        format!("Before=network-online.target\nAfter={NETWORK_IS_UP}\n")
+    };
+    match (is_fetched, var) {
+        (true, _) => format!("[Unit]\nWants=network-online.target\n{order}"),
+        // Nothing is fetched: the network need not be up, and may wait.
+        (false, Var::WithNetwork) => String::new(),
+        (false, _) => "[Unit]\nBefore=network-online.target\n".to_owned(),
+    }
+}
 
 /// Where modules were exported.
 const MODULES_UNIT: &str = "lifeboat-agent-modules.service";
@@ -56,17 +80,19 @@ pub(crate) fn generate(directory: &Path, root: &Root) -> Result<()> {
         return noted;
     }
     // Where /var needs the network, what is before both would close a circle.
-    for unit in UNITS.into_iter().filter(|unit| *unit != LOCAL_UNIT || var != Var::WithNetwork) {
-        link(directory, "multi-user.target.wants", unit)?;
+    for (unit, target) in UNITS.into_iter().filter(|(unit, _)| *unit != LOCAL_UNIT || var != Var::WithNetwork)
+    {
+        link(directory, &format!("{target}.wants"), unit)?;
     }
     let is_fetched = signals.iter().any(|signal| signal.reach == Reach::Network) || root.holds(Seed::PATH)?;
     // What a new machine is given may include what has to be fetched. A kept instance goes on without a network, and so
     // does what may be one, where nothing shows a seed.
-    if is_fetched || !is_kept && !signals.is_empty() {
+    let drop_in = network(var, is_fetched || !is_kept && !signals.is_empty());
+    if !drop_in.is_empty() {
         let folder = directory.join(format!("{MAIN_UNIT}.d"));
         std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
         let path = folder.join("network.conf");
-        std::fs::write(&path, NETWORK).with_context(|| format!("write {}", path.display()))?;
+        std::fs::write(&path, drop_in).with_context(|| format!("write {}", path.display()))?;
     }
     noted
 }
@@ -90,6 +116,12 @@ mod tests {
     /// A file of a kept instance.
     const KEPT: &str = "var/lib/cloud/instance/sem/x";
 
+    fn units() -> Vec<String> {
+        let mut units: Vec<_> = UNITS.iter().map(|(unit, _)| (*unit).to_owned()).collect();
+        units.sort();
+        units
+    }
+
     fn links(files: &[&str]) -> Vec<String> {
         links_with(files, "")
     }
@@ -107,7 +139,11 @@ mod tests {
         let mut found = Vec::new();
         for wants in std::fs::read_dir(out.path()).unwrap() {
             for link in std::fs::read_dir(wants.unwrap().path()).unwrap() {
-                found.push(link.unwrap().file_name().into_string().unwrap());
+                let link = link.unwrap();
+                // A drop-in that is an order alone does not bring the network.
+                let is_order = link.file_name() == "network.conf"
+                    && !std::fs::read_to_string(link.path()).unwrap().contains("Wants=");
+                found.extend((!is_order).then(|| link.file_name().into_string().unwrap()));
             }
         }
         found.sort();
@@ -116,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_seed_brings_the_units_and_the_network() {
-        let mut expected = UNITS.map(String::from).to_vec();
+        let mut expected = units();
         expected.push("network.conf".into());
         expected.sort();
         assert_eq!(links(&["run/lifeboat/seed"]), expected);
@@ -152,10 +188,8 @@ mod tests {
     #[test]
     fn a_var_that_is_mounted_later_may_hold_an_instance() {
         let hidden = "etc/fstab=/dev/vdb /var ext4 defaults 0 2\n";
-        let mut units = UNITS.map(String::from);
-        units.sort();
         // One that is there needs no network, whatever its source is.
-        assert_eq!(links(&[hidden]), units);
+        assert_eq!(links(&[hidden]), units());
         // A seed that is seen may be a new machine's, and one on the network is fetched.
         assert_eq!(links(&[hidden, "dev/disk/by-label/CIDATA"]).len(), UNITS.len() + 1);
         assert_eq!(links_with(&[hidden], "ds=nocloud;s=http://x/").len(), UNITS.len() + 1);
@@ -164,6 +198,32 @@ mod tests {
         let remote = links(&["etc/fstab=server:/var /var nfs defaults 0 0\n"]);
         assert!(!remote.contains(&LOCAL_UNIT.to_owned()) && remote.len() == UNITS.len() - 1, "{remote:?}");
         assert_eq!(links(&["etc/fstab=/dev/vdb /home ext4 defaults 0 2\n"]), [""; 0]);
+    }
+
+    #[test]
+    fn what_waits_for_the_network_waits_for_the_user_data_unless_that_closes_a_circle() {
+        for (var, is_fetched, before, after, wants) in [
+            (Var::Now, false, true, false, false),
+            (Var::Later, true, true, false, true),
+            (Var::WithNetwork, true, false, true, true),
+            (Var::WithNetwork, false, false, false, false),
+        ] {
+            let made = network(var, is_fetched);
+            assert_eq!(made.contains("Before=network-online.target"), before, "{made}");
+            assert_eq!(made.contains("After=network-online.target"), after, "{made}");
+            assert_eq!(made.contains("Wants=network-online.target"), wants, "{made}");
+        }
+        assert!(network(Var::Now, true).contains("After=systemd-networkd-wait-online.service"));
+    }
+
+    #[test]
+    fn nothing_that_logins_wait_for_waits_for_the_later_stages() {
+        // multi-user.target waits for the units that it wants.
+        let wanted = UNITS.iter().filter(|(_, target)| *target == "multi-user.target").map(|(unit, _)| *unit);
+        assert_eq!(
+            wanted.collect::<Vec<_>>(),
+            [LOCAL_UNIT, MAIN_UNIT, "cloud-config.target", "cloud-init.target"]
+        );
     }
 
     #[test]
@@ -205,7 +265,7 @@ mod tests {
 
     #[test]
     fn each_unit_is_in_the_tree() {
-        for unit in UNITS.into_iter().chain([MODULES_UNIT, FETCHING]) {
+        for unit in UNITS.into_iter().map(|(unit, _)| unit).chain([MODULES_UNIT, FETCHING]) {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd").join(unit);
             assert!(path.try_exists().unwrap(), "{unit}");
         }
@@ -218,7 +278,7 @@ mod tests {
             ("cloud-init-main", "lifeboat-agent-local"),
             ("cloud-init", "lifeboat-agent"),
             ("cloud-init-network", "lifeboat-agent"),
-            ("cloud-config", "lifeboat-agent"),
+            ("cloud-config", "lifeboat-agent-config"),
             ("cloud-final", "lifeboat-agent-final"),
         ];
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");

@@ -27,6 +27,8 @@ pub(crate) const COMBINED_CONFIG: &str = "run/cloud-init/combined-cloud-config.j
 /// Where upstart's jobs are.
 pub(crate) const UPSTART: &str = "etc/init";
 pub(crate) const BOOTCMD: &str = "run/cloud-init/bootcmd";
+/// The handlers of this boot, with their times and results.
+pub(crate) const TRACE: &str = "run/cloud-init/handlers.jsonl";
 /// Which process is at work on a stage of this boot.
 pub(crate) const RUN_STAGE: &str = "run/cloud-init/.stage";
 /// What switches the agent off for good.

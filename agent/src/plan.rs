@@ -37,6 +37,13 @@ pub(crate) enum Step {
     },
     /// Writes a file.
     Write(File),
+    /// Makes a symbolic link, in the place of what was there.
+    Link {
+        /// The path of the link.
+        path: String,
+        /// The path that it leads to.
+        target: String,
+    },
     /// Sets the running system's host name.
     HostName(String),
     /// Runs a program that makes or changes an account.
@@ -176,6 +183,7 @@ impl fmt::Display for Step {
                     None => write!(out, ")"),
                 }
             }
+            Self::Link { path, target } => write!(out, "link {} to {}", shown(path), shown(target)),
             Self::HostName(name) => write!(out, "set the host name to {name}"),
             Self::Authorize { user, keys } => {
                 let plural = if keys.len() == 1 { "" } else { "s" };

@@ -10,13 +10,11 @@ use anyhow::{Context, Result};
 /// The stages by the names that they have in the record.
 pub(crate) const LOCAL: &str = "init-local";
 pub(crate) const NETWORK: &str = "init";
+pub(crate) const CONFIG: &str = "modules-config";
 pub(crate) const FINAL: &str = "modules-final";
 
-/// A stage of cloud-init's whose work is done in `NETWORK`; whoever reads the record looks for it.
-const CONFIG: &str = "modules-config";
-
 /// All of them in their order.
-pub(crate) const STAGES: [&str; 3] = [LOCAL, NETWORK, FINAL];
+pub(crate) const STAGES: [&str; 4] = [LOCAL, NETWORK, CONFIG, FINAL];
 
 /// Opens a stage. The first one of a boot starts a new record: the local one, or where /var needs the network the one
 /// that finds no link to it below /run.
@@ -27,7 +25,7 @@ pub(crate) fn start(stage: &'static str, root: &Root) -> Result<()> {
     } else {
         read(layout::STATUS, root)?.unwrap_or_default()
     };
-    for stage in [LOCAL, NETWORK, CONFIG, FINAL] {
+    for stage in STAGES {
         if record.get(stage).is_none() {
             record.set(stage, entry(Value::Null));
         }
@@ -53,9 +51,6 @@ pub(crate) fn finish(stage: &'static str, source: Option<&str>, report: &Report,
         recoverable.set("WARNING", texts(&report.warnings));
     }
     entry.set("recoverable_errors", recoverable);
-    if stage == NETWORK {
-        record.set(CONFIG, without_errors(&entry));
-    }
     record.set(stage, entry);
     write(&record, root)?;
     if stage == FINAL {
@@ -74,14 +69,6 @@ fn entry(start: Value) -> Mapping {
     entry.set("finished", Value::Null);
     entry.set("recoverable_errors", Mapping::default());
     entry.set("start", start);
-    entry
-}
-
-/// A stage of the same time; what was told is told once.
-fn without_errors(other: &Mapping) -> Mapping {
-    let time = |key| other.get(key).cloned().unwrap_or(Value::Null);
-    let mut entry = entry(time("start"));
-    entry.set("finished", time("finished"));
     entry
 }
 

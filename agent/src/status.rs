@@ -9,6 +9,7 @@ use crate::report;
 use crate::rescue::record::booted;
 use crate::root::Root;
 use crate::switch::{Position, Switch};
+use crate::trace::{self, TraceEntry};
 use crate::yaml::{Mapping, Value};
 use anyhow::Result;
 use rustix::process::{Pid, test_kill_process};
@@ -33,6 +34,7 @@ pub(crate) struct Status {
     pub(crate) latest: u64,
     /// The record, as cloud-init has it.
     pub(crate) record: Mapping,
+    handlers: Vec<TraceEntry>,
     source: Option<String>,
     stage: Option<String>,
     instance: Option<String>,
@@ -128,6 +130,7 @@ impl Status {
             source: text("datasource"),
             stage,
             instance: root.read_text(layout::INSTANCE_ID)?.map(|id| id.trim_end().to_owned()),
+            handlers: trace::read(root)?,
             rescue: booted(root).is_ok_and(|boot| boot.is_rescue()),
             record: record.unwrap_or_default(),
         })
@@ -230,6 +233,9 @@ impl Status {
             let Some(start) = time("start") else { continue };
             let end = time("finished").map(|end| format!(", ended {end}")).unwrap_or_default();
             writeln!(text, "{name}: began {start}{end}").unwrap_or_default();
+        }
+        for entry in &self.handlers {
+            writeln!(text, "{entry}").unwrap_or_default();
         }
         text
     }

@@ -4,7 +4,6 @@
 //! It is read once in a run of the program and passed down; once more after boothooks, which may write there.
 
 mod defaults;
-pub(crate) mod modules;
 
 use crate::root::Root;
 use crate::yaml::{self, Mapping, Value};

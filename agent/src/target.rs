@@ -12,7 +12,8 @@ use anyhow::Result;
 
 /// What is known of the machine.
 pub(crate) struct TargetMachine<'a> {
-    root: &'a Root,
+    /// Its files.
+    pub(crate) root: &'a Root,
     /// The instance that the machine was last, or one without an id.
     pub(crate) instance: Instance,
     /// The meta-data of the instance.

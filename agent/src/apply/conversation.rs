@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel}
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A running program. When this value is dropped, a program that does not exit soon is killed.
+/// A running program. When this value is dropped, a program that does not exit soon is left running.
 pub(crate) struct Conversation {
     child: Child,
     to: Option<Sender<String>>,
@@ -80,11 +80,9 @@ impl Drop for Conversation {
     fn drop(&mut self) {
         // Whoever reads to the end of its input is done by itself; whoever did not answer is not waited for.
         let grace = if self.to.take().is_some() { GRACE } else { Duration::ZERO };
-        let patient = super::ends_within(&self.child, grace);
-        if !patient.unwrap_or(false) {
-            self.child.kill().unwrap_or_default();
+        if super::ends_within(&self.child, grace).unwrap_or(false) {
+            self.child.wait().map(drop).unwrap_or_default();
         }
-        self.child.wait().map(drop).unwrap_or_default();
     }
 }
 

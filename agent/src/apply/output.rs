@@ -48,6 +48,7 @@ const GRACE: Duration = Duration::from_millis(200);
 
 /// The stages by the names that they have in `output`.
 pub(crate) const INIT: &str = "init";
+pub(crate) const CONFIG: &str = "config";
 pub(crate) const FINAL: &str = "final";
 
 impl Outputs {

@@ -158,7 +158,7 @@ fn keys(text: &mut String, before: Option<&Part>, after: Option<&Part>, taken: T
 
 /// The effect of a changed key.
 fn done_again(key: &str) -> &'static str {
-    let handler = handlers::ALL.iter().find(|handler| handler.name == key);
+    let handler = handlers::of_key(key).next();
     match handler.map(|handler| handler.frequency) {
         _ if key == "runcmd" => " (stored, not run)",
         Some(Frequency::Boot) => " (done on each boot)",

@@ -72,7 +72,7 @@ mod tests {
             .filter(|handler| !instance.is_done(&root, handler.semaphore, Frequency::Instance).unwrap());
         assert_eq!(
             open.map(|handler| handler.name).collect::<Vec<_>>(),
-            ["users", "ssh_authorized_keys", "runcmd", "ssh_import_id"]
+            ["users", "ssh_authorized_keys", "ssh_import_id", "runcmd"]
         );
         let record = PartsRecord::read(&instance, &root).unwrap().unwrap();
         assert_eq!(record.late, [instance.path(handlers::COMMANDS)]);

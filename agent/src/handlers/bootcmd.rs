@@ -1,6 +1,7 @@
 //! `bootcmd`: commands on each boot, before users and files are seen to.
 
-use super::{HandlerFacts, shell_script};
+use super::HandlerFacts;
+use super::commands::shell_script;
 use crate::layout::BOOTCMD;
 use crate::plan::{File, HandlerPlan, Step};
 use anyhow::Result;

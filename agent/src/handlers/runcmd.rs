@@ -1,6 +1,7 @@
 //! `runcmd`: commands once per instance, run among the scripts in the order of names.
 
-use super::{HandlerFacts, shell_script};
+use super::HandlerFacts;
+use super::commands::shell_script;
 use crate::plan::{File, HandlerPlan, Step};
 use crate::yaml::{Mapping, Value};
 use anyhow::Result;

@@ -1,6 +1,7 @@
 //! `write_files`: files with their content, mode and owner.
 
-use super::{HandlerFacts, list};
+use super::HandlerFacts;
+use super::commands::list;
 use crate::codec;
 use crate::plan::{File, HandlerPlan, Placing, Step};
 use crate::yaml::{Mapping, Value};

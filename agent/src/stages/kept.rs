@@ -1,8 +1,13 @@
 //! The configuration that an instance keeps: its user's and its vendors', each as it was read.
 
+use super::{Context, network, run};
+use crate::apply::output::Outputs;
+use crate::handlers::Stage;
 use crate::instance::Instance;
+use crate::meta_data::MetaData;
 use crate::not_carried_out;
 use crate::report::Report;
+use crate::rescue::record::{Boot, booted};
 use crate::root::Root;
 use crate::system_config::{self, SystemConfig};
 use crate::user_data;
@@ -17,6 +22,39 @@ const LAYERS: [(&str, &str); 3] = [
 ];
 
 const USER: &str = "user-data";
+
+/// A kept instance, as the stages after the first one find it.
+pub(super) struct Kept {
+    pub(super) instance: Instance,
+    pub(super) config: Mapping,
+    meta_data: MetaData,
+    boot: Boot,
+}
+
+impl Kept {
+    /// Reads it, and sends the output of programs where it says for a stage. `None` if there is no instance.
+    pub(super) fn read(root: &Root, stage: &str, report: &mut Report) -> Result<Option<Self>> {
+        let Some(instance) = Instance::current(root)? else {
+            report.info("there is no instance");
+            return Ok(None);
+        };
+        let config = KeptConfig::read(&instance, root).over(&SystemConfig::read(root), report);
+        report.outputs = Outputs::of(&config, stage);
+        let meta_data = network::kept_meta_data(&instance, root, report);
+        Ok(Some(Self { config, meta_data, boot: booted(root)?, instance }))
+    }
+
+    /// Runs the handlers of a stage.
+    pub(super) fn run(&self, stage: Stage, root: &Root, report: &mut Report) {
+        let context = Context { instance: &self.instance, boot: &self.boot, root };
+        run::stage(stage, self.given(), &context, report);
+    }
+
+    /// What its handlers are given.
+    pub(super) fn given(&self) -> run::Given<'_> {
+        run::Given { config: &self.config, meta_data: &self.meta_data }
+    }
+}
 
 /// The kept configuration.
 pub(super) struct KeptConfig(Vec<Layer>);

@@ -2,7 +2,7 @@
 
 use super::consume::{self, Consumed, Given, SeedIdentity, UserData, consume};
 use super::kept::KeptConfig;
-use super::{run_handlers, work};
+use super::{run, work};
 use crate::apply::output::{self, Outputs};
 use crate::changes::{self, Blob, Treatment, late};
 use crate::handlers::Stage;
@@ -88,7 +88,8 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
     }
     let combined = yaml::to_json(&config.clone().into()) + "\n";
     report.take(root.write(layout::COMBINED_CONFIG, combined.as_bytes(), 0o600));
-    run_handlers(Stage::Network, &config, &meta_data, &context, report);
+    let given = run::Given { config: &config, meta_data: &meta_data };
+    run::stage(Stage::Init, given, &context, report);
     Ok(Some(source))
 }
 

@@ -1,13 +1,14 @@
 //! One module alone, as a person asks for it.
 
-use super::kept::KeptConfig;
-use super::{Context, last, network, run_handler};
+use super::kept::Kept;
+use super::{Context, run};
+use crate::apply::output;
 use crate::handlers;
-use crate::instance::{Frequency, Instance};
+use crate::instance::Frequency;
 use crate::report::Report;
 use crate::rescue::record::booted;
 use crate::root::Root;
-use crate::system_config::SystemConfig;
+use crate::schedule::{Entry, plain};
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeSet;
 
@@ -19,23 +20,19 @@ pub(crate) fn single(
     root: &Root,
     report: &mut Report,
 ) -> Result<()> {
-    let name = module.strip_prefix("cc_").unwrap_or(module).replace('-', "_");
-    let instance = Instance::current(root)?.context("there is no instance: nothing was kept by a boot")?;
+    let kept = Kept::read(root, output::CONFIG, report)?;
+    let kept = kept.context("nothing was kept by a boot")?;
     let boot = booted(root)?;
-    let context = Context { instance: &instance, boot: &boot, root };
-    let mut handlers = handlers::ALL.iter().filter(|handler| handler.module() == name).peekable();
-    if handlers.peek().is_none() {
-        if !last::scripts(&name, frequency, &context, report) {
-            bail!("there is no module {module}");
-        }
-        return Ok(());
+    let context = Context { instance: &kept.instance, boot: &boot, root };
+    let mut is_known = false;
+    for handler in handlers::ALL.iter().filter(|handler| handler.module() == plain(module)) {
+        is_known = true;
+        let entry =
+            Entry { handler, stage: handler.stage, frequency: frequency.unwrap_or(handler.frequency) };
+        run::one(entry, kept.given(), &context, &mut BTreeSet::new(), report)?;
     }
-    let config = KeptConfig::read(&instance, root).over(&SystemConfig::read(root), report);
-    let meta_data = network::kept_meta_data(&instance, root, report);
-    for handler in handlers {
-        let frequency = frequency.unwrap_or(handler.frequency);
-        let facts = (&config, &meta_data);
-        run_handler(handler, frequency, facts, &context, &mut BTreeSet::new(), report)?;
+    if !is_known {
+        bail!("there is no module {module}");
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What a record comes to.
 
 use super::*;
-use crate::record::{LOCAL, NETWORK, finish, start};
+use crate::record::{CONFIG, LOCAL, NETWORK, finish, start};
 use crate::report::Report;
 use expect_test::{Expect, expect};
 
@@ -131,7 +131,7 @@ fn what_is_switched_off_is_not_waited_for() {
 #[test]
 fn programs_find_the_keys_that_cloud_init_has() {
     let (_directory, root) = scratch();
-    boot(&[(LOCAL, &[], &[]), (NETWORK, &["w"], &[]), (FINAL, &[], &[])], &root);
+    boot(&[(LOCAL, &[], &[]), (NETWORK, &["w"], &[]), (CONFIG, &[], &[]), (FINAL, &[], &[])], &root);
     let value = Status::read(&root).unwrap().value();
     let keys: std::collections::BTreeSet<_> = value.iter().filter_map(|(key, _)| key.as_str()).collect();
     let expected = [

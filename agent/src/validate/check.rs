@@ -174,7 +174,7 @@ fn shown(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::forms::TOP;
+    use super::super::forms::top;
     use super::*;
     use crate::yaml;
     use expect_test::{Expect, expect};
@@ -184,7 +184,7 @@ mod tests {
         let mut lines = String::new();
         for (key, value) in config.as_map().unwrap().iter() {
             let key = key.as_str().unwrap();
-            let (_, forms) = TOP.iter().find(|(name, _)| *name == key).unwrap();
+            let (_, forms) = top().find(|(name, _)| *name == key).unwrap();
             let mut found = Vec::new();
             super::check(value, forms, &mut vec![PathStep::Key(key.into())], &mut found);
             for Fault { steps, kind, message } in found {
@@ -294,7 +294,7 @@ cloud_init_modules: [write_files, [runcmd, always], {name: ssh, frequency: once}
         let text = format!("runcmd: [{}]", "5,".repeat(100_000));
         let config = yaml::load(&text).unwrap();
         let mut found = Vec::new();
-        let (_, forms) = TOP.iter().find(|(name, _)| *name == "runcmd").unwrap();
+        let (_, forms) = top().find(|(name, _)| *name == "runcmd").unwrap();
         super::check(config.as_map().unwrap().get("runcmd").unwrap(), forms, &mut Vec::new(), &mut found);
         assert_eq!(found.len(), MOST + 1);
     }

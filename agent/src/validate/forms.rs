@@ -1,7 +1,12 @@
 //! What the keys that are carried out hold, as data: one table, which `check` goes through.
 //!
-//! To add a key: a line in `TOP`, and its form. What is understood and no longer the way to write it is `Old`, with
+//! To add a key: a line in `TOP` here or in the file of its group, and its form. What is understood and no longer the way to write it is `Old`, with
 //! what to write in its place.
+
+mod access;
+mod software;
+mod storage;
+mod system;
 
 /// What a value may be. Nothing (`null`) may stand anywhere.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +57,12 @@ const TEXT_OR_TEXTS: &[Form] = &[Text, List(TEXT)];
 const YES_NO: &[Form] = &[YesNo];
 
 /// The keys at the top.
-pub(super) const TOP: &[Key] = &[
+pub(super) fn top() -> impl Iterator<Item = &'static Key> {
+    [TOP, access::TOP, software::TOP, storage::TOP, system::TOP].into_iter().flatten()
+}
+
+/// Users, commands and files, and how configurations are put together.
+const TOP: &[Key] = &[
     ("allow_public_ssh_keys", YES_NO),
     ("bootcmd", COMMANDS),
     ("cloud_config_modules", MODULES),

@@ -2,7 +2,7 @@
 //! to others, with the kinds of values that they take.
 
 use super::forms::Form::{self, Number, Text, YesNo};
-use super::forms::TOP;
+use super::forms::top;
 
 const LIST: Form = Form::List(&[Form::Any]);
 const MAPPING: Form = Form::Names(&[Form::Any]);
@@ -19,7 +19,6 @@ const OTHERS: &[(&[Form], &[&str])] = &[
             "locale_configfile",
             "password",
             "ssh_svcname",
-            "timezone",
             "yum_repo_dir",
         ],
     ),
@@ -111,14 +110,14 @@ const OTHERS: &[(&[Form], &[&str])] = &[
 
 /// What a key may hold; `None` when there is no such key.
 pub(super) fn forms(key: &str) -> Option<&'static [Form]> {
-    let own = TOP.iter().find(|(name, _)| *name == key).map(|(_, forms)| *forms);
+    let own = top().find(|(name, _)| *name == key).map(|(_, forms)| *forms);
     own.or_else(|| OTHERS.iter().find(|(_, names)| names.contains(&key)).map(|(forms, _)| *forms))
 }
 
 /// The names of all of them.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     let others = OTHERS.iter().flat_map(|(_, names)| names.iter().copied());
-    TOP.iter().map(|(name, _)| *name).chain(others)
+    top().map(|(name, _)| *name).chain(others)
 }
 
 /// The name that one may have been meant to be.
@@ -194,7 +193,9 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), count);
         for handler in handlers::ALL {
-            assert!(TOP.iter().any(|(name, _)| *name == handler.name), "{}", handler.name);
+            for key in handler.keys {
+                assert!(top().any(|(name, _)| name == key), "{key}");
+            }
         }
     }
 }

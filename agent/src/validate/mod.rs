@@ -7,7 +7,7 @@ mod keys;
 
 pub(crate) use finding::{Finding, Gravity};
 
-use crate::handlers::{self, HandlerFacts};
+use crate::handlers::{self, Act, Handler, HandlerFacts};
 use crate::not_carried_out;
 use crate::report;
 use crate::root::Root;
@@ -223,14 +223,16 @@ fn problems(config: &Mapping, faults: &[Fault], target: &TargetMachine<'_>) -> V
         meta_data: &target.meta_data,
         accounts: &target.accounts,
         scripts: Destination::USER.scripts,
+        machine: target.root,
     };
     let mut found = Vec::new();
     for handler in handlers::ALL {
-        let problems = match (handler.plan)(&facts) {
+        let Act::Plan(plan) = handler.act else { continue };
+        let problems = match plan(&facts) {
             Ok(plan) => plan.problems,
             Err(error) => vec![format!("{error:#}")],
         };
-        let told = problems.iter().map(|problem| entry(handler.name, problem));
+        let told = problems.iter().map(|problem| entry(handler, problem));
         found.extend(told.filter(|(steps, _)| !unusable.contains(steps.as_slice())));
     }
     found
@@ -266,13 +268,12 @@ fn without(value: &mut Value, steps: &[PathStep]) {
     }
 }
 
-/// Keys that the handler of users reads beside its own, and that its problems begin with.
-const BESIDE: [&str; 2] = ["groups", "user"];
-
-/// A handler's problem -> where it is, and what it is. Handlers begin with `entry N: ` where it is in a list.
-fn entry(name: &str, problem: &str) -> (Vec<PathStep>, String) {
-    let beside = BESIDE.iter().find_map(|key| Some((*key, problem.strip_prefix(key)?.strip_prefix(": ")?)));
-    let (name, problem) = beside.filter(|_| name == "users").unwrap_or((name, problem));
+/// A handler's problem -> where it is, and what it is. Handlers begin with the key where it is not their first one, and
+/// with `entry N: ` where it is in a list.
+fn entry(handler: &Handler, problem: &str) -> (Vec<PathStep>, String) {
+    let named = |key: &&'static str| Some((*key, problem.strip_prefix(*key)?.strip_prefix(": ")?));
+    let own = (handler.keys.first().copied().unwrap_or(handler.name), problem);
+    let (name, problem) = handler.keys.iter().find_map(named).unwrap_or(own);
     let key = PathStep::Key(name.to_owned());
     let rest = problem.strip_prefix("entry ").and_then(|rest| rest.split_once(": "));
     match rest.and_then(|(number, message)| Some((number.parse::<usize>().ok()?.checked_sub(1)?, message))) {

@@ -328,23 +328,24 @@ fn an_include_that_cannot_be_kept_counts_all_the_same() {
 
 #[test]
 fn keys_that_nothing_carries_out_are_named_wherever_somebody_looks() {
-    let config = "#cloud-config\nhostname: a\npackages: [vim]\ntimezone: UTC\npackage_update: false\n";
-    let told = "user-data: nothing carries out the keys packages, timezone";
+    let config =
+        "#cloud-config\nhostname: a\nfan: {config: x}\nlxd: {init: {storage_backend: dir}}\nubuntu_pro: {}\n";
+    let told = "user-data: nothing carries out the keys fan, lxd";
     let server = Server::with_seed(config, META);
     let machine = Machine::with_seed(&server.hand_off());
-    machine.write("etc/cloud/cloud.cfg", "ntp: {enabled: true}\ndisable_root: true\n");
+    machine.write("etc/cloud/cloud.cfg", "wireguard: {interfaces: []}\ndisable_root: true\n");
     machine.write("config", config);
     let (well, said) = machine.boot();
     assert!(well && said.contains(told), "{said}");
     let (code, text) = machine.agent(&["status"]);
     assert!(code == 2 && text.contains(told), "{text}");
-    assert!(text.contains("etc/cloud/cloud.cfg: nothing carries out the key ntp\n"), "{text}");
+    assert!(text.contains("etc/cloud/cloud.cfg: nothing carries out the key wireguard\n"), "{text}");
     let path = machine.path("config");
     let (_, plan) = machine.agent(&["plan", path.to_str().unwrap()]);
     assert!(plan.contains(told), "{plan}");
     let (code, text) = machine.agent(&["validate", path.to_str().unwrap()]);
-    assert!(code == 0 && text.contains("timezone: nothing carries out this key"), "{text}");
-    assert!(!text.contains("package_update:") && text.contains("not all of it has an effect"), "{text}");
+    assert!(code == 0 && text.contains("fan: nothing carries out this key"), "{text}");
+    assert!(!text.contains("ubuntu_pro:") && text.contains("not all of it has an effect"), "{text}");
     // The next boot says so, too.
     machine.boot();
     assert_eq!(machine.agent(&["status"]).0, 2);

@@ -16,7 +16,6 @@ const NOTED: &[(&str, &str)] = &[
     ("consume_data", "var/lib/cloud/instances/i-1/scripts/part-002"),
     ("config_write_files", "etc/motd"),
     ("config_set_hostname", "etc/hostname"),
-    ("config_runcmd", "var/lib/cloud/instances/i-1/scripts/runcmd"),
 ];
 
 fn machine() -> Machine {

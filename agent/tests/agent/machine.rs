@@ -133,7 +133,7 @@ impl Machine {
     pub(crate) fn boot(&self) -> (bool, String) {
         let mut all = String::new();
         let mut well = true;
-        for words in [&["local"][..], &["network", "--budget", "5"], &["final"]] {
+        for words in [&["local"][..], &["network", "--budget", "5"], &["config"], &["final"]] {
             let (code, said) = self.agent(words);
             well &= code == 0;
             all.push_str(&said);

@@ -14,6 +14,7 @@ const PUBLIC: &[&str] = &[
     "run/cloud-init/.instance-id",
     "run/cloud-init/.stage",
     "run/cloud-init/cloud-id-nocloud",
+    "run/cloud-init/handlers.jsonl",
     "run/cloud-init/instance-data.json",
     "var/lib/cloud/data/instance-id",
     "var/lib/cloud/data/previous-instance-id",
@@ -97,7 +98,7 @@ fn what_nobody_listed_as_public_is_read_by_its_owner_alone() {
         machine.write(&format!("{SEED}/meta-data"), "instance-id: i-1\n");
         machine.write(&format!("{SEED}/user-data"), USER_DATA);
         machine.write(&format!("{SEED}/vendor-data"), VENDOR_DATA);
-        for stage in ["local", "network", "final"] {
+        for stage in ["local", "network", "config", "final"] {
             let called = machine.command("lifeboat-agent", &[stage]);
             let script = format!("umask {mask}; exec \"$0\" \"$@\"");
             let output = Command::new("sh")

@@ -285,6 +285,7 @@ fn where_none_is_all_that_is_left_the_systems_configuration_is_carried_out() {
         let (machine, code, said) = run(list, line);
         assert_eq!((code, machine.read("etc/hostname").as_str()), (0, "own\n"), "{list} {line}: {said}");
         assert_eq!(instance(&machine), "iid-datasource-none");
+        assert_eq!(machine.agent(&["config"]).0, 0);
         assert_eq!(machine.mode("var/lib/cloud/instances/iid-datasource-none/scripts/runcmd"), 0o700);
         // The same again, and a machine that was another instance before is none.
         assert_eq!(machine.agent(&["network"]).0, 0);

@@ -107,6 +107,7 @@ fn each_file_is_read_once_in_a_run() {
         // The name that the kernel command line gives is above all of it.
         (&["local"], 0),
         (&["network"], 1),
+        (&["config"], 1),
         (&["final"], 1),
         // The second boot goes on with the same instance.
         (&["network"], 1),

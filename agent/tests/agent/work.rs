@@ -61,6 +61,11 @@ impl Live {
         said
     }
 
+    /// The two stages after that; what they said.
+    fn late(&self) -> String {
+        self.stage("config") + &self.stage("final")
+    }
+
     /// A stage: whether it did well, and what it said.
     pub(crate) fn call(&self, words: &str) -> (bool, String) {
         self.agent(&words.split(' ').collect::<Vec<_>>(), "")
@@ -336,7 +341,7 @@ fn scripts_of_one_name_run_in_the_order_of_their_parts() {
     let others: String = ["c-10", "c-2", "c", "b"].map(|name| part(name, name)).concat();
     let live = Live::new(&format!("#cloud-config-archive\n{others}{twins}"));
     live.boot();
-    live.stage("final");
+    live.late();
     let expected: Vec<_> = (1..=12).map(|number| format!("twin-{number}")).collect();
     // Names that differ are in cloud-init's order.
     assert_eq!(live.read("ran").trim_end(), format!("{}\nb\nc\nc-10\nc-2", expected.join("\n")));
@@ -357,7 +362,7 @@ fn a_script_by_the_name_of_runcmd_runs_beside_it() {
     ] {
         let live = Live::new(&format!("#cloud-config-archive\n{parts}"));
         for _ in 0..2 {
-            let said = live.boot() + &live.stage("final");
+            let said = live.boot() + &live.late();
             assert_eq!(live.read("ran"), ran, "{said}");
         }
         let mut there: Vec<_> = fs::read_dir(live.path("var/lib/cloud/instances/i-1/scripts"))
@@ -406,7 +411,7 @@ fn what_can_be_run_is_run_and_the_rest_is_told() {
         symlink(target, live.path(&format!("{SCRIPTS}/{name}"))).unwrap();
     }
     live.boot();
-    let said = live.stage("final");
+    let said = live.late();
     assert_eq!(live.read("ran"), format!("/{SCRIPTS}/link\n/{SCRIPTS}/whole\n"), "{said}");
     for told in [
         format!("warning: /{SCRIPTS}/plain is not run: it is not executable (run chmod +x /{SCRIPTS}/plain)"),
@@ -419,7 +424,7 @@ fn what_can_be_run_is_run_and_the_rest_is_told() {
     for name in ["plain", "lost"] {
         fs::remove_file(live.path(&format!("{SCRIPTS}/{name}"))).unwrap();
     }
-    assert!(!live.stage("final").contains("is not run"));
+    assert!(!live.late().contains("is not run"));
 }
 
 #[test]
@@ -444,7 +449,7 @@ fn programs_run_where_their_log_cannot_be_written() {
     assert!(live.read("called").contains("useradd new"), "{said}");
     assert!(said.contains("\nsaid by hook\n"), "{said}");
     assert_eq!(said.matches("cloud-init-output.log").count(), 1, "{said}");
-    let said = live.stage("final");
+    let said = live.late();
     assert!(live.read("ran").ends_with("script\n"), "{said}");
     assert!(said.contains("warning: open /var/log/cloud-init-output.log: "), "{said}");
     // Where it can be, what they say is there and nowhere else.

@@ -1,0 +1,106 @@
+//! What a plan may look up on the machine. A plan that reads through this trait is tested with files in memory.
+
+use crate::root::Root;
+use anyhow::Result;
+
+#[allow(dead_code, reason = "as above")]
+/// Where programs are, as handlers look for them.
+const PATH: [&str; 4] = ["usr/sbin", "usr/bin", "sbin", "bin"];
+
+#[allow(dead_code, reason = "handlers of packages and mounts ask for all of it")]
+/// The files of a machine. Paths have no leading `/`.
+pub(crate) trait Machine {
+    /// A file's text; `None` if there is no such file.
+    fn text(&self, path: &str) -> Result<Option<String>>;
+    /// The names in a directory, sorted; none if there is no such directory.
+    fn names(&self, directory: &str) -> Result<Vec<String>>;
+    /// True if the path leads to something.
+    fn holds(&self, path: &str) -> Result<bool>;
+    /// The target of a symbolic link; `None` if the path is none.
+    fn link(&self, path: &str) -> Result<Option<String>>;
+
+    /// True if a program of this name is installed.
+    fn has_program(&self, name: &str) -> Result<bool> {
+        for directory in PATH {
+            if self.holds(&format!("{directory}/{name}"))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Machine for Root {
+    fn text(&self, path: &str) -> Result<Option<String>> {
+        self.read_text(path)
+    }
+
+    fn names(&self, directory: &str) -> Result<Vec<String>> {
+        Self::names(self, directory)
+    }
+
+    fn holds(&self, path: &str) -> Result<bool> {
+        Self::holds(self, path)
+    }
+
+    fn link(&self, path: &str) -> Result<Option<String>> {
+        self.link_target(path)
+    }
+}
+
+/// A machine of files in memory: path -> text. A text that begins with `-> ` is a symbolic link.
+#[cfg(test)]
+#[derive(Default)]
+pub(crate) struct Paper<'a>(pub(crate) &'a [(&'a str, &'a str)]);
+
+#[cfg(test)]
+impl Machine for Paper<'_> {
+    fn text(&self, path: &str) -> Result<Option<String>> {
+        let found = self.0.iter().find(|(known, text)| *known == path && !text.starts_with("-> "));
+        Ok(found.map(|(_, text)| (*text).to_owned()))
+    }
+
+    fn names(&self, directory: &str) -> Result<Vec<String>> {
+        let below = self.0.iter().filter_map(|(path, _)| path.strip_prefix(directory)?.strip_prefix('/'));
+        let mut names: Vec<_> = below.filter_map(|rest| rest.split('/').next()).map(str::to_owned).collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    fn holds(&self, path: &str) -> Result<bool> {
+        Ok(self.0.iter().any(|(known, _)| *known == path) || !self.names(path)?.is_empty())
+    }
+
+    fn link(&self, path: &str) -> Result<Option<String>> {
+        let found = self.0.iter().find(|(known, _)| *known == path);
+        Ok(found.and_then(|(_, text)| text.strip_prefix("-> ")).map(str::to_owned))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_in_memory_and_one_on_a_disk_look_alike() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        root.write("etc/a/one", b"1", 0o644).unwrap();
+        root.write("usr/bin/tool", b"", 0o755).unwrap();
+        root.link("etc/link", "/etc/a/one").unwrap();
+        let paper = Paper(&[("etc/a/one", "1"), ("usr/bin/tool", ""), ("etc/link", "-> /etc/a/one")]);
+        let machines: [&dyn Machine; 2] = [&root, &paper];
+        for machine in machines {
+            assert_eq!(machine.text("etc/a/one").unwrap().as_deref(), Some("1"));
+            assert_eq!(machine.text("etc/b").unwrap(), None);
+            assert_eq!(machine.names("etc").unwrap(), ["a", "link"]);
+            assert_eq!(machine.names("none").unwrap(), [""; 0]);
+            assert!(machine.holds("etc/a").unwrap() && machine.holds("etc/link").unwrap());
+            assert!(!machine.holds("etc/b").unwrap());
+            assert_eq!(machine.link("etc/link").unwrap().as_deref(), Some("/etc/a/one"));
+            assert_eq!(machine.link("etc/b").unwrap(), None);
+            assert!(machine.has_program("tool").unwrap() && !machine.has_program("other").unwrap());
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Runs the handlers of a stage.
+
+use super::Context;
+use super::scripts;
+use crate::accounts::Accounts;
+use crate::apply::apply;
+use crate::handlers::{Act, HandlerFacts, InRescue, Stage};
+use crate::meta_data::MetaData;
+use crate::plan::HandlerPlan;
+use crate::report::Report;
+use crate::schedule::{self, Entry};
+use crate::trace;
+use crate::yaml::Mapping;
+use anyhow::Result;
+use std::collections::BTreeSet;
+
+/// Where handlers write, each perhaps a file system of its own.
+const WRITTEN_TO: [&str; 4] = ["", "etc", "home", "var"];
+
+/// What the handlers of a stage are given.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    pub(super) config: &'a Mapping,
+    pub(super) meta_data: &'a MetaData,
+}
+
+/// Runs the handlers of a stage. One that fails costs only itself, and what needs a user whom it did not make.
+pub(super) fn stage(stage: Stage, given: Given<'_>, context: &Context<'_>, report: &mut Report) {
+    let is_rescue = context.boot.is_rescue();
+    let entries =
+        if is_rescue { schedule::in_rescue(given.config) } else { schedule::schedule(given.config) };
+    let mut not_made = BTreeSet::new();
+    for entry in entries.into_iter().filter(|entry| entry.stage == stage) {
+        if let Err(error) = one(entry, given, context, &mut not_made, report) {
+            report.error(format!("{}: {error:#}", entry.handler.name));
+        }
+    }
+}
+
+/// Runs one handler, unless its semaphore says that it is done. Its result and its time are noted.
+pub(super) fn one(
+    entry: Entry,
+    given: Given<'_>,
+    context: &Context<'_>,
+    not_made: &mut BTreeSet<String>,
+    report: &mut Report,
+) -> Result<()> {
+    let Context { instance, boot, root } = context;
+    let Entry { handler, frequency, .. } = entry;
+    let begun = trace::Begun::now(handler.module(), report);
+    let plan = match handler.act {
+        Act::Scripts(place) => {
+            let did = scripts::run(place, entry, given.config, context, report);
+            begun.end(did, report, root);
+            return Ok(());
+        }
+        Act::Plan(plan) => plan,
+    };
+    if !boot.is_rescue() && instance.is_done(root, handler.semaphore, frequency)? {
+        begun.end(trace::Did::Before, report, root);
+        return Ok(());
+    }
+    // Anew for each: the one before may have made users.
+    let accounts = Accounts::read(root)?;
+    let scripts = instance.path("scripts");
+    let facts = HandlerFacts {
+        config: given.config,
+        meta_data: given.meta_data,
+        accounts: &accounts,
+        scripts: &scripts,
+        machine: *root,
+    };
+    let did = match plan(&facts) {
+        Ok(plan) if boot.is_rescue() && handler.in_rescue == InRescue::LeftOut => {
+            for step in &plan.steps {
+                report.info(&format!("{}: left out in a rescue boot: {step}", handler.name));
+            }
+            trace::Did::LeftOut
+        }
+        Ok(plan) => carry_out(plan, handler.name, context, not_made, report)?,
+        Err(error) => {
+            report.error(format!("{}: {error:#}", handler.name));
+            trace::Did::Something
+        }
+    };
+    begun.end(did, report, root);
+    if boot.is_rescue() {
+        // A volume that becomes some machine's own root one day starts as a new one.
+        return Ok(());
+    }
+    // Also after a failure: what failed is told, and does not come back on every boot.
+    instance.set_done(root, handler.semaphore, frequency)
+}
+
+fn carry_out(
+    plan: HandlerPlan,
+    name: &str,
+    context: &Context<'_>,
+    not_made: &mut BTreeSet<String>,
+    report: &mut Report,
+) -> Result<trace::Did> {
+    let Context { instance, root, .. } = context;
+    let environment = [("INSTANCE_ID", instance.id.as_str())];
+    for problem in plan.problems {
+        report.warn(format!("{name}: {problem}"));
+    }
+    if plan.steps.is_empty() {
+        return Ok(trace::Did::Nothing);
+    }
+    for step in plan.steps {
+        // It could only fail too, and hide what went wrong.
+        if let Some(user) = step.needs_user().filter(|user| not_made.contains(*user)) {
+            report.info(&format!("{name}: left out, for {user} was not made: {step}"));
+            continue;
+        }
+        match apply(&step, &environment, root, report) {
+            Ok(()) => report.info(&format!("{name}: {step}")),
+            Err(error) => {
+                not_made.extend(step.makes_user().map(str::to_owned));
+                report.error(format!("{name}: {error:#}"));
+            }
+        }
+    }
+    // Once its semaphore is on the disk it is not done again, so it is there before.
+    root.sync(&WRITTEN_TO)?;
+    Ok(trace::Did::Something)
+}
