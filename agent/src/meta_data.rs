@@ -4,7 +4,7 @@ use crate::codec;
 use crate::fetch;
 use crate::instance::Instance;
 use crate::root::Root;
-use crate::yaml::{self, Allowance, Mapping, Value};
+use crate::yaml::{self, Allowance, BYTE_ORDER_MARK, Mapping, Value};
 use crate::{jinja, texts};
 use anyhow::{Context, Result, bail};
 
@@ -54,6 +54,7 @@ pub(crate) fn read_beside(instance: &Instance, root: &Root) -> Result<Mapping> {
 /// Reads a mapping in YAML or JSON.
 pub(crate) fn parse(data: &[u8]) -> Result<MetaData> {
     let text = std::str::from_utf8(data).context("read meta-data: it is no UTF-8")?;
+    let text = text.trim_start_matches(BYTE_ORDER_MARK);
     let value = yaml::load_with(text, &texts::META_DATA).context("read meta-data")?;
     let taken = Allowance::new(MOST_VALUES, MOST_MEBIBYTES).take(&value, 0);
     taken.map_err(anyhow::Error::msg).context("read meta-data")?;
@@ -141,6 +142,8 @@ mod tests {
             let meta = parse(format!("instance-id: {id}\n").as_bytes()).unwrap();
             assert_eq!(meta.instance_id.as_deref(), Some(text));
         }
+        // By cloud-init 26.2's `load_yaml`.
+        check("\u{feff}instance-id: i\r\nlocal-hostname: h\r\n", expect![[r#"Some("i") Some("h") []"#]]);
         for nothing in ["''", "' '"] {
             assert_eq!(parse(format!("{{instance-id: {nothing}}}").as_bytes()).unwrap().instance_id, None);
         }

@@ -3,6 +3,8 @@
 mod json;
 mod pointer;
 
+pub(crate) use json::parse_json;
+
 use crate::yaml::{Allowance, Mapping, Value};
 use anyhow::{Context, Result, bail};
 use pointer::Pointer;
@@ -33,7 +35,7 @@ impl Patch {
         let json = text.strip_prefix(MARKER).unwrap_or(text);
         let whole = std::str::from_utf8(payload.get(..skipped).unwrap_or_default())?.to_owned();
         let before = whole + text.get(..text.len() - json.len()).unwrap_or_default();
-        let operations = match json::parse(json, &before).context("read the JSON patch")? {
+        let operations = match json::parse(json, &before, object).context("read the JSON patch")? {
             Value::Seq(operations) => operations,
             other => bail!("read the JSON patch: it is {} and no list of operations", other.kind()),
         };

@@ -34,6 +34,7 @@ pub(crate) use digest::digest;
 pub(crate) use effect::{Effect, effect, not_startable};
 pub(crate) use expand::{Parts, expand};
 pub(crate) use include::{IncludeReach, Includes, NOT_FETCHED};
+pub(crate) use jsonp::parse_json;
 pub(crate) use merge::KEYS as MERGE_KEYS;
 pub(crate) use names::Twins;
 pub(crate) use part::{Dropped, Part};

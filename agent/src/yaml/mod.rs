@@ -26,6 +26,9 @@ pub(crate) use places::{Doubled, PathStep, Places};
 pub(crate) use size::Allowance;
 pub(crate) use value::Value;
 
+/// Editors of Windows write it before a text.
+pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// How many values a document may hold, with every alias expanded.
 const MOST_NODES: usize = 300_000;
 

@@ -1,8 +1,7 @@
 //! JSON as Python reads it, which the patches are written in. (Configurations are YAML, of which it is not
 //! quite a part.)
 
-use super::object;
-use crate::yaml::Value;
+use crate::yaml::{Mapping, Value};
 use anyhow::{Result, bail};
 
 /// How deep lists and objects may be nested.
@@ -21,8 +20,8 @@ const WORDS: [(&str, Value); 6] = [
 ];
 
 /// Reads one value; `before` is what stands in the file before it, for the place of an error.
-pub(super) fn parse(text: &str, before: &str) -> Result<Value> {
-    let mut reader = Reader { rest: text, count: 0 };
+pub(super) fn parse(text: &str, before: &str, object: Object) -> Result<Value> {
+    let mut reader = Reader { rest: text, count: 0, object };
     let read = reader.value(0).and_then(|value| {
         reader.skip_blanks();
         if reader.rest.is_empty() { Ok(value) } else { Err("something follows the end of the value") }
@@ -38,11 +37,20 @@ pub(super) fn parse(text: &str, before: &str) -> Result<Value> {
     })
 }
 
+/// Makes an object of its names and values, of which some may stand twice.
+type Object = fn(Vec<(String, Value)>) -> Mapping;
+
+/// Reads JSON as Python does by itself: of the values of one name the last counts.
+pub(crate) fn parse_json(text: &str) -> Result<Value> {
+    parse(text, "", |pairs| pairs.into_iter().map(|(name, value)| (name.into(), value)).collect())
+}
+
 type JsonProblem = &'static str;
 
 struct Reader<'a> {
     rest: &'a str,
     count: usize,
+    object: Object,
 }
 
 impl Reader<'_> {
@@ -94,7 +102,7 @@ impl Reader<'_> {
         let mut pairs = Vec::new();
         self.skip_blanks();
         if self.take("}") {
-            return Ok(Value::Map(object(pairs)));
+            return Ok(Value::Map((self.object)(pairs)));
         }
         loop {
             self.skip_blanks();
@@ -109,7 +117,7 @@ impl Reader<'_> {
             pairs.push((name, self.value(depth + 1)?));
             self.skip_blanks();
             if self.take("}") {
-                return Ok(Value::Map(object(pairs)));
+                return Ok(Value::Map((self.object)(pairs)));
             }
             if !self.take(",") {
                 return Err("a `,` or `}` is missing");
@@ -231,6 +239,7 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::object;
     use super::*;
     use crate::yaml;
 
@@ -238,9 +247,9 @@ mod tests {
     fn values_are_what_python_reads() {
         let text = r#" [1, -0, 1.5, 1e3, -2E-1, "a\"\u00e9\ud83d\ude00\n", true, {"k": [], "": {}}, null] "#;
         let expected = r#"[1,0,1.5,1000.0,-0.2,"a\"é😀\n",true,{"k":[],"":{}},null]"#;
-        assert_eq!(yaml::to_json(&parse(text, "").unwrap()), expected);
+        assert_eq!(yaml::to_json(&parse(text, "", object).unwrap()), expected);
         assert_eq!(
-            yaml::to_json(&parse(r#"{"a": 1, "b": 0, "a": 2, "a": 3}"#, "").unwrap()),
+            yaml::to_json(&parse(r#"{"a": 1, "b": 0, "a": 2, "a": 3}"#, "", object).unwrap()),
             r#"{"a":[1,2,3],"b":0}"#
         );
     }
@@ -269,13 +278,14 @@ mod tests {
             "\"\\u12",
             "\u{feff}[]",
         ] {
-            assert!(parse(text, "").is_err(), "{text:?}");
+            assert!(parse(text, "", object).is_err(), "{text:?}");
         }
-        let message = parse("\n[{\"op\": \"add\", }]", "#cloud-config-jsonp").unwrap_err().to_string();
+        let message =
+            parse("\n[{\"op\": \"add\", }]", "#cloud-config-jsonp", object).unwrap_err().to_string();
         assert_eq!(
             message,
             "line 2, column 16: a name in double quotes is missing\n  2 | [{\"op\": \"add\", }]"
         );
-        assert!(parse(&"[".repeat(100_000), "").unwrap_err().to_string().contains("deeper than 100"));
+        assert!(parse(&"[".repeat(100_000), "", object).unwrap_err().to_string().contains("deeper than 100"));
     }
 }
