@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow, bail};
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 use token::Origin;
@@ -101,7 +101,8 @@ pub(crate) enum Over {
 
 impl Over {
     fn allows(self, url: &str) -> bool {
-        url.starts_with("https://") || (self == Self::Either && url.starts_with("http://"))
+        let is = |scheme| after_scheme(url, scheme).is_some();
+        is("https://") || (self == Self::Either && is("http://"))
     }
 }
 
@@ -112,10 +113,14 @@ pub(crate) struct Refused(pub(crate) u16);
 impl std::error::Error for Refused {}
 
 /// What is missing where a server refuses.
-const HINTS: [(u16, &str); 2] = [
+const HINTS: [(u16, &str); 3] = [
     (
         401,
         " (it wants a user and a password, as in http://USER:PASSWORD@HOST/, or a token, and has given none for the asking)",
+    ),
+    (
+        403,
+        " (it keeps this from the machine: may everybody read it there, and has a signed address run out?)",
     ),
     (407, " (a proxy on the way wants a user and a password, and the agent can give it none)"),
 ];
@@ -293,12 +298,11 @@ impl Client {
         response.map_err(passing)
     }
 
-    /// Asks a server for a token that refused without one. False if it wants a password, or gives no token.
+    /// Asks a server for a token that refused without one, or no longer takes the one it gave. False if it wants a password, or gives no token.
     fn takes_token(&self, url: &str, refusal: &Response) -> Result<bool, Failure> {
         let origin = Origin::of(url).filter(|origin| {
             Origin::of(&refusal.get_uri().to_string()).as_ref() == Some(origin)
                 && !refusal.headers().contains_key("www-authenticate")
-                && self.token.borrow().as_ref().is_none_or(|(known, _)| known != origin)
         });
         let Some(origin) = origin else { return Ok(false) };
         let question = Question { verb: Verb::Put, headers: &token::LIFE, patience: CONNECT };
@@ -359,13 +363,33 @@ impl std::fmt::Display for Over {
 
 /// The path that a URL names on this machine; `None` for a URL of another.
 pub(crate) fn local_path(url: &str) -> Option<&str> {
-    url.strip_prefix("file://").or_else(|| url.starts_with('/').then_some(url))
+    after_scheme(url, "file://").or_else(|| url.starts_with('/').then_some(url))
+}
+
+/// A URL behind its scheme, which may be in capitals.
+fn after_scheme<'a>(url: &'a str, scheme: &str) -> Option<&'a str> {
+    let (own, rest) = url.split_at_checked(scheme.len())?;
+    own.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
 /// Bytes as digits, in lower case.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+}
+
+/// What the person can look at where no connection comes up.
+const UNREACHABLE: [(ErrorKind, &str); 3] = [
+    (ErrorKind::ConnectionRefused, "is the server running, and is the port right?"),
+    (ErrorKind::NetworkUnreachable, "does the machine have an address and a route?"),
+    (ErrorKind::HostUnreachable, "is the address right, and the server up?"),
+];
+
+fn with_remedy(error: ureq::Error, remedy: Option<&str>) -> anyhow::Error {
+    match remedy {
+        Some(remedy) => anyhow!("{error} ({remedy})"),
+        None => error.into(),
+    }
 }
 
 fn passing(error: ureq::Error) -> Failure {
@@ -378,6 +402,15 @@ fn passing(error: ureq::Error) -> Failure {
         | ureq::Error::Rustls(_)
         | ureq::Error::TlsRequired => Failure::Lasting(error.into()),
         ureq::Error::Io(ref cause) if tls::is_lasting(cause) => Failure::Lasting(error.into()),
+        ureq::Error::Io(ref cause) => {
+            let remedy =
+                UNREACHABLE.iter().find(|(kind, _)| *kind == cause.kind()).map(|(_, remedy)| *remedy);
+            Failure::Passing(with_remedy(error, remedy))
+        }
+        ureq::Error::HostNotFound => Failure::Passing(with_remedy(
+            error,
+            Some("is the name right, and does the machine have a DNS server?"),
+        )),
         _ => Failure::Passing(error.into()),
     }
 }
@@ -421,6 +454,23 @@ mod tests {
         ] {
             assert_eq!(place(from, "user-data"), url);
         }
+    }
+
+    #[test]
+    fn a_scheme_counts_in_capitals_too() {
+        let (either, alone) = (Over::Either, Over::HttpsAlone);
+        for (url, allowed) in [
+            ("HTTP://x/", [true, false]),
+            ("Https://x/", [true, true]),
+            ("http://x/", [true, false]),
+            ("ftp://x/", [false, false]),
+            ("HTTP:/x", [false, false]),
+            ("é", [false, false]),
+        ] {
+            assert_eq!([either.allows(url), alone.allows(url)], allowed, "{url}");
+        }
+        assert_eq!(local_path("FILE:///x"), Some("/x"));
+        assert_eq!(local_path("FILE:/x"), None);
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! `NoCloud`'s places count together, by cloud-init's precedence. Of meta-data the first place wins that says
 //! something, of user-data and vendor-data the last, and what a `seedfrom` leads to has the last word on data.
 
-use crate::fetch;
 use crate::meta_data::{self, MetaData};
 use crate::report::Report;
-use crate::seed::{Files, Seed, UserData, VendorData};
+use crate::seed::{self, Files, Seed, UserData, VendorData};
 use crate::sources::SourceFacts;
 use crate::system_config::over;
 use crate::yaml::Mapping;
@@ -221,8 +220,8 @@ impl Joined {
     /// Takes what is where a `seedfrom` leads to.
     fn fetch(&mut self, from: &str, facts: &SourceFacts<'_>, report: &mut Report) -> Result<()> {
         let from = facts.substituted(from);
-        let files = Files::fetch(&from, &facts.client()?, facts, report)?
-            .with_context(|| format!("{}: neither user-data nor meta-data is there", fetch::shown(&from)))?;
+        let files =
+            Files::fetch(&from, &facts.client()?, facts, report)?.with_context(|| seed::nothing_at(&from))?;
         // That of other places does not stay beside it.
         self.vendor_data = VendorData::default();
         self.add(&mut Said::of_files(files), report);

@@ -207,6 +207,14 @@ impl Files {
     }
 }
 
+/// Says that a place holds no seed, and what the person can look at.
+pub(crate) fn nothing_at(from: &str) -> String {
+    format!(
+        "{}: neither user-data nor meta-data is there (the names of both are put behind it: is it their directory?)",
+        fetch::shown(from)
+    )
+}
+
 /// Takes a seed from files. `None` when there is neither user-data nor meta-data.
 pub(crate) fn from_files(
     place: &str,
@@ -223,7 +231,7 @@ pub(crate) fn completed(mut seed: Seed, facts: &SourceFacts<'_>, report: &mut Re
     let Some(from) = seed.meta_data.all.get("seedfrom").and_then(Value::as_str) else { return Ok(seed) };
     let from = facts.substituted(from);
     let fetched = Files::fetch(&from, &facts.client()?, facts, report)?
-        .with_context(|| format!("{}: neither user-data nor meta-data is there", fetch::shown(&from)))?
+        .with_context(|| nothing_at(&from))?
         .seed(facts, report);
     let own = std::mem::take(&mut seed.meta_data.all);
     let mut meta_data = MetaData::from(system_config::over(own, &fetched.meta_data.all));

@@ -12,6 +12,7 @@ use crate::report::Report;
 use crate::seed::{Seed, UserData};
 use crate::yaml::Mapping;
 use anyhow::{Context, Result, bail};
+use std::cell::{Cell, RefCell};
 
 const CLOUD: &str = "Ec2";
 const ADDRESSES: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
@@ -23,14 +24,17 @@ const VERSIONS: [&str; 4] = ["2021-03-23", "2018-09-24", "2016-09-02", "2009-04-
 const CLOUD_NAME: &str = "cloud-name";
 
 const TOKEN_LIFE: (&str, &str) = ("X-aws-ec2-metadata-token-ttl-seconds", "21600");
+const TOKEN_PLACE: &str = "latest/api/token";
 const TOKEN: &str = "X-aws-ec2-metadata-token";
 
-/// What firmware says on clouds that speak like EC2 and know no tokens: the file, how its value ends, and
+/// What firmware says on clouds that speak like EC2 and need know no tokens: the file, how its value ends, and
 /// cloud-init's name of the cloud.
 const OTHERS: &[(&str, &str, &str)] = &[
     ("product_serial", ".brightbox.com", "brightbox"),
     ("chassis_asset_tag", ".zstack.io", "zstack"),
     ("sys_vendor", "e24cloud", "e24cloud"),
+    ("sys_vendor", "3DS Outscale", "outscale"),
+    ("sys_vendor", "Tilaa", "tilaa"),
 ];
 
 pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
@@ -113,32 +117,30 @@ struct Service<'a> {
     client: &'a Client,
     address: String,
     /// `None` where version 1 is spoken.
-    token: Option<String>,
+    token: RefCell<Option<String>>,
+    /// Whether a new token is worth asking for: the last one was of use.
+    renews: Cell<bool>,
     facts: &'a SourceFacts<'a>,
 }
 
 impl<'a> Service<'a> {
     fn open(addresses: &[String], client: &'a Client, facts: &'a SourceFacts<'a>) -> Result<Self> {
-        let urls: Vec<String> =
-            addresses.iter().map(|address| format!("{address}/latest/api/token")).collect();
+        let urls: Vec<String> = addresses.iter().map(|address| format!("{address}/{TOKEN_PLACE}")).collect();
         let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
         let question = Question { verb: Verb::Put, headers: &[TOKEN_LIFE], patience: facts.patience(CLOUD) };
         let (place, answer) = client.ask_any(&urls, &question)?;
         let address = addresses.get(place).context("an address that was not asked has answered")?.clone();
         let token = match answer {
-            Answered::Body(token) => Some(
-                String::from_utf8(token)
-                    .ok()
-                    .filter(|token| is_token(token))
-                    .with_context(|| format!("{address}: its token is none"))?,
-            ),
+            Answered::Body(token) => {
+                Some(parsed_token(token).with_context(|| format!("{address}: its token is none"))?)
+            }
             Answered::Refused(403) => bail!("{address}: it is switched off (403)"),
             Answered::Refused(_) if version_1_is_allowed(facts)? => None,
             Answered::Refused(status) => bail!(
                 "{address}: it gives no token ({status}); `datasource: {{Ec2: {{allow_imds_v1: true}}}}` lets it do without"
             ),
         };
-        Ok(Self { client, address, token, facts })
+        Ok(Self { client, address, token: RefCell::new(token), renews: Cell::new(true), facts })
     }
 
     /// The newest version of the tree that has an instance-id, and that.
@@ -165,6 +167,20 @@ impl<'a> Service<'a> {
         }
     }
 
+    /// Asks for another token in the place of one that counts no longer. False if there is none.
+    fn takes_another_token(&self) -> bool {
+        if self.token.borrow().is_none() {
+            return false;
+        }
+        let question =
+            Question { verb: Verb::Put, headers: &[TOKEN_LIFE], patience: self.facts.patience(CLOUD) };
+        let answer = self.client.ask_optional(&format!("{}/{TOKEN_PLACE}", self.address), &question);
+        let Ok(Answered::Body(body)) = answer else { return false };
+        let Some(token) = parsed_token(body) else { return false };
+        self.token.replace(Some(token));
+        true
+    }
+
     fn get(&self, path: &str) -> Result<Option<Vec<u8>>> {
         self.ask(path, |url, question| Ok(self.client.ask_any(&[url], question)?.1))
     }
@@ -176,18 +192,33 @@ impl<'a> Service<'a> {
     fn ask(
         &self,
         path: &str,
-        ask: impl FnOnce(&str, &Question<'_>) -> Result<Answered>,
+        ask: impl Fn(&str, &Question<'_>) -> Result<Answered>,
     ) -> Result<Option<Vec<u8>>> {
         let url = format!("{}/{path}", self.address);
-        let headers: Vec<(&str, &str)> = self.token.iter().map(|token| (TOKEN, token.as_str())).collect();
-        let question = Question { verb: Verb::Get, headers: &headers, patience: self.facts.patience(CLOUD) };
-        match ask(&url, &question)? {
+        let patience = self.facts.patience(CLOUD);
+        let send = || {
+            let token = self.token.borrow();
+            let headers: Vec<(&str, &str)> = token.iter().map(|token| (TOKEN, token.as_str())).collect();
+            ask(&url, &Question { verb: Verb::Get, headers: &headers, patience })
+        };
+        let mut answer = send()?;
+        if matches!(answer, Answered::Refused(UNAUTHORIZED)) && self.renews.get() {
+            self.renews.set(self.takes_another_token());
+            if self.renews.get() {
+                answer = send()?;
+                self.renews.set(!matches!(answer, Answered::Refused(UNAUTHORIZED)));
+            }
+        }
+        match answer {
             Answered::Body(body) => Ok(Some(body)),
             Answered::Refused(404 | 410) => Ok(None),
             Answered::Refused(status) => bail!("{url} answers {status}"),
         }
     }
 }
+
+/// The token is too old, or the service has forgotten it.
+const UNAUTHORIZED: u16 = 401;
 
 /// Below a version.
 const ID: &str = "meta-data/instance-id";
@@ -205,6 +236,7 @@ fn version_1_is_allowed(facts: &SourceFacts<'_>) -> Result<bool> {
 }
 
 /// It becomes part of a header.
-fn is_token(token: &str) -> bool {
-    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
+fn parsed_token(body: Vec<u8>) -> Option<String> {
+    let token = String::from_utf8(body).ok()?;
+    (!token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())).then_some(token)
 }

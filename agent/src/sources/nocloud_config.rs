@@ -12,7 +12,7 @@ use lifeboat_common::hand_off::Place;
 #[expect(clippy::unnecessary_wraps, reason = "looking for a source may fail; for this one it cannot")]
 pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
     let Some(settings) = facts.settings(NOCLOUD) else { return Ok(None) };
-    let from = settings.get("seedfrom").and_then(Value::as_str);
+    let from = settings.get("seedfrom").and_then(Value::as_str).filter(|from| !from.is_empty());
     Ok(has_a_seed(settings).then(|| Signal::at(from, "datasource.NoCloud has a seed")))
 }
 
@@ -30,17 +30,25 @@ pub(super) fn said(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Optio
     let meta_data = match settings.get("meta-data") {
         Some(Value::Map(all)) => Ok(all.clone()),
         Some(Value::Str(text)) => meta_data::parse(text.as_bytes()).map(|parsed| parsed.all),
-        None => Ok(Mapping::default()),
+        None | Some(Value::Null) => Ok(Mapping::default()),
         Some(other) => Err(anyhow!("meta-data is {} and no mapping", other.kind())),
     };
-    let seed_from = match settings.get("seedfrom") {
-        None | Some(Value::Null) => places::seed_from(meta_data.as_ref().ok()),
+    let seed_from = match settings.get("seedfrom").filter(|from| is_given(from)) {
+        None => places::seed_from(meta_data.as_ref().ok()),
         Some(Value::Str(from)) => Place::At(from.clone()),
         Some(other) => {
             report.warn(format!("datasource.NoCloud: seedfrom is {} and no text", other.kind()));
             Place::Unnamed
         }
     };
+    for name in ["user-data", "vendor-data"] {
+        if let Some(other) = settings.get(name).filter(|value| is_given(value) && value.as_str().is_none()) {
+            report.warn(format!(
+                "datasource.NoCloud: {name} is {} and no text (write `{name}: |`, and `#cloud-config` below it)",
+                other.kind()
+            ));
+        }
+    }
     Ok(Some(Said {
         place: "ds_config".into(),
         kind: Kind::Configuration,
@@ -51,6 +59,11 @@ pub(super) fn said(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Optio
     }))
 }
 
+/// Templates of such files leave an empty value where nobody gave one.
+fn is_given(value: &Value) -> bool {
+    !matches!(value, Value::Null) && value.as_str() != Some("")
+}
+
 fn has_a_seed(settings: &Mapping) -> bool {
-    ["seedfrom", "user-data", "meta-data"].iter().any(|name| settings.get(name).is_some())
+    ["seedfrom", "user-data", "meta-data"].iter().any(|name| settings.get(name).is_some_and(is_given))
 }

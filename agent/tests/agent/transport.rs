@@ -104,6 +104,43 @@ fn a_service_that_wants_a_token_is_asked_for_one() {
     }
 }
 
+/// A service may forget its tokens in between, as one does that was started anew.
+#[test]
+fn a_token_that_counts_no_longer_is_asked_for_again() {
+    for (lasts, code, tokens) in [(1, 0, 3), (2, 0, 2), (0, 1, 1)] {
+        let state = Mutex::new((0, 0));
+        let server = Server::of_requests(move |request| {
+            let (made, used) = &mut *state.lock().unwrap();
+            if request.verb == "PUT" {
+                (*made, *used) = (*made + 1, 0);
+                return Reply::Ok(format!("T{made}").into());
+            }
+            let is_good = request.header("X-metadata-token") == Some(&format!("T{made}")) && *used < lasts;
+            *used += 1;
+            match request.path.as_str() {
+                _ if !is_good => Reply::Status(401),
+                "/meta-data" => Reply::Ok(META.into()),
+                "/user-data" => Reply::Ok(SCRIPT.into()),
+                _ => Reply::Status(404),
+            }
+        });
+        let machine = Machine::with_seed(&server.hand_off());
+        let (status, said) = machine.agent(&["network", "--budget", "3"]);
+        assert_eq!((status, server.asked("/latest/api/token")), (code, tokens), "{lasts}: {said}");
+        assert_eq!(machine.read(KEPT) == SCRIPT, code == 0, "{lasts}: {said}");
+    }
+}
+
+#[test]
+fn a_scheme_may_be_in_capitals() {
+    let server = Server::with_seed(SCRIPT, META);
+    let url = server.url("/").replace("http", "HTTP");
+    let machine = Machine::new();
+    machine.write("proc/cmdline", format!("ds=nocloud;s={url}\n"));
+    let (code, said) = machine.agent(&["network", "--budget", "3"]);
+    assert_eq!((code, machine.read(KEPT).as_str()), (0, SCRIPT), "{said}");
+}
+
 #[test]
 fn a_server_that_asks_for_nothing_is_not_asked_for_a_token() {
     let server = Server::with_seed(SCRIPT, META);
@@ -118,7 +155,13 @@ fn a_refusal_says_what_is_missing() {
         (401, "X: y", 1, "wants a user and a password, as in http://USER:PASSWORD@HOST/, or a token"),
         (401, "WWW-Authenticate: Basic realm=\"seeds\"", 0, "wants a user and a password"),
         (407, "X: y", 0, "a proxy on the way wants a user and a password"),
-        (403, "X: y", 0, "the server answers 403"),
+        (
+            403,
+            "X: y",
+            0,
+            "the server answers 403 (it keeps this from the machine: may everybody read it there",
+        ),
+        (404, "X: y", 0, "neither user-data nor meta-data is there (the names of both are put behind it"),
     ] {
         let server = Server::new(move |_, _| Reply::Refusal(status, lines));
         let machine = Machine::with_seed(&server.hand_off());

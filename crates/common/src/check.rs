@@ -34,7 +34,8 @@ pub fn place(place: &str) -> Result<(), String> {
     if place.matches("%s").count() > 1 {
         return Err("`%s` stands for the file's name and may appear once".into());
     }
-    match place.split_once("://") {
+    let split = place.split_once("://").map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest));
+    match split.as_ref().map(|(scheme, rest)| (scheme.as_str(), *rest)) {
         Some(("http" | "https", rest)) if rest.starts_with('/') || rest.is_empty() => {
             Err("no host in the URL".into())
         }
@@ -97,7 +98,15 @@ mod tests {
 
     #[test]
     fn a_place_is_a_url_or_an_absolute_path() {
-        for text in ["http://x/", "https://x/%s?a=\"b'\\", "file:///x", "/x", "http://[fd00::1]:80"] {
+        for text in [
+            "http://x/",
+            "https://x/%s?a=\"b'\\",
+            "file:///x",
+            "/x",
+            "http://[fd00::1]:80",
+            "HTTP://x/",
+            "File:///x",
+        ] {
             assert_eq!(place(text), Ok(()), "{text}");
         }
         for (text, reason) in [

@@ -198,3 +198,24 @@ fn vendor_data_in_a_list_is_as_many_data() {
         }
     }
 }
+
+/// By cloud-init 26.2's `_get_data`, but for what is no text, which ends it with a traceback.
+#[test]
+fn an_empty_value_in_the_configuration_is_no_seed() {
+    for settings in ["seedfrom: \"\"", "seedfrom:", "{seedfrom: null, user-data: \"\"}", "meta-data:"] {
+        let config = format!("datasource:\n  NoCloud:\n    {settings}\n");
+        let (machine, code, said) = network(&[("etc/cloud/cloud.cfg.d/1.cfg", &config)]);
+        assert_eq!((code, instance(&machine).as_str()), (0, ""), "{settings}: {said}");
+        assert!(said.contains("there is no seed"), "{settings}: {said}");
+        // Another place counts as if it were not there.
+        let meta_data = ("var/lib/cloud/seed/nocloud/meta-data", META);
+        let user_data = ("var/lib/cloud/seed/nocloud/user-data", SCRIPT);
+        let (machine, code, said) =
+            network(&[("etc/cloud/cloud.cfg.d/1.cfg", &config), meta_data, user_data]);
+        assert_eq!((code, script(&machine).as_str()), (0, SCRIPT), "{settings}: {said}");
+    }
+    let config = "datasource: {NoCloud: {user-data: {runcmd: [ls]}, meta-data: {instance-id: i-1}}}\n";
+    let (machine, code, said) = network(&[("etc/cloud/cloud.cfg.d/1.cfg", config)]);
+    assert_eq!((code, instance(&machine).as_str()), (0, "i-1"), "{said}");
+    assert!(said.contains("user-data is a mapping and no text (write `user-data: |`"), "{said}");
+}

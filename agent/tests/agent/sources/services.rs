@@ -130,11 +130,45 @@ fn ec2_is_spoken_to_without_a_token_only_when_that_is_allowed() {
         (0, SCRIPT, "i-old"),
         "{said}"
     );
-    // A cloud that only speaks like it never had tokens.
+    // A cloud that only speaks like it never had tokens. By cloud-init 26.2's `identify_platform` and ds-identify.
     let mut files = amazon(&server.url(""), "");
-    files[0] = (format!("{DMI}/product_serial"), "srv.brightbox.com".into());
-    let (machine, code, said) = network_of(&files);
-    assert_eq!((code, script(&machine).as_str()), (0, SCRIPT), "{said}");
+    for (file, value) in [
+        ("product_serial", "srv.brightbox.com"),
+        ("chassis_asset_tag", "1.zstack.io"),
+        ("sys_vendor", "e24cloud"),
+        ("sys_vendor", "3DS Outscale"),
+        ("sys_vendor", "Tilaa"),
+    ] {
+        files[0] = (format!("{DMI}/{file}"), value.into());
+        let (machine, code, said) = network_of(&files);
+        assert_eq!((code, script(&machine).as_str()), (0, SCRIPT), "{value}: {said}");
+    }
+}
+
+/// cloud-init 26.2 asks for another, too: `_refresh_stale_aws_token_cb`.
+#[test]
+fn a_token_of_ec2s_that_counts_no_longer_is_asked_for_again() {
+    for lasts in [0_usize, 1, 4, 7, 100] {
+        let state = std::sync::Mutex::new((0, 0));
+        let server = Server::of_requests(move |request| {
+            let (made, used) = &mut *state.lock().unwrap();
+            if request.verb == "PUT" {
+                (*made, *used) = (*made + 1, 0);
+                return Reply::Ok(format!("t{made}").into());
+            }
+            *used += 1;
+            if request.header("X-aws-ec2-metadata-token") != Some(&format!("t{made}")) || *used > lasts {
+                return Reply::Status(401);
+            }
+            let good = "X-aws-ec2-metadata-token: token-1".to_owned();
+            imds(&Request { verb: "GET".into(), path: request.path.clone(), headers: vec![good] })
+        });
+        let (machine, code, said) = network_of(&amazon(&server.url(""), ", max_wait: 5"));
+        assert_eq!(code == 0, lasts > 0, "{lasts}: {said}");
+        assert_eq!(script(&machine) == SCRIPT, lasts > 0, "{lasts}: {said}");
+        // One that is of no use at all is not asked for again and again.
+        assert!(lasts > 0 || server.asked("/latest/api/token") == 2, "{lasts}: {said}");
+    }
 }
 
 #[test]
