@@ -28,15 +28,16 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
         init: if mounted.is_some() { bottom::look_for_init(&root)? } else { Init::Absent },
         mounted: mounted.as_ref().map(|mount| mount.source.clone()),
     };
-    let outcome = match state.plan() {
-        LastAction::Leave => Outcome::Quiet,
-        LastAction::Switch => bottom::switch(&settings, Moment::Last, mode)?,
-        LastAction::PutBack(device) => put_back(&device, &root, mounted.as_ref(), mode)?,
+    let switched = match state.plan() {
+        LastAction::Leave => Ok(Outcome::Quiet),
+        LastAction::Switch => bottom::switch(&settings, Moment::Last, mode),
+        LastAction::PutBack(device) => put_back(&device, &root, mounted.as_ref(), mode),
     };
+    // Where that failed, the root may be a rescue system's all the same.
     if mode == Mode::Apply {
         mounted::cover_in_the_end(&root)?;
     }
-    Ok(outcome)
+    switched
 }
 
 /// The root as all scripts have left it.

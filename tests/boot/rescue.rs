@@ -116,7 +116,7 @@ fn what_a_killed_look_left_is_undone() {
 fn mounted(record: &str, before: &str, arguments: &str) -> crate::scratch::Ran {
     with_volume("RESCUE")
         .before(&format!("mount -t tmpfs /dev/vdz root; mkdir root/etc; printf '{FSTAB}' >root/etc/fstab"))
-        .before("echo Tiny >root/etc/issue")
+        .before("echo Tiny >root/etc/issue; mkdir root/bin; : >root/bin/init")
         .before(&format!("mkdir run/lifeboat; printf '{record}' >run/lifeboat/rescue"))
         .before(before)
         .run(
@@ -155,7 +155,7 @@ fn the_files_of_a_rescue_volume_are_covered_in_the_end_whatever_was_made_of_it()
     let overlay = "mkdir run/lower run/up; mount --move root run/lower
          mount -t tmpfs made run/up; mkdir run/up/u run/up/w
          mount -t overlay -o lowerdir=run/lower,upperdir=run/up/u,workdir=run/up/w made root";
-    let copy = "mkdir run/copy; mount -t tmpfs made run/copy; cp -a root/etc run/copy/
+    let copy = "mkdir run/copy; mount -t tmpfs made run/copy; cp -a root/etc root/bin run/copy/
          umount root; mount --move run/copy root";
     let arrived = "echo DEVICE=/dev/vdz >run/lifeboat/arrived";
     for before in ["true".into(), format!("{arrived}; {overlay}"), format!("{arrived}; {copy}")] {
@@ -178,6 +178,17 @@ fn the_files_of_a_rescue_volume_are_covered_in_the_end_whatever_was_made_of_it()
         assert_eq!((ran.status, ran.said.as_str()), (0, ""), "{record}");
         assert!(ran.seen.starts_with(&format!("{FSTAB}Tiny\numount: ")), "{record}: {}", ran.seen);
     }
+}
+
+/// What cannot be mounted here, for it is no device.
+#[test]
+fn a_rescue_volume_that_cannot_be_put_back_leaves_the_root_as_it_is() {
+    let hidden = "echo DEVICE=/dev/vdz >run/lifeboat/arrived; rm root/bin/init";
+    let moved =
+        "mkdir run/lower; mount --move root run/lower; mount -t tmpfs made root; cp -a run/lower/etc root";
+    let ran = mounted(RESCUED, &format!("{hidden}; {moved}"), "rescue last");
+    assert!(ran.status == 1 && ran.said.contains("mount /dev/vdz as ext4"), "{}", ran.said);
+    assert!(ran.seen.contains("RESCUE SYSTEM") && ran.seen.ends_with("unmounted\n"), "{}", ran.seen);
 }
 
 #[test]

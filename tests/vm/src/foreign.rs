@@ -1,6 +1,6 @@
 //! Volumes whose init is for another kind of machine.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use lifeboat_qemu::guest::{Platform, Tiny};
 use lifeboat_qemu::scratch::Scratch;
 use lifeboat_qemu::vm::Machine;
@@ -45,7 +45,7 @@ const PROGRAM: &[u8] =
 /// A rescue volume whose init is for this kind of machine, by its number in ELF.
 fn foreign(scratch: &Scratch, machine: u8) -> Result<Tiny> {
     let mut program = PROGRAM.to_vec();
-    program[18] = machine;
+    *program.get_mut(18).context("find the kind of machine")? = machine;
     let path = scratch.path().join("init");
     fs::write(&path, program)?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
