@@ -8,6 +8,9 @@ const PROPERTY: &str = "Property";
 /// The element around all.
 const ENVIRONMENT: &str = "Environment";
 
+/// The element of another machine of the same deployment, which has properties of its own.
+const ENTITY: &str = "Entity";
+
 /// What stands for characters that XML uses itself.
 const ENTITIES: &[(&str, char)] = &[("lt", '<'), ("gt", '>'), ("amp", '&'), ("quot", '"'), ("apos", '\'')];
 
@@ -18,7 +21,7 @@ const PASSED_OVER: &[(&str, &str)] = &[("!--", "-->"), ("![CDATA[", "]]>"), ("?"
 /// names are not looked at.
 pub(crate) fn properties(xml: &str, problems: &mut Vec<String>) -> Result<Vec<(String, String)>> {
     let mut properties = Vec::new();
-    let mut is_environment = false;
+    let (mut is_environment, mut is_others) = (false, false);
     let mut rest = xml;
     while let Some((_, after)) = rest.split_once('<') {
         if let Some((begin, end)) = PASSED_OVER.iter().find(|(begin, _)| after.starts_with(begin)) {
@@ -36,7 +39,10 @@ pub(crate) fn properties(xml: &str, problems: &mut Vec<String>) -> Result<Vec<(S
         let (name, attributes) = tag.split_at_checked(end).unwrap_or((tag, ""));
         match local(name) {
             ENVIRONMENT => is_environment = true,
-            PROPERTY if is_environment => match property(attributes) {
+            // Such an element holds none of its kind.
+            ENTITY => is_others = !tag.ends_with('/'),
+            "" if local(tag.trim_start_matches('/').trim_end()) == ENTITY => is_others = false,
+            PROPERTY if is_environment && !is_others => match property(attributes) {
                 Ok(property) => properties.push(property),
                 Err(error) => {
                     problems.push(format!("property {}: {error:#}", properties.len() + problems.len() + 1));
@@ -140,6 +146,25 @@ mod tests {
         let found = properties(xml, &mut Vec::new()).unwrap();
         let found: Vec<_> = found.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(found, expected);
+    }
+
+    /// By cloud-init 26.2's `get_properties`, which looks at the environment's own section.
+    #[test]
+    fn the_properties_of_other_machines_are_theirs() {
+        let other = "<PropertySection><Property oe:key='a' oe:value='other'/></PropertySection>";
+        for entity in [
+            format!("<Entity oe:id='vm2'>{other}</Entity>"),
+            format!("<ovf:Entity oe:id='vm2'>{other}</ovf:Entity >"),
+            format!("<Entity oe:id='vm2'>{other}</Entity><Entity/>"),
+            "<Entity oe:id='vm2'/>".into(),
+        ] {
+            let own = "<PropertySection><Property oe:key='b' oe:value='own'/></PropertySection>";
+            for xml in [format!("{entity}{own}"), format!("{own}{entity}")] {
+                let xml = format!("<Environment>{xml}</Environment>");
+                let found = properties(&xml, &mut Vec::new()).unwrap();
+                assert_eq!(found, [("b".to_owned(), "own".to_owned())], "{xml}");
+            }
+        }
     }
 
     #[test]

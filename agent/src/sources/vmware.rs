@@ -62,7 +62,7 @@ pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Optio
     let seed = seed_of(ask, &uuid, facts.kept.as_deref(), report);
     refused.into_inner().into_iter().for_each(|told| report.warn(told));
     match seed? {
-        Some(seed) => seed::completed(seed, facts, report).map(Some),
+        Some(seed) => seed::completed(seed, facts, report).map(ovf::identified).map(Some),
         None => Ok(None),
     }
 }

@@ -92,7 +92,10 @@ fn no_server_is_given_up_in_time() {
     let machine = Machine::with_seed("SOURCE=nocloud\nSEED_FROM=http://127.0.0.1:9/\n");
     let (code, said) = machine.agent(&["network", "--budget", "1"]);
     assert_eq!(code, 1);
-    assert!(said.contains("refused (os error 111) (is the server running, and is the port right?)"), "{said}");
+    assert!(
+        said.contains("refused (os error 111) (is the server running, and is the port right?)"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -219,3 +219,26 @@ fn an_empty_value_in_the_configuration_is_no_seed() {
     assert_eq!((code, instance(&machine).as_str()), (0, "i-1"), "{said}");
     assert!(said.contains("user-data is a mapping and no text (write `user-data: |`"), "{said}");
 }
+
+/// By cloud-init 26.2's `DataSourceOVF._get_data`: what a property says wins, and its own id is the last of all.
+#[test]
+fn a_property_of_ovf_leads_to_a_seed() {
+    for (property, id, name) in [
+        ("", "i-1", "web"),
+        ("<Property oe:key='instance-id' oe:value='i-own'/>", "i-own", "web"),
+        ("<Property oe:key='hostname' oe:value='own'/>", "i-1", "own"),
+        ("<Property oe:key='meta-data' oe:value='{instance-id: i-2}'/>", "i-2", "web"),
+    ] {
+        let xml = format!(
+            "<Environment xmlns:oe='http://schemas.dmtf.org/ovf/environment/1'><PropertySection>
+             <Property oe:key='seedfrom' oe:value='file:///seed/'/>{property}</PropertySection></Environment>"
+        );
+        let (machine, code, said) = network(&[
+            ("var/lib/cloud/seed/ovf/ovf-env.xml", &xml),
+            ("seed/meta-data", META),
+            ("seed/user-data", SCRIPT),
+        ]);
+        assert_eq!((code, instance(&machine).as_str(), script(&machine).as_str()), (0, id, SCRIPT), "{said}");
+        assert_eq!(machine.read("etc/hostname"), format!("{name}\n"), "{said}");
+    }
+}
