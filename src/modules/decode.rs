@@ -26,9 +26,14 @@ const FORMATS: [(&[u8], &str, Decoder); 3] = [
 
 /// The module itself. What is in none of the formats is taken as it is.
 pub(super) fn decode(content: &[u8]) -> Result<Cow<'_, [u8]>> {
+    decode_up_to(content, LARGEST_MODULE)
+}
+
+/// The module itself, of so many bytes at most.
+fn decode_up_to(content: &[u8], most: usize) -> Result<Cow<'_, [u8]>> {
     for (magic, format, decoder) in FORMATS {
         if content.starts_with(magic) {
-            let Some(module) = decoder(content, Decoded::new(LARGEST_MODULE)) else {
+            let Some(module) = decoder(content, Decoded::new(most)) else {
                 bail!("it is damaged, or {format} of a kind that is not known");
             };
             return Ok(Cow::Owned(module));

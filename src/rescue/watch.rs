@@ -19,6 +19,8 @@ pub(super) struct Watch {
     /// In seconds since the kernel's start.
     until: u64,
     consoles: KernelConsoles,
+    /// In milliseconds.
+    interval: u32,
 }
 
 /// What comes next in a wait.
@@ -35,14 +37,14 @@ pub(super) enum Tick {
 impl Watch {
     /// No wait: its time is over.
     pub(super) fn none() -> Self {
-        Self { until: 0, consoles: KernelConsoles::none() }
+        Self { until: 0, consoles: KernelConsoles::none(), interval: INTERVAL }
     }
 
     /// Begins a wait that lasts until that many seconds after the kernel's start.
     pub(super) fn begin(until: u64, consoles: KernelConsoles) -> Self {
         let longest = until.saturating_sub(now()).saturating_add(MARGIN);
         ffi::end_after(u32::try_from(longest).unwrap_or(u32::MAX));
-        Self { until, consoles }
+        Self { until, consoles, interval: INTERVAL }
     }
 
     /// Waits for the next look.
@@ -50,7 +52,7 @@ impl Watch {
         if now() >= self.until {
             return Ok(Tick::TimeOver);
         }
-        Ok(match self.consoles.wait(INTERVAL)? {
+        Ok(match self.consoles.wait(self.interval)? {
             Woken::ByEnter => Tick::Enter,
             Woken::ByTime => Tick::Look,
         })
@@ -125,7 +127,7 @@ mod tests {
     #[test]
     fn a_wait_whose_time_is_over_looks_at_nothing() {
         assert_eq!(Watch::none().next().unwrap(), Tick::TimeOver);
-        let mut begun = Watch { until: now() + 60, consoles: KernelConsoles::none() };
+        let mut begun = Watch { until: now() + 60, consoles: KernelConsoles::none(), interval: 1 };
         assert_eq!(begun.next().unwrap(), Tick::Look);
     }
 }

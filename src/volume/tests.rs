@@ -156,6 +156,13 @@ fn labels_are_seen_at_a_glance_and_others_are_not() {
     assert_eq!(seen("a RESCUE"), glance::Sight::Other);
 }
 
+/// The first 2 MiB.
+fn beginning(path: &Path) -> Vec<u8> {
+    let mut bytes = vec![0; 2 << 20];
+    File::open(path).unwrap().read_exact_at(&mut bytes, 0).unwrap();
+    bytes
+}
+
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the test makes its images with mkfs.vfat")]
 fn the_label_of_a_vfat_is_seen_in_capitals_or_not() {
@@ -176,9 +183,12 @@ fn the_label_of_a_vfat_is_seen_in_capitals_or_not() {
         assert_eq!(seen("UEC-RESCUE"), glance::Sight::Candidate, "FAT{kind}");
 
         // Its entry in the root directory, after the boot sector's own and where there is one that one's copy. All of
-        // that is at the beginning.
-        let image = fs::read(&path).unwrap();
-        let entry = image[..2 << 20].windows(10).rposition(|bytes| bytes == b"UEC-RESCUE").unwrap();
+        // that is at the beginning, and an entry has 32 bytes.
+        let image = beginning(&path);
+        let last_entry = |image: &[u8], label: &[u8]| {
+            image.chunks(32).rposition(|entry| entry.starts_with(label)).unwrap() * 32
+        };
+        let entry = last_entry(&image, b"UEC-RESCUE");
         let changed = |start: usize, bytes: &[u8]| {
             let file = File::options().write(true).open(&path).unwrap();
             file.write_all_at(bytes, start as u64).unwrap();
@@ -187,7 +197,7 @@ fn the_label_of_a_vfat_is_seen_in_capitals_or_not() {
             seen
         };
         assert_eq!(changed(entry, b"\xe5"), glance::Sight::Candidate, "FAT{kind}: in the boot sector alone");
-        let boot = image.windows(10).position(|bytes| bytes == b"UEC-RESCUE").unwrap();
+        let boot = image[..512].windows(10).position(|bytes| bytes == b"UEC-RESCUE").unwrap();
         assert_eq!(
             changed(boot, b"NO NAME   "),
             glance::Sight::Candidate,
@@ -196,11 +206,8 @@ fn the_label_of_a_vfat_is_seen_in_capitals_or_not() {
 
         // FAT32's directory goes on elsewhere.
         assert_eq!(seen("EFI"), glance::Sight::Other, "FAT{kind}");
-        let mut image = fs::read(&path).unwrap();
-        let entry = image[..2 << 20].windows(10).rposition(|bytes| bytes == b"EFI       ").unwrap();
-        let full = [b'x'; 512];
-        image[entry..entry + full.len()].copy_from_slice(&full);
-        fs::write(&path, image).unwrap();
+        let entry = last_entry(&beginning(&path), b"EFI       ");
+        File::options().write(true).open(&path).unwrap().write_all_at(&[b'x'; 512], entry as u64).unwrap();
         let expected = if kind == "32" { glance::Sight::Candidate } else { glance::Sight::Other };
         assert_eq!(glance(&path, &["UEC-rescue"]), expected, "FAT{kind}: a full directory");
     }

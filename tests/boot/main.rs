@@ -15,5 +15,4 @@ mod seed;
 mod settings;
 #[allow(dead_code, reason = "the tests in the other folder use the rest")]
 mod trees;
-mod usable;
 mod usage;

@@ -256,33 +256,6 @@ fn after_ten_seconds_an_ignored_volume_is_the_root_where_nothing_else_is() {
 }
 
 #[test]
-fn an_init_that_another_script_brings_is_not_waited_for() {
-    let order = |names: [&str; 4]| -> String {
-        names.map(|name| format!("/scripts/init-bottom/{name} \"$@\"\n")).concat()
-    };
-    let without_init = |names: [&str; 4], stage: &str, before: &str| {
-        with_volume("own")
-            .cmdline("lifeboat.rescue=wait:1")
-            .file("scripts/init-bottom/ORDER", &order(names))
-            .before("mount -t tmpfs /dev/vdz root")
-            .before(before)
-            .run(&format!("rescue {stage}"), "true")
-            .said
-    };
-    let followed = ["lifeboat", "lifeboat-later", "rootimage", "udev"];
-    let alone = ["a", "lifeboat", "lifeboat-later", "udev"];
-    let waits = "lifeboat: rescue: waiting 1 s";
-    let said = without_init(alone, "bottom", "true");
-    assert!(said.contains(waits), "{said}");
-    assert_eq!(without_init(alone, "last", "true"), "");
-    let said = without_init(followed, "bottom", "true");
-    assert!(!said.contains(waits) && said.contains("skipped: no rescue volume appeared"), "{said}");
-    let said = without_init(followed, "last", "true");
-    assert!(said.contains(waits) && said.contains("/dev/vdz holds no init, and no rescue volume"), "{said}");
-    assert_eq!(without_init(followed, "last", "mkdir root/sbin; : >root/sbin/init"), "");
-}
-
-#[test]
 fn init_calls_us_after_all_other_scripts_and_what_the_file_said_stays() {
     let look = "cat /conf/param.conf; mount() { :; }; run_scripts() { echo \"runs $1\"; }
          . /conf/param.conf; mount -n -o move /run /root/run; mount again; echo $X";
@@ -340,16 +313,4 @@ fn a_volume_that_is_not_the_required_one_is_refused_unopened() {
 fn what_init_says_of_something_else_is_left_to_it() {
     let ran = with_volume("own").run("rescue wait 'Spawning shell within the initramfs'", "ls -A /run");
     assert_eq!((ran.status, ran.seen.as_str()), (1, ""), "{}", ran.said);
-}
-
-#[test]
-fn a_root_that_cannot_be_mounted_is_waited_for_once() {
-    let give_up = "rescue wait 'Failed to mount /dev/vdz as root file system.'";
-    let scratch = with_volume("own").cmdline("lifeboat.rescue=wait:1");
-    let ran = scratch
-        .run(give_up, &format!("grep -c WAITED_UNTIL /run/lifeboat/rescue; /lifeboat {give_up}; echo $?"));
-    assert_eq!(ran.status, 1);
-    assert!(ran.said.contains("attach a volume labelled RESCUE, UEC-rescue, RESCUE_VOL"), "{}", ran.said);
-    assert!(ran.said.contains("waiting 1 s"), "{}", ran.said);
-    assert_eq!(ran.seen, "1\nlifeboat: rescue: no rescue volume is attached\n1\n");
 }

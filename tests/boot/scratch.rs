@@ -85,7 +85,7 @@ impl Scratch {
         let scratch =
             self.file(format!("sys/class/block/{name}/size"), "4096").file(format!("dev/{name}"), "");
         let status = Command::new("/sbin/mke2fs")
-            .args(["-q", "-F", "-t", "ext4", "-L", label, "-U", uuid])
+            .args(["-q", "-F", "-t", "ext4", "-O", "^has_journal", "-L", label, "-U", uuid])
             .arg(scratch.path(format!("dev/{name}")))
             .arg("2048k")
             .status()
@@ -117,20 +117,40 @@ impl Scratch {
         self
     }
 
+    /// The mounts of an initramfs as an fstab: one process for all of them takes a tenth of a run's time.
+    fn mounts(&self) -> String {
+        let escaped = |path: &str| path.replace(' ', "\\040");
+        let at = |path: &str| escaped(&self.path(path).display().to_string());
+        let binds = [
+            ("/proc".to_owned(), "proc", "rbind"),
+            (at("cmdline"), "proc/cmdline", "bind"),
+            ("/usr".to_owned(), "usr", "bind"),
+            (at("root"), "root", "bind"),
+            (escaped(PROGRAM), "lifeboat", "bind"),
+        ];
+        let lines = binds.map(|(from, to, how)| format!("{from} {} none {how}\n", at(to)));
+        format!("{}run {} tmpfs defaults\n", lines.concat(), at("run"))
+    }
+
     /// Runs `lifeboat ARGUMENTS`, then `look` as a shell command inside the initramfs.
     pub(crate) fn run(&self, arguments: &str, look: &str) -> Ran {
         fs::write(self.path("cmdline"), &self.cmdline).unwrap();
+        fs::write(self.path("mounts"), self.mounts()).unwrap();
         let script = format!(
             r#"set -e; cd "$1"
-            mount --rbind /proc proc; mount --bind cmdline proc/cmdline
-            mount --bind /usr usr; mount -t tmpfs run run; mount --bind root root
-            mount --bind '{PROGRAM}' lifeboat
+            mount --all --fstab mounts
             {}
             set +e
             chroot . {} /lifeboat {arguments} >said 2>&1; echo $? >status
             chroot . /bin/sh -c "$2" >seen 2>&1
-            umount --lazy --recursive proc usr run root lifeboat"#,
-            self.before, self.through
+            {}"#,
+            self.before,
+            self.through,
+            if namespace().contains(&"unchanged") {
+                "umount --lazy --recursive proc usr run root lifeboat"
+            } else {
+                ""
+            }
         );
         let output = Command::new("unshare")
             .args(namespace())

@@ -6,6 +6,7 @@
 
 mod attached;
 mod damage;
+mod disks;
 mod faults;
 #[path = "../boot/namespace.rs"]
 mod namespace;
@@ -15,4 +16,5 @@ mod scratch;
 #[allow(dead_code, reason = "the tests in the other folder use the rest")]
 #[path = "../boot/trees.rs"]
 mod trees;
+mod usable;
 mod waits;

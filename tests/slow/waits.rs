@@ -185,3 +185,43 @@ fn the_required_volume_is_asked_for_and_no_other_ends_the_wait() {
     assert!(own.said.contains("is ignored: make /dev/vdz read-only: "), "{}", own.said);
     assert_eq!(own.seen, "grep: /conf/param.conf: No such file or directory\n", "{}", own.said);
 }
+
+#[test]
+fn a_root_that_cannot_be_mounted_is_waited_for_once() {
+    let give_up = "rescue wait 'Failed to mount /dev/vdz as root file system.'";
+    let scratch = Scratch::new().volume("vdz", "own", OWN).cmdline("lifeboat.rescue=wait:1");
+    let ran = scratch
+        .run(give_up, &format!("grep -c WAITED_UNTIL /run/lifeboat/rescue; /lifeboat {give_up}; echo $?"));
+    assert_eq!(ran.status, 1);
+    assert!(ran.said.contains("attach a volume labelled RESCUE, UEC-rescue, RESCUE_VOL"), "{}", ran.said);
+    assert!(ran.said.contains("waiting 1 s"), "{}", ran.said);
+    assert_eq!(ran.seen, "1\nlifeboat: rescue: no rescue volume is attached\n1\n");
+}
+
+#[test]
+fn an_init_that_another_script_brings_is_not_waited_for() {
+    let order = |names: [&str; 4]| -> String {
+        names.map(|name| format!("/scripts/init-bottom/{name} \"$@\"\n")).concat()
+    };
+    let without_init = |names: [&str; 4], stage: &str, before: &str| {
+        Scratch::new()
+            .volume("vdz", "own", OWN)
+            .cmdline("lifeboat.rescue=wait:1")
+            .file("scripts/init-bottom/ORDER", &order(names))
+            .before("mount -t tmpfs /dev/vdz root")
+            .before(before)
+            .run(&format!("rescue {stage}"), "true")
+            .said
+    };
+    let followed = ["lifeboat", "lifeboat-later", "rootimage", "udev"];
+    let alone = ["a", "lifeboat", "lifeboat-later", "udev"];
+    let waits = "lifeboat: rescue: waiting 1 s";
+    let said = without_init(alone, "bottom", "true");
+    assert!(said.contains(waits), "{said}");
+    assert_eq!(without_init(alone, "last", "true"), "");
+    let said = without_init(followed, "bottom", "true");
+    assert!(!said.contains(waits) && said.contains("skipped: no rescue volume appeared"), "{said}");
+    let said = without_init(followed, "last", "true");
+    assert!(said.contains(waits) && said.contains("/dev/vdz holds no init, and no rescue volume"), "{said}");
+    assert_eq!(without_init(followed, "last", "mkdir root/sbin; : >root/sbin/init"), "");
+}

@@ -132,13 +132,13 @@ fn an_empty_directory_and_none_are_told_apart() {
 #[test]
 fn sixteen_modules_from_the_first_to_the_last_are_looked_at() {
     let modules: Vec<(String, &str)> =
-        (0..1001).map(|number| (format!("kernel/{number:04}.ko"), BUILD)).collect();
-    let trees = Trees::new().tree("root", &modules).tree("initramfs", &modules[500..501]);
+        (0..151).map(|number| (format!("kernel/{number:04}.ko"), BUILD)).collect();
+    let trees = Trees::new().tree("root", &modules).tree("initramfs", &modules[75..76]);
     assert_eq!(trees.check(), Usable::Yes);
     let root = Root::open(trees.directory.path().join("root")).unwrap();
     let sample = ModuleTree { root: &root, path: Path::new("lib/modules/6.1") }.sample().unwrap();
     assert_eq!(sample.len(), module_tree::SAMPLE);
-    for (at, name) in [(0, "kernel/0000.ko"), (1, "kernel/0066.ko"), (15, "kernel/1000.ko")] {
+    for (at, name) in [(0, "kernel/0000.ko"), (1, "kernel/0010.ko"), (15, "kernel/0150.ko")] {
         assert_eq!(sample[at].name, name);
         fs::rename(trees.path("root", name), trees.path("root", "aside")).unwrap();
         assert_eq!(trees.refused(), format!("{name} is missing"));
