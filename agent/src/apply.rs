@@ -11,6 +11,7 @@ use crate::layout::OUTPUT;
 use crate::plan::{File, Placing, Step};
 use crate::report::Report;
 use crate::root::Root;
+use crate::user_data;
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs;
@@ -131,7 +132,7 @@ pub(crate) fn run(
     if let Some((out, error)) = places {
         command.stdout(out).stderr(error);
     }
-    let mut child = command.spawn().map_err(not_started)?;
+    let mut child = command.spawn().map_err(|error| not_started(error, program))?;
     let writer = input.zip(child.stdin.take()).map(|(input, mut pipe)| {
         let input = input.to_vec();
         // A program that does not read must not be waited for here.
@@ -160,13 +161,15 @@ pub(crate) fn run(
 }
 
 /// The kernel's word for a script that it cannot start is a riddle.
-fn not_started(error: std::io::Error) -> anyhow::Error {
+fn not_started(error: std::io::Error, program: &str) -> anyhow::Error {
+    let known = || user_data::cannot_start(&std::fs::read(program).ok()?);
     let hint = match error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::NOEXEC) => " (its first two bytes have to be `#!`, with nothing before them)",
-        Some(Errno::NOENT) => " (is the program, or the interpreter in its first line, installed?)",
-        _ => "",
+        Some(Errno::NOEXEC) => known().unwrap_or_else(|| "is it for this architecture?".into()),
+        Some(Errno::NOENT) => known()
+            .unwrap_or_else(|| "is the program, or the interpreter in its first line, installed?".into()),
+        _ => return anyhow!("start it: {error}"),
     };
-    anyhow!("start it: {error}{hint}")
+    anyhow!("start it: {error} ({hint})")
 }
 
 /// Runs a program that changes nothing but its arguments' files, and returns its output. `package` brings the program.

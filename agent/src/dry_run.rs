@@ -30,6 +30,12 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
     let mut sorted = pipeline.sort(parts, Destination::USER);
     let problems = sorted.dropped.iter().map(ToString::to_string).chain(sorted.told.iter().cloned());
     let mut lines: Vec<String> = problems.map(|problem| format!("problem: {problem}")).collect();
+    // Its programs are the files that may be run.
+    for file in sorted.files.iter().filter(|file| file.mode & 0o100 != 0) {
+        lines.extend(
+            user_data::cannot_start(&file.content).map(|why| format!("problem: /{}: {why}", file.path)),
+        );
+    }
     for work in &sorted.work {
         lines.push(match work {
             Work::Boothook(path) => format!("boothook: run /{path} (on each boot)"),

@@ -193,11 +193,15 @@ fn script(sorter: &mut Sorter<'_>, part: &Part) {
 }
 
 fn boothook(sorter: &mut Sorter<'_>, part: &Part) {
-    let content = text::with_unix_lines(&part.payload);
-    let content = content.strip_prefix(b"#cloud-boothook").unwrap_or(&content);
-    let content = text::trim_start(content).to_vec();
+    let content = hook(&part.payload);
     let path = sorter.write(&sorter.around.instance.path("boothooks"), part, &part.name, content);
     sorter.sorted.work.push(Work::Boothook(path));
+}
+
+/// The program in a boothook.
+pub(super) fn hook(payload: &[u8]) -> Vec<u8> {
+    let content = text::with_unix_lines(payload);
+    text::trim_start(content.strip_prefix(b"#cloud-boothook").unwrap_or(&content)).to_vec()
 }
 
 fn template(sorter: &mut Sorter<'_>, part: &Part) {
@@ -244,11 +248,11 @@ fn part_handler(sorter: &mut Sorter<'_>, part: &Part) {
 
 /// The program in a handler: what follows the marker when that begins with `#!`. A module of Python may begin
 /// so too.
-fn executable(payload: &[u8]) -> Option<&[u8]> {
+pub(super) fn executable(payload: &[u8]) -> Option<Vec<u8>> {
     let trimmed = text::trim_start(payload);
     let program = text::trim_start(trimmed.strip_prefix(b"#part-handler").unwrap_or(trimmed));
     let is_module = || String::from_utf8_lossy(payload).contains("def handle_part");
-    (program.starts_with(b"#!") && !is_module()).then_some(program)
+    (program.starts_with(b"#!") && !is_module()).then(|| text::with_unix_lines(program))
 }
 
 fn upstart(sorter: &mut Sorter<'_>, part: &Part) {

@@ -57,7 +57,7 @@ pub(crate) fn findings(data: &[u8], target: &TargetMachine<'_>) -> Vec<Finding> 
         found.push(Finding { part, message: dropped.reason.clone(), ..Finding::default() });
     }
     for part in &parts.all {
-        let message = user_data::not_startable(part).map(str::to_owned);
+        let message = user_data::not_startable(part);
         let part = names(&part.place, &part.name);
         found.extend(message.map(|message| Finding { part, message, ..Finding::default() }));
     }

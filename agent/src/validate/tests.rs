@@ -251,3 +251,18 @@ fn an_include_that_nobody_can_fetch_is_told_and_so_is_what_only_looks_like_a_pin
         "]],
     );
 }
+
+#[test]
+fn a_script_that_starts_something_else_than_is_meant_is_told() {
+    check(
+        r##"#cloud-config-archive
+- "#!bash\nls\n"
+- "#cloud-boothook\n#!/bin/sh\r\nls\r\n"
+- "#!/bin/sh\r\nls\r\n"
+"##,
+        expect![[r"
+            f: part-001: its first line names `bash`, and no path such as `#!/bin/sh`
+            f: part-002: its first line ends with a carriage return, which the kernel takes for a part of the interpreter's name (save it with Unix line ends)
+        "]],
+    );
+}
