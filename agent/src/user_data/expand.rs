@@ -132,6 +132,9 @@ impl Expander<'_, '_> {
             };
             self.leaf(leaf, &whole, place, depth);
         }
+        for reason in whole.hollow(data) {
+            self.drop("the message".into(), place, &anyhow::Error::msg(reason));
+        }
         if let Some(limit) = left_out {
             self.drop("the rest".into(), place, &anyhow::Error::msg(limit));
         }

@@ -400,3 +400,22 @@ fn upstarts_jobs_go_where_upstart_is_and_are_refused_elsewhere() {
         assert!(machine.list("etc/init").iter().all(|name| name == "rc.conf"), "{files:?}");
     }
 }
+
+#[test]
+fn mime_of_which_no_part_comes_is_told() {
+    let status = |boundary: &str| {
+        let machine = Machine::new();
+        machine.write("var/lib/cloud/seed/nocloud/meta-data", "instance-id: i-1\n");
+        let head = format!("MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary={boundary}\n\n");
+        let body = "--X\nContent-Type: text/cloud-config\n\nhostname: web\n--X--\n";
+        machine.write("var/lib/cloud/seed/nocloud/user-data", head + body);
+        let (well, said) = machine.boot();
+        assert!(well, "{said}");
+        machine.agent(&["status"])
+    };
+    let (code, told) = status("Y");
+    assert_eq!(code, 2, "{told}");
+    assert!(told.contains("the message is dropped: no line `--Y` begins a part in it"), "{told}");
+    let (code, told) = status("X");
+    assert_eq!(code, 0, "{told}");
+}

@@ -2,6 +2,7 @@
 
 mod decode;
 mod headers;
+mod hollow;
 mod parameters;
 mod parse;
 
