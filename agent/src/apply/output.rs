@@ -1,6 +1,7 @@
 //! Where the output of programs goes: into the log, or where `output:` says. It names a file (`> FILE`, `>> FILE`) or a
 //! program (`| COMMAND`), as in cloud-init.
 
+use crate::accounts::Accounts;
 use crate::layout::OUTPUT;
 use crate::report::Report;
 use crate::root::Root;
@@ -9,6 +10,8 @@ use anyhow::{Context, Result};
 use rustix::fs::ftruncate;
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::fchown;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -46,6 +49,9 @@ struct Opened {
 /// The time that a program has for reading the rest. Logins may be waiting, and a daemon may hold the pipe open.
 const GRACE: Duration = Duration::from_millis(200);
 
+/// The group whose members may read logs, as in cloud-init: output may hold what is nobody else's business.
+const READERS: &str = "adm";
+
 /// The stages by the names that they have in `output`.
 pub(crate) const INIT: &str = "init";
 pub(crate) const CONFIG: &str = "config";
@@ -82,9 +88,14 @@ impl Outputs {
             opened
         } else {
             let mut readers = Vec::new();
-            let out = self.out.open(root, &mut readers)?;
+            let group = if rustix::process::geteuid().is_root() {
+                Accounts::read(root)?.group(READERS)
+            } else {
+                None
+            };
+            let out = self.out.open(root, group, &mut readers)?;
             let error = match &self.error {
-                Some(sink) if *sink != self.out => sink.open(root, &mut readers)?,
+                Some(sink) if *sink != self.out => sink.open(root, group, &mut readers)?,
                 _ => out.try_clone()?,
             };
             Opened { out, error, readers }
@@ -126,12 +137,12 @@ impl Sink {
         (!word.is_empty()).then_some(sink)
     }
 
-    fn open(&self, root: &Root, readers: &mut Vec<Child>) -> Result<File> {
+    fn open(&self, root: &Root, group: Option<u32>, readers: &mut Vec<Child>) -> Result<File> {
         match self {
-            Self::Log => root.open_log(OUTPUT, 0o640),
-            Self::Append(path) => root.open_log(path.trim_start_matches('/'), 0o640),
+            Self::Log => open_file(OUTPUT, root, group),
+            Self::Append(path) => open_file(path, root, group),
             Self::Replace(path) => {
-                let file = root.open_log(path.trim_start_matches('/'), 0o640)?;
+                let file = open_file(path, root, group)?;
                 // A device cannot be emptied, and need not be.
                 ftruncate(&file, 0).unwrap_or_default();
                 Ok(file)
@@ -139,7 +150,10 @@ impl Sink {
             Self::Program(command) => {
                 #[expect(clippy::disallowed_methods, reason = "apply is the one place")]
                 let mut shell = Command::new("/bin/sh");
-                shell.args(["-c", command]).current_dir("/").stdin(Stdio::piped());
+                shell.args(["-c", &format!("umask 037\n{command}")]).current_dir("/").stdin(Stdio::piped());
+                if let Some(group) = group {
+                    shell.gid(group);
+                }
                 let mut reader = shell.spawn().with_context(|| format!("output: start `{command}`"))?;
                 let input = reader.stdin.take().context("output: no pipe")?;
                 readers.push(reader);
@@ -147,6 +161,18 @@ impl Sink {
             }
         }
     }
+}
+
+/// Opens a log. One that is made now belongs to the group that reads logs.
+fn open_file(path: &str, root: &Root, group: Option<u32>) -> Result<File> {
+    let path = path.trim_start_matches('/');
+    let is_new = !root.holds(path)?;
+    let file = root.open_log(path, 0o640)?;
+    if is_new {
+        fchown(&file, None, group)
+            .with_context(|| format!("output: give {} to {READERS}", root.show(path)))?;
+    }
+    Ok(file)
 }
 
 /// The places for a program's output. If they cannot be opened, it goes to the agent's own standard error: users and
@@ -163,6 +189,7 @@ mod tests {
     use super::*;
     use crate::yaml::load;
     use std::io::Write as _;
+    use std::os::unix::fs::MetadataExt as _;
 
     fn of(text: &str, stage: &str) -> (Sink, Option<Sink>) {
         let outputs = Outputs::of(load(text).unwrap().as_map().unwrap(), stage);
@@ -218,5 +245,32 @@ mod tests {
         assert_eq!(written("output: {all: ['> /a', '> /e']}", "e"), "e e ");
         let through = format!("output: {{all: '| tr a-z A-Z >{}'}}", directory.path().join("p").display());
         assert_eq!(written(&through, "p"), "ONE E TWO E ");
+    }
+
+    /// As cloud-init 26.2 does it for its log and for what a program writes.
+    #[test]
+    fn who_reads_logs_reads_these_and_nobody_else_does() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        root.write("etc/group", b"root:x:0:\nadm:x:4:\n", 0o644).unwrap();
+        std::fs::write(directory.path().join("old"), "").unwrap();
+        let own = std::fs::metadata(directory.path().join("old")).unwrap();
+        let tee = format!("output: {{all: '| tee -a {}/p'}}", directory.path().display());
+        let readers = if rustix::process::geteuid().is_root() { 4 } else { own.gid() };
+        for (text, path, mode, gid) in [
+            ("{}", OUTPUT, 0o640, readers),
+            ("output: {all: '>> /a'}", "a", 0o640, readers),
+            ("output: {all: '> /b'}", "b", 0o640, readers),
+            (tee.as_str(), "p", 0o640, readers),
+            // What was there stays as it was.
+            ("output: {all: '>> /old'}", "old", own.mode() & 0o777, own.gid()),
+        ] {
+            let outputs = Outputs::of(load(text).unwrap().as_map().unwrap(), INIT);
+            let mut report = Report { outputs, ..Report::default() };
+            places(&root, &mut report).unwrap().0.write_all(b"x").unwrap();
+            drop(report);
+            let made = std::fs::metadata(directory.path().join(path)).unwrap();
+            assert_eq!((made.mode() & 0o777, made.gid()), (mode, gid), "{text}");
+        }
     }
 }
