@@ -12,6 +12,8 @@ pub(crate) const RESULT: &str = "var/lib/cloud/data/result.json";
 pub(crate) const RUN_STATUS: &str = "run/cloud-init/status.json";
 pub(crate) const RUN_RESULT: &str = "run/cloud-init/result.json";
 pub(crate) const SCRIPTS: &str = "var/lib/cloud/scripts";
+/// Directories in it. Others put scripts into them, without a look whether they are there.
+pub(crate) const SCRIPT_DIRECTORIES: [&str; 4] = ["per-boot", "per-instance", "per-once", "vendor"];
 pub(crate) const SEMAPHORES: &str = "var/lib/cloud/sem";
 /// The configuration that `cloud-config-url=` led to.
 pub(crate) const SYSTEM_CONFIG: &str = "etc/cloud/cloud.cfg.d/91_kernel_cmdline_url.cfg";

@@ -70,6 +70,9 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
     let boot = booted(root)?;
     let context = super::Context { instance: &instance, boot: &boot, root };
     let mut kept = KeptConfig::read(&instance, root);
+    for directory in layout::SCRIPT_DIRECTORIES {
+        report.take(root.make_directory(&format!("{}/{directory}", layout::SCRIPTS)));
+    }
     let are_programs = !work.is_empty();
     if are_programs {
         report.outputs = Outputs::of(&kept.over(&config, &mut Report::default()), output::INIT);

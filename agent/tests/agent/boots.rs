@@ -53,6 +53,22 @@ fn a_cloud_config_is_carried_out() {
 }
 
 #[test]
+fn the_directories_for_scripts_are_there_before_anybody_puts_one_into_them() {
+    const SCRIPTS: [&str; 4] = ["per-boot", "per-instance", "per-once", "vendor"];
+    let is_there =
+        |machine: &Machine, name: &str| machine.path(&format!("var/lib/cloud/scripts/{name}")).is_dir();
+    let server = Server::with_seed("#cloud-config\nruncmd: [ls]\n", META);
+    let machine = Machine::with_seed(&server.hand_off());
+    let (well, said) = machine.boot();
+    assert!(well, "{said}");
+    assert!(SCRIPTS.iter().all(|name| is_there(&machine, name)), "{said}");
+    // A machine without a seed is left as it is.
+    let machine = Machine::new();
+    machine.boot();
+    assert!(!SCRIPTS.iter().any(|name| is_there(&machine, name)));
+}
+
+#[test]
 fn nothing_of_it_is_done_without_a_seed() {
     let machine = Machine::new();
     let (well, said) = machine.boot();
