@@ -18,6 +18,7 @@ mod completions;
 mod date;
 mod dmi;
 mod dry_run;
+mod dsmode;
 mod fetch;
 mod generator;
 mod handlers;

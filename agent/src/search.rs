@@ -1,5 +1,6 @@
 //! The search for a seed: each source in its order, until one has it.
 
+use crate::dsmode;
 use crate::fetch::{self, Fetched};
 use crate::instance::{Instance, NO_ID};
 use crate::named::{self, When};
@@ -149,6 +150,10 @@ fn look(source: &Source, facts: &SourceFacts<'_>, found: &mut Found, report: &mu
                 found.empty.push(format!("source {}: {said}", source.name));
             }
             said
+        }
+        Ok(Some((_, Some(seed)))) if let Some(refused) = dsmode::refused(&seed, facts) => {
+            found.empty.push(format!("source {}: {refused}", source.name));
+            refused
         }
         Ok(Some((why, Some(seed)))) => {
             let said = format!("instance {} from {} ({why})", id(&seed), seed.place);

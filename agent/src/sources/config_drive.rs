@@ -1,5 +1,7 @@
 //! `OpenStack`'s config drive: a volume labelled `config-2` with the files that the metadata service has.
 
+mod version_1;
+
 use super::openstack::{self, Files};
 use super::{Signal, SourceFacts};
 use crate::fetch;
@@ -11,19 +13,20 @@ use crate::yaml::Mapping;
 use anyhow::Result;
 
 const LABEL: &str = "config-2";
-const DIRECTORY: &str = "var/lib/cloud/seed/config_drive";
+/// The second is a drive that somebody has mounted.
+const DIRECTORIES: [&str; 2] = ["var/lib/cloud/seed/config_drive", "config-drive"];
 
 pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
-    if facts.root.holds(&format!("{DIRECTORY}/openstack"))? {
-        return Ok(Some(Signal::in_machine(format!("{} is there", facts.root.show(DIRECTORY)))));
+    if let Some(directory) = directory(facts.root)? {
+        return Ok(Some(Signal::in_machine(format!("{} is there", facts.root.show(directory)))));
     }
     let volumes = facts.volumes(&[LABEL])?;
     Ok(volumes.first().map(|path| Signal::in_machine(format!("{} is there", facts.root.show(path)))))
 }
 
 pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
-    if facts.root.holds(&format!("{DIRECTORY}/openstack"))? {
-        return from_directory(DIRECTORY, facts.root, facts, report).map(Some);
+    if let Some(directory) = directory(facts.root)? {
+        return from_directory(directory, facts.root, facts, report).map(Some);
     }
     let mut broken = None;
     for path in facts.volumes(&[LABEL])? {
@@ -41,6 +44,31 @@ pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Optio
     broken.map_or(Ok(None), Err)
 }
 
+/// The directory that is a drive.
+fn directory(root: &Root) -> Result<Option<&'static str>> {
+    for directory in DIRECTORIES {
+        if is_second(directory, root)? || is_first(directory, root)? {
+            return Ok(Some(directory));
+        }
+    }
+    Ok(None)
+}
+
+/// True for a drive of version 2.
+fn is_second(directory: &str, files: &Root) -> Result<bool> {
+    files.holds(&format!("{directory}/{}", openstack::DIRECTORY))
+}
+
+/// True for a drive of version 1.
+fn is_first(directory: &str, files: &Root) -> Result<bool> {
+    for name in version_1::FILES {
+        if files.holds(&format!("{directory}/{name}"))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn from_directory(
     directory: &str,
     files: &Root,
@@ -48,6 +76,9 @@ fn from_directory(
     report: &mut Report,
 ) -> Result<Seed> {
     let read = |path: &str| files.read_at_most(&format!("{directory}/{path}"), fetch::LARGEST);
+    if !is_second(directory, files)? && is_first(directory, files)? {
+        return version_1::seed(files.show(directory).trim_end_matches("/."), read, report);
+    }
     let below = |path: &str| read(&format!("{}/{path}", openstack::DIRECTORY));
     let place = files.show(&format!("{directory}/{}", openstack::DIRECTORY));
     let drive = Files {

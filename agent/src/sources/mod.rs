@@ -297,7 +297,7 @@ impl<'a> SourceFacts<'a> {
     }
 
     /// A source's settings.
-    fn settings(&self, cloud: &str) -> Option<&Mapping> {
+    pub(crate) fn settings(&self, cloud: &str) -> Option<&Mapping> {
         self.config.datasource(cloud)
     }
 

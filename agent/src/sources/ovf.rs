@@ -183,14 +183,12 @@ mod tests {
     #[test]
     fn each_property_has_its_effect() {
         let read = |properties: &[(&str, &str)]| {
-            let properties: String = properties
-                .iter()
-                .map(|(key, value)| {
-                    let value = value.replace('&', "&amp;").replace('"', "&quot;").replace('\n', "&#10;");
-                    format!("<Property oe:key=\"{key}\" oe:value=\"{value}\"/>")
-                })
-                .collect();
-            let xml = format!("<Environment><PropertySection>{properties}</PropertySection></Environment>");
+            let mut xml = String::from("<Environment><PropertySection>");
+            for (key, value) in properties {
+                let value = value.replace('&', "&amp;").replace('"', "&quot;").replace('\n', "&#10;");
+                xml.extend(["<Property oe:key=\"", key, "\" oe:value=\"", &value, "\"/>"]);
+            }
+            xml += "</PropertySection></Environment>";
             let mut report = Report::default();
             let seed = identified(from_environment(xml.as_bytes(), "here", &mut report).unwrap());
             (seed, report.warnings)

@@ -242,3 +242,55 @@ fn a_property_of_ovf_leads_to_a_seed() {
         assert_eq!(machine.read("etc/hostname"), format!("{name}\n"), "{said}");
     }
 }
+
+/// By cloud-init 26.2's `_determine_dsmode` and what each source does with it.
+#[test]
+fn a_seed_may_say_that_it_is_not_to_be_taken() {
+    let (drive, nocloud) = ("var/lib/cloud/seed/config_drive", "var/lib/cloud/seed/nocloud");
+    let first =
+        |more: &str| format!(r##"{{"instance-id": "i-1", "user-data": "#!/bin/sh\necho hello\n"{more}}}"##);
+    let second = |meta: &str| format!(r#"{{"uuid": "i-1", "meta": {meta}}}"#);
+    let settings = |mode: &str| format!("datasource: {{ConfigDrive: {{dsmode: {mode}}}}}");
+    for (file, content, config, refused) in [
+        ("1", first(r#", "dsmode": "local""#), String::new(), None),
+        ("1", first(r#", "dsmode": "net""#), String::new(), None),
+        ("1", first(r#", "dsmode": "odd""#), String::new(), None),
+        ("1", first(""), settings("local"), None),
+        ("1", first(""), String::new(), Some("its dsmode is pass (dsmode local or net has it taken)")),
+        ("1", first(r#", "dsmode": "disabled""#), settings("net"), Some("its dsmode is disabled")),
+        ("2", second("{}"), String::new(), None),
+        ("2", second(r#"{"dsmode": "local"}"#), String::new(), None),
+        ("2", second(r#"{"dsmode": null}"#), String::new(), None),
+        ("2", second(r#"{"dsmode": "disabled"}"#), String::new(), Some("its dsmode is disabled")),
+        ("2", second(r#"{"dsmode": "pass"}"#), String::new(), Some("its dsmode is pass")),
+        ("2", second("{}"), settings("disabled"), Some("its dsmode is disabled")),
+        ("n", format!("{META}dsmode: local\n"), String::new(), None),
+        ("n", format!("{META}dsmode: pass\n"), String::new(), None),
+        ("n", format!("{META}dsmode: disabled\n"), String::new(), Some("its dsmode is disabled")),
+    ] {
+        let (data, user_data) = match file {
+            "1" => (format!("{drive}/meta.js"), "unused".into()),
+            "2" => (
+                format!("{drive}/openstack/latest/meta_data.json"),
+                format!("{drive}/openstack/latest/user_data"),
+            ),
+            _ => (format!("{nocloud}/meta-data"), format!("{nocloud}/user-data")),
+        };
+        let config = ("etc/cloud/cloud.cfg.d/1.cfg", config.as_str());
+        let (machine, code, said) = network(&[(&data, &content), (&user_data, SCRIPT), config]);
+        assert_eq!(code, 0, "{content}: {said}");
+        assert_eq!(script(&machine) == SCRIPT, refused.is_none(), "{content}: {said}");
+        assert!(said.contains(refused.unwrap_or_default()), "{content}: {said}");
+        assert_eq!(machine.agent(&["status"]).1.contains("it is not taken"), refused.is_some(), "{content}");
+    }
+}
+
+#[test]
+fn a_config_drive_that_is_mounted_is_read_there() {
+    let files = [
+        ("config-drive/openstack/2018-08-27/meta_data.json", r#"{"uuid": "i-1"}"#),
+        ("config-drive/openstack/2018-08-27/user_data", SCRIPT),
+    ];
+    let (machine, code, said) = network(&files);
+    assert_eq!((code, script(&machine).as_str()), (0, SCRIPT), "{said}");
+}
