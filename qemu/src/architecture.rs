@@ -21,7 +21,7 @@ mod names {
 
 pub(crate) use names::{DEBIAN, HEADERS, MUSL_TARGET, QEMU, QEMU_PACKAGE};
 
-/// How the releases of Debian's cloud kernels end, as in `6.1.0-32-cloud-amd64`.
+/// The ending of the releases of Debian's cloud kernels, as in `6.1.0-32-cloud-amd64`.
 pub(crate) fn cloud_flavour() -> String {
     format!("-cloud-{DEBIAN}")
 }

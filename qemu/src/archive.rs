@@ -36,7 +36,7 @@ pub struct Available {
     pub version: String,
 }
 
-/// What is listed: packages that are built, or their sources.
+/// The list that is asked for: built packages, or their sources.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Packages,

@@ -9,12 +9,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "cargo vm", bin_name = "cargo vm", version)]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Action,
 }
 
-/// What `cargo vm` can do.
+/// The commands of `cargo vm`.
 #[derive(Debug, Subcommand)]
 pub enum Action {
     /// Take a Debian guest through all three journeys, and show the results
@@ -88,7 +88,7 @@ pub enum Benchmark {
     Agent,
 }
 
-/// What `cargo vm test` is told.
+/// The arguments of `cargo vm test`.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct TestArgs {
     /// Run all tests but those of `cargo vm soak`
@@ -102,10 +102,10 @@ pub struct TestArgs {
     pub resume: bool,
 }
 
-/// What VM tests are about.
+/// The subject of VM tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Family {
-    /// Which volume is booted
+    /// The choice of the volume that is booted
     Choose,
     /// Disks that are copies of one another
     Identity,
@@ -123,10 +123,10 @@ pub enum Family {
     Packages,
 }
 
-/// What `cargo vm soak` is told.
+/// The arguments of `cargo vm soak`.
 #[derive(Debug, Args)]
 pub struct SoakArgs {
-    /// How many times
+    /// The number of rounds
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
 }

@@ -1,4 +1,4 @@
-//! What was built once and is kept: guests, kernels, libraries, tools, each named by the hash of what went into it.
+//! The cache of built things: guests, kernels, libraries, tools, each named by the hash of what went into it.
 
 use std::fs::{self, File};
 use std::io;
@@ -16,7 +16,7 @@ const HASH_DIGITS: usize = 16;
 /// Entries of one kind that are kept, however long ago they were used.
 const KEPT: usize = 8;
 
-/// How long all entries are kept after their last use: a run of all tests uses more of a kind, and takes less.
+/// The time that all entries are kept after their last use: a run of all tests uses more of a kind, and takes less.
 const KEPT_FOR: Duration = Duration::from_hours(3);
 
 /// The cache's folder.

@@ -1,4 +1,4 @@
-//! What a guest writes on its serial console, and waiting for it.
+//! A guest's serial console, and waits for its lines.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-/// What ends all waiting, unless it is what is waited for.
+/// The lines that end each wait, unless the wait is for one of them.
 const PANIC: &str = "Kernel panic";
 
 /// A serial console of a running guest.
@@ -17,7 +17,7 @@ const PANIC: &str = "Kernel panic";
 pub struct Console {
     shared: Arc<Shared>,
     input: File,
-    /// How much of the text was waited for already.
+    /// The length of the text that was waited for already.
     position: usize,
 }
 

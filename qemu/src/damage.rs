@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::run::program;
 
-/// What is damaged: the first MiB of an image.
+/// The part that is damaged: the first MiB of an image.
 pub const HEAD: u64 = 1 << 20;
 
 /// Damaged images of each file system.
@@ -20,7 +20,7 @@ pub const IMAGES: usize = 250;
 pub struct FileSystem {
     /// Its name for libblkid.
     pub name: &'static str,
-    /// What makes it, labelled RESCUE.
+    /// The command that makes it, labelled RESCUE.
     make: &'static str,
     /// The image's size.
     pub megabytes: u64,

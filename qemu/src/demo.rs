@@ -30,7 +30,7 @@ runcmd:
   - echo a script ran on $(hostname) >/var/log/demo
 ";
 
-/// What was seen, step by step.
+/// The results, step by step.
 #[derive(Debug, Default)]
 struct Report {
     rows: Vec<Row>,

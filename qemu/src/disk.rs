@@ -22,7 +22,7 @@ pub enum Disk {
     Nothing,
 }
 
-/// How a disk is connected.
+/// The bus of a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bus {
     /// /dev/vda and so on.

@@ -25,7 +25,7 @@ const REMOVAL: &str = "rm -r \"/lib/modules/$release\"\n";
 /// Lifeboat's journey alone.
 const JOURNEY: &str = "#!/usr/sbin/lifeboat modules\n";
 
-/// Has an answer for dpkg, which finds settings that it did not bring.
+/// Answers dpkg, which finds settings that it did not bring.
 const KEEP_SETTINGS: &str = "echo force-confold >/etc/dpkg/dpkg.cfg.d/test";
 
 /// Who exports, and how.
@@ -46,7 +46,7 @@ pub enum Exporter {
 /// The initramfs's modules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// What initramfs-tools puts in.
+    /// The modules that initramfs-tools puts in.
     Most,
     /// All of the kernel's.
     All,
@@ -81,7 +81,7 @@ impl Exporter {
         })
     }
 
-    /// What the kernel command line says.
+    /// The parameters on the kernel command line.
     #[must_use]
     pub fn parameter(self) -> &'static str {
         match self {
@@ -91,7 +91,7 @@ impl Exporter {
         }
     }
 
-    /// What the kernel's log says of its success.
+    /// The line in the kernel's log that tells of its success.
     #[must_use]
     pub fn says(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What is booted: Debian and tiny guests, and the kernels they are booted with. Built on demand, then cached.
+//! The guests: Debian and tiny ones, and the kernels they are booted with. Built on demand, then cached.
 
 mod medium;
 mod platform;
@@ -26,7 +26,7 @@ const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/guest");
 /// The release that guests are made of.
 pub(crate) const SUITE: &str = "bookworm";
 
-/// What a Debian guest holds besides the essential packages; no busybox, so that klibc's run-init, the
+/// The packages of a Debian guest besides the essential ones; no busybox, so that klibc's run-init, the
 /// stricter one, switches the root.
 const PACKAGES: &str = "systemd,systemd-sysv,udev,dbus,libpam-systemd,login,kmod,e2fsprogs,iproute2,zstd,\
                         initramfs-tools,openssh-server";
@@ -53,7 +53,7 @@ pub struct Packages {
     pub agent: PathBuf,
 }
 
-/// Which initramfs the external kernel is booted with; each was made by mkinitramfs.
+/// The initramfs that the external kernel is booted with; each was made by mkinitramfs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Initramfs {
     /// With the package `lifeboat` installed.
@@ -62,7 +62,7 @@ pub enum Initramfs {
     Without,
     /// With scripts that say that they ran, and a lifeboat that fails where `test.fault=` says.
     Faulty,
-    /// As `Faulty`, with busybox's tools, shell and run-init in place of klibc's.
+    /// Like `Faulty`, with busybox's tools, shell and run-init in place of klibc's.
     Busybox,
 }
 
@@ -107,7 +107,7 @@ impl Guests {
         read_line(&self.external().join("release"))
     }
 
-    /// How many files of modules lifeboat's initramfs for the external kernel holds.
+    /// The number of modules in lifeboat's initramfs for the external kernel.
     pub fn external_module_files(&self) -> Result<String> {
         let in_qemu = || self.debian.join("external/module-files");
         read_line(&self.uml.as_ref().map_or_else(in_qemu, uml::Uml::module_files))

@@ -1,4 +1,4 @@
-//! What a script of the initramfs took: read from the marks around it in the guest's kernel log.
+//! The time that a script of the initramfs took: read from the marks around it in the guest's kernel log.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::vm::Vm;
 /// Puts the marks around the first of SCRIPTS.
 const HOOK: &str = include_str!("../guest/test-measured");
 
-/// Has the memory measured in place of the time, which that takes.
+/// Measures the memory that it takes, in place of the time.
 pub const MEMORY: &str = "measured=memory";
 
 /// Bytes of a sector in /sys/block/*/stat, whatever the disk's own sectors are.
@@ -30,7 +30,7 @@ pub fn replaced_by(script: &str) -> String {
     )
 }
 
-/// What was between the marks.
+/// The figures between the marks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measured {
     /// Microseconds of the kernel's clock.

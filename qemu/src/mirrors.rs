@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 
 use crate::run::program;
 
-/// What of an index target is asked for: see apt-get(8), `indextargets`.
+/// The fields of an index target that are asked for: see apt-get(8), `indextargets`.
 const FORMAT: &str = "$(CREATED_BY)|$(ORIGIN)|$(REPO_URI)|$(RELEASE)";
 
 /// The archive and its security archive.

@@ -33,7 +33,7 @@ pub enum Partition {
         /// Its UUID.
         uuid: &'static str,
     },
-    /// What firmware boots from: a vfat.
+    /// The partition that firmware boots from: a vfat.
     Efi,
     /// A swap area.
     Swap {

@@ -62,7 +62,7 @@ impl Qmp {
     }
 }
 
-/// As JSON, in quotes.
+/// The text as JSON, in quotes.
 fn file_name(image: &Path) -> Result<String> {
     Ok(json_string(image.to_str().context("name the image to qemu: its path is no UTF-8")?))
 }

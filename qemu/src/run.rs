@@ -10,7 +10,7 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 
-/// How many of a failed program's last lines are shown.
+/// The number of a failed program's last lines that are shown.
 const LAST_LINES: usize = 15;
 
 /// A program to be run: arguments, environment, input, and what to do should it fail.
@@ -57,7 +57,7 @@ pub fn privileged(name: impl AsRef<OsStr>) -> Program {
     Program { privileges: Privileges::Root, ..program(name) }
 }
 
-/// Whether we are root.
+/// True if we are root.
 pub fn is_root() -> bool {
     // The owner of our own /proc entry is our effective user.
     std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
@@ -199,7 +199,7 @@ impl Program {
         })
     }
 
-    /// What stands before a privileged program: sudo, and `env`, because sudo drops the environment.
+    /// The words before a privileged program: sudo, and `env`, because sudo drops the environment.
     fn prefix(&self) -> Vec<OsString> {
         if self.privileges == Privileges::Own || is_root() {
             return Vec::new();

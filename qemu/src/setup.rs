@@ -20,7 +20,7 @@ struct Need {
     there: There,
 }
 
-/// How to tell that a package is there: by a file of it, not by its name, for others may bring the same.
+/// The sign that a package is there: known by a file of it, not by its name, for others may bring the same.
 #[derive(Debug)]
 enum There {
     Program(&'static str),
@@ -88,7 +88,7 @@ const GUESTS: &[Need] = &[
     Need { package: "cpio", why: "packs initramfs images", there: There::Program("cpio") },
 ];
 
-/// What breaks `QEMU_PACKAGE` when it comes from a newer suite: it belongs to the same source.
+/// The package that breaks `QEMU_PACKAGE` when it comes from a newer suite: it belongs to the same source.
 const QEMU_UTILS: &str = "qemu-utils";
 
 /// Components of the toolchain besides what its minimal profile has: name, and program that shows it.
@@ -215,7 +215,7 @@ fn apt_get<S: AsRef<std::ffi::OsStr>>(words: &[S]) -> run::Program {
         .env("DEBIAN_FRONTEND", "noninteractive")
 }
 
-/// What of the machine decides how apt-get is called.
+/// The facts about the machine that decide how apt-get is called.
 #[derive(Debug)]
 struct Machine {
     /// The suite, and whether its qemu can be installed beside the qemu-utils that is there.
@@ -257,7 +257,7 @@ fn suite(os_release: &str) -> Option<&str> {
     os_release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="))
 }
 
-/// What apt-get is told. A qemu-utils from backports breaks the suite's own qemu, and apt-get does not go back
+/// The options of apt-get. A qemu-utils from backports breaks the suite's own qemu, and apt-get does not go back
 /// by itself: it is named with the suite, which is allowed to be a step down.
 fn words(packages: &[&str], machine: &Machine) -> Vec<String> {
     let mut words: Vec<String> =

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// How long an answer is waited for before the greeting is sent again: what is sent before the guest listens
+/// The time that an answer is waited for before the greeting is sent again: what is sent before the guest listens
 /// may be lost.
 const GREETING_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a command wrote, and how it ended.
+/// The output and the exit status of a command.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Output {
     /// Standard output and error.

@@ -21,9 +21,9 @@ pub(crate) use checks::limit;
 
 /// The environment variable that tells the VM tests their tier: `gate`, `full` or `soak`.
 pub const TIER: &str = "LIFEBOAT_TIER";
-/// That tells them their family; without it all are run.
+/// The variable that tells them their family; without it all are run.
 pub const FAMILY: &str = "LIFEBOAT_FAMILY";
-/// That names the file of what has passed.
+/// The variable that names the file of passed tests.
 pub const PASSED: &str = "LIFEBOAT_PASSED";
 
 /// A check: its name, the runs that have it, and what runs it.
@@ -43,6 +43,7 @@ enum Runs {
 /// The checks in the order in which they run: what is quick and fails often comes first.
 const CHECKS: &[Check] = &[
     Check { name: "formatting", runs: Runs::Each, run: checks::formatting },
+    Check { name: "doc comments", runs: Runs::Each, run: checks::doc_comments },
     Check { name: "lints", runs: Runs::Each, run: checks::lints },
     Check { name: "shell scripts", runs: Runs::Each, run: checks::shell_scripts },
     Check { name: "fuzz targets", runs: Runs::Each, run: checks::fuzz_targets },
@@ -58,10 +59,10 @@ const CHECKS: &[Check] = &[
 const TINY: &[Family] =
     &[Family::Choose, Family::Identity, Family::Failure, Family::Modules, Family::Seed, Family::Harmless];
 
-/// What the agent's tests use where it is there: it is no part of this repository.
+/// The recorded user-data that the agent's tests use where it exists: it is no part of this repository.
 const VECTORS: &str = "../shared/conformance/run";
 
-/// How many passed and failed.
+/// The numbers of tests that passed and that failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Tally {
     passed: u32,
@@ -279,7 +280,7 @@ fn say(text: &str) {
 }
 
 impl Tally {
-    /// What ran nothing has shown nothing.
+    /// Counts a run without any test as failed.
     fn or_failed(self) -> Self {
         if self == Self::default() { Self { passed: 0, failed: 1 } } else { self }
     }

@@ -26,10 +26,10 @@ pub use ended::{Ended, ended};
 use turn::turn;
 pub use uml::VEHICLE;
 
-/// How long until it is tried again to start a guest when too many run, or to connect to one that starts.
+/// The time until a start of a guest is tried again when too many run, or to connect to one that starts.
 const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
-/// How long any one thing is waited for.
+/// The time that any one thing is waited for.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A machine that is not running.
@@ -49,7 +49,7 @@ pub struct Machine {
     only_in_qemu: Option<&'static str>,
 }
 
-/// What the guest's clock counts.
+/// The thing that the guest's clock counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
     /// Time.
@@ -80,7 +80,7 @@ pub struct Vm {
     pub console: Console,
     /// The second console, where there is one.
     pub second: Option<Console>,
-    /// How long any one thing is waited for; some commands take longer under emulation.
+    /// The time that any one thing is waited for; some commands take longer under emulation.
     pub patience: Duration,
     shell: Option<Shell>,
     qmp: Option<Qmp>,
@@ -174,7 +174,7 @@ impl Machine {
         self
     }
 
-    /// Has init wait as long for a missing root as it does for people: 30 seconds instead of a few.
+    /// Makes init wait for a missing root as long as it does for people: 30 seconds instead of a few.
     #[must_use]
     pub fn inits_own_wait(self) -> Self {
         self.parameter("test.wait=30")
@@ -204,7 +204,7 @@ impl Machine {
         self
     }
 
-    /// Has the guest's clock count something else.
+    /// Makes the guest's clock count something else.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -418,7 +418,7 @@ impl Vm {
         Ok(self.shell.insert(shell))
     }
 
-    /// What it was put together from; its external kernel is that of the vehicle.
+    /// The machine that it was made of; its external kernel is that of the vehicle.
     pub fn guests(&self) -> &Guests {
         &self.guests
     }

@@ -5,7 +5,7 @@ use crate::scratch::{Ran, Scratch};
 const RELEASE: &str = "6.1.0-made";
 const INCLUDE: &str = "include 6.1.0-made /build";
 
-/// What the initramfs's tree holds, and what is on the way to it.
+/// The content of the initramfs's tree, and of the folders above it.
 const TREE: &str = "cd /build/lib/modules/6.1.0-made; find . | LC_ALL=C sort";
 
 const FILES: &str = "cd /build/lib/modules/6.1.0-made; find . -type f | LC_ALL=C sort";

@@ -5,7 +5,7 @@ use crate::trees::{LAYOUTS, Layout, TREES, Trees};
 use std::fs;
 use std::os::unix::fs::symlink;
 
-/// What is mounted below the root, each with its type.
+/// Shows the mounts below the root, each with its type.
 const MOUNTS: &str =
     "sed -n 's/^[^/]* [^ ]* \\(\\/root\\/[^ ]*\\) .* - \\([^ ]*\\) .*/\\1 \\2/p' /proc/self/mountinfo";
 

@@ -3,7 +3,7 @@
 
 use crate::scratch::Scratch;
 
-/// What was decided, and whether init was steered.
+/// Shows the decision, and if init was steered.
 const LOOK: &str = "cat /run/lifeboat/rescue; grep ^ROOT= /conf/param.conf || echo not steered";
 
 fn with_volume(label: &str) -> Scratch {
@@ -180,7 +180,7 @@ fn the_files_of_a_rescue_volume_are_covered_in_the_end_whatever_was_made_of_it()
     }
 }
 
-/// What cannot be mounted here, for it is no device.
+/// The reason for a volume that cannot be mounted here: it is no device.
 #[test]
 fn a_rescue_volume_that_cannot_be_put_back_leaves_the_root_as_it_is() {
     let hidden = "echo DEVICE=/dev/vdz >run/lifeboat/arrived; rm root/bin/init";

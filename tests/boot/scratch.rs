@@ -10,7 +10,7 @@ use std::process::Command;
 /// Mounted, not copied: a copy is busy while another test's child still has it open for writing.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_lifeboat");
 
-/// What stands in for an initramfs while a test runs.
+/// A stand-in for an initramfs while a test runs.
 pub(crate) struct Scratch {
     directory: tempfile::TempDir,
     cmdline: String,
@@ -18,13 +18,13 @@ pub(crate) struct Scratch {
     through: String,
 }
 
-/// What a run of the program left behind.
+/// The traces of a run of the program.
 pub(crate) struct Ran {
     /// Its exit status.
     pub(crate) status: i32,
-    /// What it said, on either stream.
+    /// Its output on both streams.
     pub(crate) said: String,
-    /// What the test's own look at the result printed.
+    /// The output of the test's own look at the result.
     pub(crate) seen: String,
 }
 

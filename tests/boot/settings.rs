@@ -1,4 +1,4 @@
-//! Which of the settings holds: those that are baked into the initramfs, or those of the kernel command line. A
+//! The precedence of settings: those that are baked into the initramfs, and those of the kernel command line. A
 //! volume that the settings let in is looked into, and then ignored for a reason of this place: a regular file
 //! cannot be mounted.
 
@@ -8,7 +8,7 @@ use crate::scratch::{Ran, Scratch};
 const OWN: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0c01";
 const OTHER: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0c02";
 
-/// What is said where the volume was let in.
+/// The log line of a volume that was let in.
 const LET_IN: &str = "is ignored: make /dev/vdz read-only: ";
 
 fn with_volume(label: &str, baked: &str, parameter: &str) -> Scratch {

@@ -3,7 +3,7 @@
 use crate::scratch::{Ran, Scratch, release};
 use std::fs;
 
-/// What a root has, what is said then, and what must be mounted below it.
+/// The content of a root, the log line that it leads to, and the mounts that must be below it.
 pub(crate) struct Layout {
     pub(crate) name: &'static str,
     pub(crate) root: fn(Scratch) -> Scratch,
@@ -33,7 +33,7 @@ pub(crate) const LAYOUTS: [Layout; 3] = [
     },
 ];
 
-/// What the trees hold.
+/// The content of the trees.
 const WHOLE: &str = "kernel/a.ko: kernel/b.ko\nkernel/b.ko:\nmodule amodule b";
 
 /// The root's modules, what is mounted in the root, and the initramfs's modules.
@@ -41,13 +41,13 @@ pub(crate) const TREES: &str = "
     tree() { cd $1/lib/modules/$(uname -r) 2>/dev/null && cat modules.dep kernel/a.ko kernel/b.ko 2>/dev/null; echo; }
     tree /root; grep -c ' /root/' /proc/self/mountinfo; tree; true";
 
-/// What an export makes of those.
+/// The state of those after an export.
 pub(crate) struct Trees {
     /// The root's modules are the initramfs's.
     pub(crate) exported: bool,
     /// The root is as it was before.
     pub(crate) untouched: bool,
-    /// What is still to run in the initramfs has its modules.
+    /// Programs that are still to run in the initramfs have their modules.
     pub(crate) own: bool,
 }
 

@@ -4,7 +4,7 @@ use crate::scratch::Scratch;
 use lifeboat_qemu::damage::{FILE_SYSTEMS, IMAGES, heads, write_sparse};
 use std::fs::{self, File};
 
-/// What a call may read: half a MiB of the device, and a little of /proc and of the program's own libraries.
+/// The most that a call may read: half a MiB of the device, and a little of /proc and of the program's own libraries.
 const MOST: u64 = (512 + 64) * 1024;
 
 /// Makes one image after the other the only device, and says how each call ended and what it read. A process

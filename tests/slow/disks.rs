@@ -3,7 +3,7 @@
 
 use crate::scratch::{Ran, Scratch, release};
 
-/// What the root's disk is like, and what is found and done there.
+/// A root's disk, and the export that it leads to.
 struct Disk {
     name: &'static str,
     /// Options of its mount.
@@ -12,9 +12,9 @@ struct Disk {
     checked: bool,
     /// /lib is a link to /usr/lib.
     merged: bool,
-    /// What happens before.
+    /// Shell commands that run before.
     before: &'static str,
-    /// How the modules are shown, without the agent and with it.
+    /// The layout of the export, without the agent and with it.
     layouts: [Option<&'static str>; 2],
 }
 
@@ -149,7 +149,7 @@ fn the_directory_is_made_on_a_disk_that_may_be_written_to() {
     }
 }
 
-/// What is to stay as it is on the disk: where the machine's own settings say that it is read-only.
+/// The disks that are to stay as they are: where the machine's own settings say that it is read-only.
 #[test]
 fn no_directory_is_made_where_the_root_is_to_stay_read_only() {
     const NONE: &str = "";

@@ -1,5 +1,5 @@
-//! What takes seconds: time that passes, a fault at each system call, hundreds of damaged images. `cargo test` leaves this
-//! out; `cargo test --test slow` runs it, and so does `cargo vm test`.
+//! The tests that take seconds: time that passes, a fault at each system call, hundreds of damaged images. `cargo test`
+//! leaves them out; `cargo test --test slow` runs them, and so does `cargo vm test`.
 
 #![expect(clippy::disallowed_methods, reason = "these tests start the program")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]

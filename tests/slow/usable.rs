@@ -2,7 +2,7 @@
 
 use crate::scratch::{Ran, Scratch, release};
 
-/// How modules are packed: suffix, and command.
+/// The ways to pack a module: suffix, and command.
 const PACKED: [(&str, &str); 4] = [
     ("", ":"),
     (".gz", "gzip -n"),
@@ -10,7 +10,7 @@ const PACKED: [(&str, &str); 4] = [
     (".zst", "zstd --quiet --rm"),
 ];
 
-/// What is made of the root's tree before the program runs, in it.
+/// No damage: the root's tree stays as it is.
 const WHOLE: &str = ":";
 
 fn vermagic() -> String {

@@ -67,7 +67,7 @@ fn unquote(value: &str) -> String {
     .unwrap_or_else(|| bare(value).to_owned())
 }
 
-/// What is before the closing quote; `None` without one, or where more than a comment is behind it.
+/// The text before the closing quote; `None` without one, or where more than a comment is behind it.
 fn unescape(quoted: &str) -> Option<String> {
     let mut plain = String::new();
     let mut characters = quoted.chars();

@@ -1,4 +1,5 @@
-//! What the boot program leaves below /run/lifeboat for the agent: a type for each file, with one parser and one writer.
+//! The files that the boot program leaves below /run/lifeboat for the agent: a type for each file, with one parser
+//! and one writer.
 
 mod modules;
 mod parameters;
@@ -31,7 +32,7 @@ pub trait HandOff {
 #[cfg(test)]
 mod tests;
 
-/// What a value holds that may come from a disk or a command line.
+/// A value that may come from a disk or a command line.
 #[cfg(test)]
 const HOSTILE: [&str; 10] = [
     "",

@@ -9,7 +9,7 @@ use std::path::Path;
 /// meanwhile, and wants to be called again. udev renames a lot.
 const TRIES: usize = 1000;
 
-/// What `ENOSYS` from [`open`] means.
+/// The meaning of `ENOSYS` from [`open`].
 pub const TOO_OLD: &str = "this kernel has no openat2 (Linux 5.6 or later is needed)";
 
 /// Opens a path, with the mode for a file that is made. Not even /proc's own links lead out.

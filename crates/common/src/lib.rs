@@ -1,4 +1,4 @@
-//! What the boot program and the agent read in one and the same way, and what the one hands over to the other.
+//! The formats that the boot program and the agent share, and the files that the one hands over to the other.
 
 pub mod check;
 pub mod command_line;

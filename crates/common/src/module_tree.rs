@@ -1,5 +1,5 @@
-//! Whether a tree of kernel modules is complete. The boot program asks more of one that is to be usable: that it is of
-//! the initramfs's build. The agent cannot know that, for the initramfs has gone.
+//! The check that a tree of kernel modules is complete. The boot program asks more of one that is to be usable: that it
+//! is of the initramfs's build. The agent cannot know that, for the initramfs has gone.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::fmt;
 /// The tree's index, which depmod makes.
 pub const INDEX: &str = "modules.dep";
 
-/// How many of the files that the index names are looked at.
+/// The number of files of the index that are looked at.
 pub const SAMPLE: usize = 16;
 
 /// Why a tree is not complete.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// The table's file, below a root.
 pub const MOUNTINFO: &str = "proc/self/mountinfo";
 
-/// Whether a mount may be written to.
+/// The access of a mount: it may be written to, or only read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
     /// It may not.
@@ -23,14 +23,14 @@ pub struct Mount {
     pub number: String,
     /// The file system's type.
     pub kind: String,
-    /// What is mounted: a device's node, or a word.
+    /// The mounted thing: a device's node, or a word.
     pub source: PathBuf,
-    /// Whether it may be written to.
+    /// Its access, as the mount options say it.
     pub access: Access,
 }
 
 impl Mount {
-    /// Whether it is the same mount, which may have become read-only meanwhile.
+    /// True if it is the same mount, which may have become read-only meanwhile.
     pub fn is_same(&self, other: &Self) -> bool {
         (&self.point, &self.number, &self.kind, &self.source)
             == (&other.point, &other.number, &other.kind, &other.source)
@@ -43,12 +43,12 @@ pub fn parse(table: &str) -> Vec<Mount> {
     table.lines().filter_map(parse_line).collect()
 }
 
-/// What is seen at a mount point; `None` when nothing is mounted there.
+/// The mount that is seen at a mount point; `None` when nothing is mounted there.
 pub fn at<'a>(point: &str, mounts: &'a [Mount]) -> Option<&'a Mount> {
     mounts.iter().rev().find(|mount| mount.point == point)
 }
 
-/// Whether the file system of a mount may be written to where that is mounted writable. What is not in the table may.
+/// The access that a mount's file system gives where that is mounted writable. A mount that is not in the table may be written to.
 pub fn superblock_access(table: &str, mount: &Mount) -> Access {
     let read_only = superblock_options(table, mount).split(',').any(|option| option == "ro");
     if read_only { Access::ReadOnly } else { Access::Writable }

@@ -1,4 +1,5 @@
-//! What makes a volume a rescue volume, and what ends that (`CloudServerNattyCloudImages`, "rescue boot").
+//! The marks that make a volume a rescue volume, and the mark that ends that (`CloudServerNattyCloudImages`, "rescue
+//! boot").
 
 /// The labels that make a volume a rescue volume, the one to be preferred first; the last is that of
 /// cloud-initramfs-rescuevol.
@@ -8,7 +9,7 @@ pub const LABELS: [&str; 3] = ["RESCUE", "UEC-rescue", "RESCUE_VOL"];
 /// name, its draft's, and cloud-initramfs-rescuevol's.
 pub const MARKERS: [&str; 3] = ["finished", "DONE", "etc/rescuevol-ignore"];
 
-/// Which of [`LABELS`] a file system of this type, by libblkid's name, has.
+/// The one of [`LABELS`] that a file system of this type has. The type is libblkid's name.
 #[must_use]
 pub fn label_of(kind: &str, label: &[u8]) -> Option<usize> {
     let same = |known: &&str| match kind {

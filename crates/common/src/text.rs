@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// Whether a character shows as itself, and changes neither the line it is on nor how others show.
+/// True if a character shows as itself, and changes neither the line it is on nor how others show.
 pub fn is_plain(character: char) -> bool {
     let steers = matches!(character,
         '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

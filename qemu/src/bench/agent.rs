@@ -15,12 +15,12 @@ use crate::{guest, packages, phase, suite};
 
 const NAME: &str = "lifeboat-agent";
 
-/// What the tree holds besides the essential packages: cloud-init, and what watches both.
+/// The packages of the tree besides the essential ones: cloud-init, and the tools that watch both.
 const PACKAGES: &str = "cloud-init,strace,time";
 
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/guest/bench");
 
-/// What is done to a seed: its name, and the words that do it.
+/// The work on a seed: its name, and the words that do it.
 const PROGRAMS: [(&str, &[&str]); 2] = [
     ("agent", &[NAME, "process", "--seed", "/var/lib/cloud/seed/nocloud", "--root", "/run/root"]),
     ("cloud-init", &["python3", "/consume.py"]),
@@ -30,7 +30,7 @@ const PROGRAMS: [(&str, &[&str]); 2] = [
 struct Work {
     name: &'static str,
     user_data: fn() -> String,
-    /// What stands in the configuration that is made of it, and how often.
+    /// The text in the configuration that is made of it, and its number of occurrences.
     holds: (&'static str, usize),
     /// Microseconds.
     elapsed: Option<u64>,
@@ -64,7 +64,7 @@ fn write_files() -> String {
 struct Measure {
     name: &'static str,
     rounds: usize,
-    /// What watches the program.
+    /// The tool that watches the program.
     watch: &'static [&'static str],
     of: fn(&Seen) -> Option<u64>,
     show: fn(u64) -> String,
@@ -108,7 +108,7 @@ const MEASURES: [Measure; 4] = [
     },
 ];
 
-/// What a run printed.
+/// The output of a run.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen<'a> {
     /// In microseconds.
@@ -152,7 +152,7 @@ fn calls(told: &str) -> Option<u64> {
     total.split_whitespace().nth(3)?.parse().ok()
 }
 
-/// How a figure stands to what is wanted.
+/// The result of a figure beside its limit.
 fn verdict(median: u64, wanted: u64, show: fn(u64) -> String) -> String {
     let word = if median < wanted { "under" } else { "NOT under" };
     format!("{word} {}", show(wanted))

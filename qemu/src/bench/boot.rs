@@ -1,4 +1,4 @@
-//! What lifeboat costs a boot, read from the kernel's own timestamps.
+//! The cost of lifeboat in a boot, read from the kernel's own timestamps.
 
 use std::fmt::Write as _;
 

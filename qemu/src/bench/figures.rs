@@ -12,7 +12,7 @@ pub(super) fn figure(thousandths: u64, unit: &str) -> String {
     format!("{}.{:01} {unit}", thousandths / 1000, thousandths % 1000 / 100)
 }
 
-/// How many times as much.
+/// The ratio of two figures.
 #[expect(clippy::cast_precision_loss, reason = "it is shown with one digit")]
 pub(super) fn ratio(peer: u64, own: u64) -> f64 {
     peer as f64 / own.max(1) as f64

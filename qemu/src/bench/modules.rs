@@ -113,7 +113,7 @@ fn write_rows(
     Ok(())
 }
 
-/// What each exporter's boots took, in turn: what else the host does falls on all.
+/// The times of each exporter's boots, in turn: what else the host does falls on all.
 fn boots(guests: &Guests, series: &Series, content: Content) -> Result<[Vec<Measured>; EXPORTERS.len()]> {
     let mut all = EXPORTERS.map(|_| Vec::new());
     let Series { clock, boots, parameter, .. } = series;

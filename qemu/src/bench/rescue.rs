@@ -12,7 +12,7 @@ use crate::phase;
 use crate::scan::{LIMIT, Scanner, three_partitions};
 use crate::vm::{Clock, Machine};
 
-/// How many boots of each.
+/// The number of boots of each.
 const BOOTS: [(Clock, usize); 2] = [(Clock::Time, 5), (Clock::Instructions, 3)];
 
 /// At the most, the scan may cost its peer's by this.
@@ -20,7 +20,7 @@ const SHARE: u64 = 5;
 
 const SCANNERS: [Scanner; 2] = [Scanner::Lifeboat, Scanner::Rescuevol];
 
-/// What is told of a scan, its unit, and its figure in thousands of that.
+/// The figures of a scan: name, unit, and the value in thousands of it.
 struct Measure {
     name: &'static str,
     unit: &'static str,
@@ -78,7 +78,7 @@ pub(super) fn table(guests: &Guests) -> Result<String> {
     Ok(table)
 }
 
-/// What each scanner's boots took, in turn: what else the host does falls on both.
+/// The times of each scanner's boots, in turn: what else the host does falls on both.
 fn scans(
     guests: &Guests,
     clock: Clock,

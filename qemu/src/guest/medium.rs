@@ -1,4 +1,4 @@
-//! What a tiny guest's tree is put on: a file system, on a whole disk or in a partition. None of it is mounted
+//! The medium of a tiny guest's tree: a file system, on a whole disk or in a partition. None of it is mounted
 //! here, so that it needs no privilege and no driver of this machine's kernel.
 
 use std::ffi::OsStr;
@@ -53,7 +53,7 @@ pub const MBR_PARTITION_UUID: &str = "1fb0a7f1-02";
 /// Where the second partition begins, in MiB; a GPT ends with a copy of itself, for which one more is left.
 const BEGIN: u64 = 2;
 
-/// What a file system is made with.
+/// The properties of a new file system.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Recipe<'a> {
     pub(crate) file_system: FileSystem,

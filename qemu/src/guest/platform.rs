@@ -13,7 +13,7 @@ use crate::phase;
 use crate::run::{privileged, program};
 use crate::tree::Tree;
 
-/// What every tree holds: what it takes to make an initramfs.
+/// The packages of every tree: those that it takes to make an initramfs.
 fn packages() -> String {
     format!("initramfs-tools,linux-image{},zstd", cloud_flavour())
 }
@@ -38,7 +38,7 @@ pub struct Platform {
     run_init: Option<RunInit>,
 }
 
-/// Which run-init leaves the initramfs. Klibc's refuses to go when something is mounted below; busybox's goes on.
+/// The run-init that leaves the initramfs. Klibc's refuses to go when something is mounted below; busybox's goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunInit {
     /// klibc's, like all other small tools.

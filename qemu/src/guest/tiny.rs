@@ -38,7 +38,7 @@ pub struct Tiny {
     table: Table,
 }
 
-/// What is wrong with the file system.
+/// The fault of the file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Damage {
     /// Nothing.
@@ -51,7 +51,7 @@ pub enum Damage {
     Groups,
     /// The journal is sound, and was not replayed yet.
     Unreplayed,
-    /// What is wrong is small, and fsck repairs it without asking.
+    /// A small fault, which fsck repairs without asking.
     Repairable,
     /// A file cannot be read: the rest can be mounted, but fsck wants to be asked.
     Unrepairable,
@@ -59,7 +59,7 @@ pub enum Damage {
     Member,
 }
 
-/// What the tiny guest has at /lib/modules.
+/// The content of the tiny guest's /lib/modules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Modules {
     /// An empty folder.

@@ -19,7 +19,7 @@ const PACKAGES: &str = "user-mode-linux,libc6";
 /// Where the C library's files are in its package.
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
 
-/// What is changed in the kernel's file, each to something that is no longer.
+/// The changes to the kernel's file, each to something that is no longer.
 ///
 /// The loader is the one in the working directory. Started through the host's loader instead, the kernel would take
 /// the gap between the two for its memory. Disks are called vda, vdb and so on, as QEMU's are in the tests.

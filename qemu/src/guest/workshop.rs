@@ -13,7 +13,7 @@ use crate::phase;
 use crate::run::privileged;
 use crate::tree::Tree;
 
-/// What is installed besides the headers' own dependencies; a compiler alone is not called `gcc`.
+/// The packages besides the headers' own dependencies; a compiler alone is not called `gcc`.
 const PACKAGES: &[&str] = &["dkms", "gcc", "selinux-policy-default"];
 
 /// In the tree: packages that nobody has installed yet. One leads from a kernel's directory to its headers.

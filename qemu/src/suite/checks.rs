@@ -1,4 +1,4 @@
-//! What is checked besides the tests: the sources, the static binaries, the packages, the dependencies.
+//! The checks besides the tests: the sources, the static binaries, the packages, the dependencies.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,6 +10,12 @@ use super::{Tally, one, say};
 use crate::cache::Cache;
 use crate::run::{Program, program};
 use crate::{packages, setup, workspace};
+
+/// Folders whose comments are read.
+const DOCUMENTED: &[&str] = &["crates", "tests", "qemu"];
+
+/// First words of a comment that has no subject.
+const NO_SUBJECT: &[&str] = &["Whether ", "What ", "Of ", "Has "];
 
 /// Where shell scripts are.
 const SCRIPTS: &[&str] = &[
@@ -25,13 +31,38 @@ const SCRIPTS: &[&str] = &[
 /// The static binaries' names, and how many bytes they may have.
 const LIMITS: &[(&str, u64)] = &[("lifeboat", 700 * 1024), ("lifeboat-agent", 3584 * 1024)];
 
-/// How many bytes a static binary may have.
+/// The most bytes that a static binary may have.
 pub(crate) fn limit(binary: &str) -> Option<u64> {
     LIMITS.iter().find_map(|(name, limit)| (*name == binary).then_some(*limit))
 }
 
 pub(super) fn formatting(_: &Cache) -> Result<Option<Tally>> {
     judge(setup::cargo("fmt").args(["--all", "--check"])).map(Some)
+}
+
+/// Doc comments begin with their subject.
+pub(super) fn doc_comments(_: &Cache) -> Result<Option<Tally>> {
+    let mut found = Vec::new();
+    for folder in DOCUMENTED {
+        for path in files(&workspace().join(folder))? {
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+                found.extend(without_subject(&text).map(|line| format!("{}: {line}", path.display())));
+            }
+        }
+    }
+    ensure!(found.is_empty(), "begin these comments with their subject:\n{}", found.join("\n"));
+    Ok(Some(Tally { passed: 1, failed: 0 }))
+}
+
+/// The comments' first lines that begin with none.
+fn without_subject(text: &str) -> impl Iterator<Item = &str> {
+    let mut in_comment = false;
+    text.lines().filter(move |line| {
+        let comment = ["/// ", "//! "].iter().find_map(|mark| line.trim_start().strip_prefix(mark));
+        let is_first = !std::mem::replace(&mut in_comment, comment.is_some());
+        is_first && comment.is_some_and(|text| NO_SUBJECT.iter().any(|word| text.starts_with(word)))
+    })
 }
 
 /// A program that is one check by itself.
@@ -50,7 +81,7 @@ pub(super) fn fuzz_targets(_: &Cache) -> Result<Option<Tally>> {
     judge(setup::cargo("check").args(words)).map(Some)
 }
 
-/// What deny.toml says of dependencies: their licences, where they come from, which are banned.
+/// The rules of deny.toml for dependencies: their licences, their sources, and those that are banned.
 pub(super) fn dependencies(cache: &Cache) -> Result<Option<Tally>> {
     judge(deny(cache)?.args(["bans", "licenses", "sources"])).map(Some)
 }
@@ -74,24 +105,28 @@ fn deny(cache: &Cache) -> Result<Program> {
 pub(super) fn shell_scripts(_: &Cache) -> Result<Option<Tally>> {
     let mut scripts = BTreeSet::new();
     for folder in SCRIPTS {
-        find_scripts(&workspace().join(folder), &mut scripts)?;
+        for path in files(&workspace().join(folder))? {
+            let bytes = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+            if [b"#!/bin/sh\n".as_slice(), b"#!/bin/bash\n"].iter().any(|first| bytes.starts_with(first)) {
+                scripts.insert(path);
+            }
+        }
     }
     Ok(Some(scripts.iter().map(|script| one(judge(program("shellcheck").arg(script)))).sum()))
 }
 
-fn find_scripts(folder: &Path, found: &mut BTreeSet<PathBuf>) -> Result<()> {
+/// All files below a folder.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))? {
         let path = entry.with_context(|| format!("list {}", folder.display()))?.path();
         if path.is_dir() {
-            find_scripts(&path, found)?;
+            found.extend(files(&path)?);
         } else if path.is_file() {
-            let bytes = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
-            if [b"#!/bin/sh\n".as_slice(), b"#!/bin/bash\n"].iter().any(|first| bytes.starts_with(first)) {
-                found.insert(path);
-            }
+            found.push(path);
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 pub(super) fn static_binaries(cache: &Cache) -> Result<Option<Tally>> {
@@ -135,6 +170,19 @@ pub(super) fn packages_are_clean(cache: &Cache) -> Result<Option<Tally>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_comment_begins_with_its_subject() {
+        let text = "/// Whether it is.\nfn f() {}\n    /// The end of\n    /// What was.\n//! Has no subject.\n\n// What, here?\n";
+        assert_eq!(without_subject(text).collect::<Vec<_>>(), ["/// Whether it is."]);
+        assert_eq!(without_subject("//! Has none.\n").count(), 1);
+    }
+
+    #[test]
+    fn the_comments_of_this_tree_do() {
+        let cache = Cache::at(std::env::temp_dir()).unwrap();
+        assert_eq!(doc_comments(&cache).unwrap(), Some(Tally { passed: 1, failed: 0 }));
+    }
 
     #[test]
     fn a_dynamic_program_is_not_taken_for_a_static_one() {

@@ -1,4 +1,4 @@
-//! What has passed on a tree, so that a run that was ended is gone on with and not begun anew.
+//! The tests that passed on a tree, so that a run that was ended goes on and does not begin anew.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -16,12 +16,12 @@ pub(super) struct Journal {
     path: PathBuf,
 }
 
-/// Whether what passed before counts.
+/// The role of tests that passed before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Begin {
     /// Everything is run.
     Anew,
-    /// What is in the journal is left out.
+    /// The tests in the journal are left out.
     WhereItEnded,
 }
 
@@ -44,7 +44,7 @@ impl Journal {
         &self.path
     }
 
-    /// What has passed, VM tests and checks.
+    /// The VM tests and checks that have passed.
     pub(super) fn passed(&self) -> Result<Vec<String>> {
         match fs::read_to_string(&self.path) {
             Ok(text) => Ok(text.lines().map(str::to_owned).collect()),

@@ -1,4 +1,4 @@
-//! What a running guest is given.
+//! The things that a running guest is given.
 
 use std::path::PathBuf;
 

@@ -1,11 +1,11 @@
-//! What guests have shown by the time that they ended.
+//! The results that guests have shown by the time that they ended.
 
 use std::cell::RefCell;
 
 use super::Vm;
 use crate::guest::RunInit;
 
-/// What a guest that has ended has shown.
+/// The results of a guest that has ended.
 #[derive(Debug, Clone)]
 pub struct Ended {
     /// All that was on its console.

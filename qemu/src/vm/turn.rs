@@ -1,4 +1,4 @@
-//! How many guests run at a time, over all processes.
+//! The limit of guests that run at a time, over all processes.
 
 use std::fs::File;
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use super::BETWEEN_TRIES;
 use crate::cache::Cache;
 
-/// How many guests run at a time, over all processes: more are slower, for each takes a processor.
+/// The most guests that run at a time, over all processes: more are slower, for each takes a processor.
 const GUESTS_AT_A_TIME: u32 = 2;
 
 /// Waits until another guest may run; it may while this is held.

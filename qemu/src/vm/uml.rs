@@ -28,14 +28,14 @@ pub(super) use control::Control;
 /// The environment variable that chooses the vehicle: `qemu`, or `uml` for each machine that can.
 pub const VEHICLE: &str = "LIFEBOAT_VEHICLE";
 
-/// How long the first boot may take.
+/// The longest time that the first boot may take.
 const FIRST_BOOT: Duration = Duration::from_mins(1);
 
 /// Starts the kernel with the working directory's C library. The shell's line, which comes as standard output, becomes
 /// the file descriptor 3, because the kernel itself writes to standard output too.
 const START: &str = r#"LD_LIBRARY_PATH=. exec ./linux "$@" 3<&1 >&2"#;
 
-/// What machines are booted in.
+/// The vehicle that machines are booted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Vehicle {
     Qemu,

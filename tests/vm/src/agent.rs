@@ -111,7 +111,7 @@ fn volume() -> Result<()> {
     Ok(())
 }
 
-/// Whether there is an instance cannot be seen when systemd chooses its units.
+/// systemd chooses its units before it can be seen if there is an instance.
 fn own_file_system() -> Result<()> {
     let fstab = format!(
         "UUID={ROOT} / ext4 defaults 0 1\n\
@@ -137,14 +137,14 @@ fn own_file_system() -> Result<()> {
     Ok(())
 }
 
-/// What has run in which order, once a boot is over.
+/// The parts that have run, in their order, once a boot is over.
 fn order(vm: &mut Vm) -> Result<String> {
     vm.wait_for_login("seeded")?;
     settled(vm)?;
     vm.read("cat /var/log/order")
 }
 
-/// As cluster tools do it: the boothook makes what the next part includes, and restarts `cloud-init`.
+/// The way of cluster tools: the boothook makes what the next part includes, and restarts `cloud-init`.
 const RESTARTS: &str = "MIME-Version: 1.0
 Content-Type: multipart/mixed; boundary=LATE
 

@@ -217,7 +217,7 @@ fn by_links() -> Result<()> {
     Ok(())
 }
 
-/// What finds all of these disks' roots.
+/// The `root=` that finds all of these disks' roots.
 pub(crate) fn root_by_uuid() -> String {
     format!("root=UUID={ROOT}")
 }
@@ -275,7 +275,7 @@ fn must_be_the_root(machine: Machine) -> Result<()> {
     must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vda / ext4 ro"])
 }
 
-/// As an instance that is launched from a rescue volume's own image: it keeps its options and its fstab.
+/// Stands for an instance that is launched from a rescue volume's own image: it keeps its options and its fstab.
 fn own_root_with_the_label() -> Result<()> {
     let fstab = "LABEL=RESCUE / ext4 defaults 0 1\nLABEL=data /srv ext4 defaults 0 2\n";
     for named in [format!("UUID={ROOT}"), "LABEL=RESCUE".into(), format!("/dev/disk/by-uuid/{ROOT}")] {
@@ -313,7 +313,7 @@ fn failed(disks: [fn() -> Disk; 2], own: &str) -> Result<()> {
     links_lead_to(&mut vm, own)
 }
 
-/// As the initramfs's udev leaves them, and as the booted system's is told to make them.
+/// The links as the initramfs's udev leaves them, and as the booted system's is told to make them.
 fn links_lead_to(vm: &mut Vm, own: &str) -> Result<()> {
     for (link, number) in [
         (format!("by-uuid/{ROOT}"), 1),

@@ -1,4 +1,4 @@
-//! What the scan for a rescue volume reads: a count, which is the same however busy the machine is. Times are for
+//! The bytes that the scan for a rescue volume reads: a count, which is the same however busy the machine is. Times are for
 //! `cargo vm bench rescue`.
 
 use anyhow::{Context, Result, ensure};

@@ -1,5 +1,5 @@
-//! What the gate's boots must cover between them: each pair of a stage and an outcome, of a stage and a run-init, of
-//! a journey and a generator, and each thing that the agent does. A test declares its pairs; that they are complete
+//! The pairs that the gate's boots must cover between them: those of a stage and an outcome, of a stage and a run-init,
+//! of a journey and a generator, and each thing that the agent does. A test declares its pairs; that they are complete
 //! is a test in `main.rs`; that a boot had them is read off the consoles of the test's guests.
 
 #[cfg(test)]
@@ -38,7 +38,7 @@ pub(crate) enum Stage {
     Seed,
 }
 
-/// How a stage ended.
+/// The end of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It did its work.
@@ -65,7 +65,7 @@ pub(crate) enum Journey {
     Seed,
 }
 
-/// What made the initramfs.
+/// The generator that made the initramfs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Generator {
     /// initramfs-tools 0.142, of Debian 12.
@@ -74,7 +74,7 @@ pub(crate) enum Generator {
     Trixie,
 }
 
-/// What the agent does in a booted system.
+/// An ability of the agent in a booted system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ability {
     /// Carries a seed out, once for an instance.
@@ -83,7 +83,7 @@ pub(crate) enum Ability {
     Unseeded,
     /// Lets people in in a rescue boot, and does nothing else.
     InRescue,
-    /// Has commands for who repairs a machine.
+    /// Offers commands to those who repair a machine.
     Repair,
     /// Gives the disk's modules back to dpkg.
     Settle,

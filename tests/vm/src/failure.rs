@@ -16,7 +16,7 @@ use crate::cover::Stage::{Block, Wait};
 use crate::lab::{machine, must_hold, must_not_say, must_say, root, swap, volume};
 use crate::tier::{OfProduct, Test, Tier, full, gate};
 
-/// What a wait does about each event is shown by tests/boot/waits.rs; here that init then does so.
+/// `tests/slow/waits.rs` shows each event of a wait; here init acts on it.
 pub(crate) const TESTS: &[Test] = &[
     gate(
         "a_volume_attached_while_init_waits_for_a_missing_root_is_booted",
@@ -45,14 +45,14 @@ pub(crate) const TESTS: &[Test] = &[
     full("a_copy_without_an_init_in_its_usr_gives_way_to_the_own_root", no_init_in_usr),
 ];
 
-/// What is wrong with a root. To add a failure: a line in `FAILURES`.
+/// A fault of a root. To add a failure: a line in `FAILURES`.
 #[derive(Clone, Copy)]
 struct Failure {
     name: &'static str,
     machine: fn() -> Result<Machine>,
-    /// What is said of it.
+    /// The message about it.
     said: &'static str,
-    /// What the rescue system is told of it.
+    /// The original root, as the rescue system is told it.
     original: &'static str,
     /// And of why it was not used.
     why: &'static str,

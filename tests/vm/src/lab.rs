@@ -1,4 +1,4 @@
-//! What the tests' machines are put together from.
+//! The parts that the tests' machines are put together from.
 
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};

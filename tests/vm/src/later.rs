@@ -29,7 +29,7 @@ pub(crate) const TESTS: &[Test] = &[
     }),
 ];
 
-/// How each of the scripts begins.
+/// The beginning of each of the scripts.
 const SCRIPT: &str = "#!/bin/sh\nmodprobe overlay\nmkdir -p /run/made\n";
 
 /// The root becomes the lower layer of an overlay.

@@ -10,16 +10,16 @@ use crate::tier::{OfProduct, Tier};
 
 const UUID: &str = "0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0e01";
 
-/// What is mounted when the initramfs is left, and how it came to it. To add one: a line in `LAYOUTS`.
+/// The mounts when the initramfs is left, and the boot that led to them. To add one: a line in `LAYOUTS`.
 #[derive(Clone, Copy)]
 struct Layout {
     name: &'static str,
     boot: fn(Machine) -> Result<Vm>,
-    /// What the booted system must show in its mounts.
+    /// The mounts that the booted system must have.
     mounts: &'static [&'static str],
-    /// What it must not.
+    /// The mounts that it must not have.
     no_mounts: &'static [&'static str],
-    /// What must be in the state.
+    /// The lines that must be in the state.
     state: &'static [&'static str],
 }
 

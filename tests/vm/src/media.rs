@@ -1,4 +1,4 @@
-//! What a rescue volume may be: its file system, its partition table, its bus; copies that only their disks tell
+//! The kinds of a rescue volume: its file system, its partition table, its bus; copies that only their disks tell
 //! apart; and what is ignored stays as it is, to the last bit.
 
 use std::path::{Path, PathBuf};

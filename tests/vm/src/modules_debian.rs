@@ -131,7 +131,7 @@ fn boot(machine: Machine, workshop: &Workshop) -> Result<Vm> {
     Ok(vm)
 }
 
-/// What apt and the package's scripts say.
+/// The output of apt and of the package's scripts.
 fn install(vm: &mut Vm, name: &str) -> Result<String> {
     vm.read(&format!("{APT} install /var/packages/{name}-*.deb 2>&1"))
 }

@@ -17,7 +17,7 @@ struct Layout {
     name: &'static str,
     modules: Modules,
     folder: Option<&'static str>,
-    /// What is mounted in the booted system, `RELEASE` standing for the kernel's; by a copy, and bound.
+    /// The mounts in the booted system, `RELEASE` standing for the kernel's; by a copy, and bound.
     copied: &'static [&'static str],
     bound: &'static [&'static str],
 }

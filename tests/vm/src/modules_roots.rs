@@ -129,7 +129,7 @@ fn writable_without_the_directory() -> Result<()> {
     vm.read("mount -o remount,rw / && mkdir /lib/modules").map(drop)
 }
 
-/// Whether the agent is in the root.
+/// The agent's presence in the root.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Agent {
     None,

@@ -41,7 +41,7 @@ fn fetched(initramfs: Initramfs) -> Result<()> {
     must_be_usable(&mut vm)
 }
 
-/// What the agent said in this boot, once it has ended.
+/// The agent's output in this boot, once it has ended.
 fn log(vm: &mut Vm) -> Result<String> {
     // Its exit status tells of units that have nothing to do with us.
     vm.run("systemctl is-system-running --wait")?;

@@ -41,7 +41,7 @@ const DRIVERS: [&str; 10] = [
 const INSTALL: &str =
     "apt-get install --yes --no-install-recommends /tmp/lifeboat.deb /tmp/lifeboat-agent.deb";
 
-/// What the initramfs holds, by names.
+/// The files of the initramfs, by their names.
 const CONTENT: &str = "lsinitramfs /boot/initrd.img-*";
 
 fn tree(tar: &Path) -> Result<Tree> {
@@ -90,7 +90,7 @@ fn dep() -> Result<()> {
 /// Builds the initramfs anew. What it warns of comes with the rest.
 const REBUILD: &str = "update-initramfs -u 2>&1";
 
-/// How many modules the initramfs and the kernel have, and how many of them its index lists.
+/// The number of modules of the initramfs, of the kernel, and of the index.
 const COUNTS: &str = "rm -rf /tmp/made; unmkinitramfs /boot/initrd.img-* /tmp/made
     find /tmp/made -name '*.ko*' | wc -l; find /lib/modules/ -name '*.ko*' | wc -l
     find /tmp/made -name modules.dep -exec cat {} + | wc -l";

@@ -45,7 +45,7 @@ pub(crate) const TESTS: &[Test] = &[
     }),
 ];
 
-/// What is wrong with the broken root, as far as the kernel command line can say it.
+/// The faults of the broken root that the kernel command line can state.
 const BROKEN: &str = "rootflags=no-such-flag rootfstype=xfs init=/no-such-init resume=/dev/vda";
 
 fn booted(label: &str) -> Result<()> {
@@ -140,7 +140,7 @@ fn finished() -> Result<()> {
     must_hold(&vm.read("cat /run/lifeboat/rescue")?, &["BOOTED=own-root\n", "/finished"])
 }
 
-/// What whoever logs in reads, nothing of lifeboat being on the volume.
+/// The text that an admin reads at login, where lifeboat is not on the volume.
 const TOLD: [&str; 4] = [
     "*** RESCUE SYSTEM ***",
     "/dev/vdb (ext4, label",

@@ -1,4 +1,4 @@
-//! Which of the tests a run has: those of its tier and family that have not passed yet. `cargo vm` says so by
+//! The tests of a run: those of its tier and family that have not passed yet. `cargo vm` says so by
 //! environment variables.
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ use lifeboat_qemu::vm;
 use crate::tier::Tier;
 use crate::{Named, cover, lab};
 
-/// What a run is told. By hand, and so without any of it: full runs.
+/// The settings of a run. By hand, and so without any of them: full runs.
 pub(crate) struct Run {
     tier: Tier,
     family: Option<Family>,

@@ -9,7 +9,7 @@ use crate::cover::{Generator, Journey, Stage as stage};
 use crate::lab::{machine, root};
 use crate::tier::{Test, full, gate};
 
-/// Which seeds are handed over is shown by tests/boot/seed.rs; here that they reach the booted system.
+/// `tests/boot/seed.rs` shows which seeds are handed over; here they reach the booted system.
 pub(crate) const TESTS: &[Test] = &[
     gate(
         "nocloud_is_handed_over",

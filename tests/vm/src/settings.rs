@@ -10,7 +10,7 @@ use lifeboat_qemu::tree::Tree;
 use crate::lab::{guests, machine, must_hold, must_say, root, volume};
 use crate::tier::{Test, full};
 
-/// Which settings hold is shown by tests/boot/settings.rs; here that init then does so.
+/// `tests/boot/settings.rs` shows which settings hold; here init acts on them.
 pub(crate) const TESTS: &[Test] = &[
     full("a_required_partuuid_lets_that_volume_in", || boots("require=PARTUUID={own-part}", "", "rescue")),
     full("a_required_partuuid_refuses_every_other_volume", || refuses("require=PARTUUID={other}", "")),

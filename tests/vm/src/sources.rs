@@ -41,7 +41,7 @@ const OTHERS: [Volume; 3] = [
     ("config-2", FileSystem::Iso9660, NOCLOUD),
 ];
 
-/// Has the agent see the disk $1 alone, and shows what it said and kept.
+/// Shows the agent the disk $1 alone, and prints its output and the seed that it kept.
 const LOOK: &str = "mkdir -p /tmp/$1/dev /tmp/$1/proc /tmp/$1/sys/class/block/$1; \
     /bin/busybox cp -a /dev/$1 /tmp/$1/dev/; \
     before=$(/bin/busybox sha256sum </dev/$1); \

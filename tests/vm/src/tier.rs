@@ -41,17 +41,17 @@ pub(crate) const fn soak(name: &'static str, run: fn() -> Result<()>) -> Test {
 
 /// A test that is one of a product.
 pub(crate) trait OfProduct: Send + 'static {
-    /// As a statement.
+    /// The name, as a statement.
     fn name(&self) -> String;
 
     /// The smallest run that has it.
     fn tier(&self) -> Tier;
 
-    /// What it is in the gate for.
+    /// The pairs that it is in the gate for.
     fn covers(&self) -> &'static [Covers] {
         &[]
     }
 
-    /// What must hold.
+    /// Boots the machine, and fails unless the statement holds.
     fn run(&self) -> Result<()>;
 }

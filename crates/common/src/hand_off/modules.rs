@@ -3,7 +3,7 @@
 use super::HandOff;
 use crate::environment_file::{Lines, lookup};
 
-/// What the file says.
+/// The content of the file.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Modules {
     /// The kernel's release. Empty: that of the running kernel.
@@ -14,7 +14,7 @@ pub struct Modules {
     pub place: String,
     /// The name that the root's own tree for the release is shown by.
     pub moved: Option<String>,
-    /// How the files get there.
+    /// The way in which the files get there.
     pub way: Way,
 }
 
@@ -30,7 +30,7 @@ pub enum Layout {
     Overlay,
 }
 
-/// How the files get there.
+/// The way in which the files get there.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum Way {
     /// The initramfs's own files are mounted.
@@ -38,14 +38,14 @@ pub enum Way {
     Bind,
     /// They are moved to a tmpfs.
     Copy {
-        /// How many.
+        /// Their number.
         files: u64,
-        /// How much they take.
+        /// Their size.
         bytes: u64,
     },
 }
 
-/// What follows the release and a dot in the name of a tree that was in the way.
+/// The endings of a tree that was in the way: its name is the release, a dot and one of these.
 pub const MOVED_SUFFIX: &str = "lifeboat-moved";
 
 const RELEASE: &str = "RELEASE";

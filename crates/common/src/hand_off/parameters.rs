@@ -17,7 +17,7 @@ const SOURCES: [&str; 2] = ["nocloud", "nocloud-net"];
 const PASSED_OVER: [&str; 1] = ["dsmode"];
 
 impl Seed {
-    /// Whether its source is one that a command line can name. A file that was damaged has another, or none.
+    /// True if its source is one that a command line can name. A file that was damaged has another, or none.
     pub fn has_a_known_source(&self) -> bool {
         SOURCES.into_iter().chain([PLACE, ONLY_CONFIG]).any(|source| source == self.source)
     }
@@ -26,7 +26,7 @@ impl Seed {
     ///
     /// # Errors
     ///
-    /// What is wrong with the line, where nothing is left of what it says.
+    /// The fault of the line, where nothing is left of what it says.
     pub fn from_line(line: &CommandLine) -> Result<Option<Self>, String> {
         if line.switched_off("seed").is_some() {
             return Ok(None);

@@ -4,16 +4,16 @@ use super::HandOff;
 use crate::environment_file::{Lines, lookup};
 use std::fmt;
 
-/// What the file says.
+/// The content of the file.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Rescue {
-    /// What is booted.
+    /// The system that is booted.
     pub boot: Boot,
-    /// What happened so far in this boot.
+    /// The events so far in this boot.
     pub so_far: SoFar,
 }
 
-/// What the machine was booted from.
+/// The system that the machine was booted from.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub enum Boot {
     /// A rescue volume.
@@ -28,14 +28,14 @@ pub enum Boot {
     Unknown,
 }
 
-/// What is known of a rescue boot.
+/// The facts about a rescue boot.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Record {
     /// Why the machine's own root was not booted.
     pub reason: String,
     /// The rescue volume.
     pub volume: Volume,
-    /// What the machine would have booted from.
+    /// The root that the machine would have booted from.
     pub original: Original,
 }
 
@@ -64,7 +64,7 @@ pub struct Volume {
     pub uuid: Option<String>,
 }
 
-/// What happened so far in this boot. No name of a device holds white space: one that does is not written.
+/// The events so far in this boot. No name of a device holds white space: one that does is not written.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct SoFar {
     /// The devices that were looked at, as the kernel names them.
@@ -81,7 +81,7 @@ pub struct SoFar {
 
 const BOOTED: &str = "BOOTED";
 const REASON: &str = "REASON";
-/// Of a volume: its node, type, label and UUID.
+/// The identity of a volume: its node, type, label and UUID.
 const VOLUME: [&str; 4] = ["DEVICE", "TYPE", "LABEL", "UUID"];
 const ORIGINAL: [&str; 4] = ["ORIGINAL_ROOT", "ORIGINAL_TYPE", "ORIGINAL_LABEL", "ORIGINAL_UUID"];
 const LOOKED_AT: &str = "LOOKED_AT";
@@ -156,7 +156,7 @@ fn joined(names: &[String]) -> String {
 }
 
 impl Boot {
-    /// Whether it was from a rescue volume.
+    /// True if it was from a rescue volume.
     pub fn is_rescue(&self) -> bool {
         matches!(self, Self::Rescue(_))
     }

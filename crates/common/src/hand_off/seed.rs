@@ -4,7 +4,7 @@ use super::HandOff;
 use crate::check;
 use crate::environment_file::{Lines, lookup};
 
-/// What is said about a seed.
+/// The statements about a seed.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Seed {
     /// The kind of source: a data source that `ds=` names, or the parameter.
@@ -17,7 +17,7 @@ pub struct Seed {
     pub instance_id: Option<String>,
     /// Where configuration below the user's is.
     pub cloud_config_url: Option<String>,
-    /// What was said and is left out, and why.
+    /// The statements that are left out, and why.
     pub refused: Option<String>,
 }
 
@@ -33,7 +33,7 @@ pub enum Place {
     Refused,
 }
 
-/// What is checked before it is taken.
+/// The checks that a value passes before it is taken.
 pub(super) struct Field {
     /// The key in the file.
     key: &'static str,
@@ -45,7 +45,7 @@ pub(super) struct Field {
     pub(super) set: fn(&mut Seed, Option<String>),
 }
 
-/// How much is told of what was left out, in bytes.
+/// The most bytes that are told of a statement that was left out.
 const MOST_REFUSED: usize = 800;
 const AND_MORE: &str = "; and more";
 
@@ -96,7 +96,7 @@ fn replace(field: &mut Option<String>, value: Option<String>) {
 }
 
 impl Seed {
-    /// Whether it is about more than configuration.
+    /// True if it is about more than configuration.
     pub fn names_a_seed(&self) -> bool {
         self.source != super::ONLY_CONFIG
     }

@@ -3,7 +3,7 @@
 use super::*;
 use std::fmt::Debug;
 
-/// What files are made of here; the keys are those of all three.
+/// The pieces that files are made of here; the keys are those of all three.
 const PIECES: [&str; 48] = [
     "SOURCE=",
     "SEED_FROM=",

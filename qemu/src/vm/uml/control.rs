@@ -10,20 +10,20 @@ use super::super::BETWEEN_TRIES;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What each request begins with: see `arch/um/drivers/mconsole.h` in the kernel's source.
+/// The beginning of each request: see `arch/um/drivers/mconsole.h` in the kernel's source.
 const MAGIC: u32 = 0xcafe_babe;
 const VERSION: u32 = 2;
 
 /// The longest text of a request, and of an answer.
 const TEXT: usize = 512;
 
-/// What is done with a running user-mode Linux.
+/// The control of a running user-mode Linux.
 #[derive(Debug)]
 pub(in crate::vm) struct Control {
     /// The folder in which the kernel has its socket.
     folder: PathBuf,
     shell: UnixStream,
-    /// How many disks it has.
+    /// The number of its disks.
     disks: u32,
     requests: u32,
 }

@@ -28,7 +28,7 @@ pub(crate) fn wanted() -> Vec<Covers> {
     outcomes.chain(left).chain(by).chain(ABILITIES.map(Covers::Agent)).chain([Covers::Packages]).collect()
 }
 
-/// What nobody declares.
+/// The pairs that no test declares.
 pub(crate) fn missing(declared: &[Covers]) -> Vec<Covers> {
     wanted().into_iter().filter(|wanted| !declared.contains(wanted)).collect()
 }

@@ -45,7 +45,7 @@ impl NfsServer {
         Ok(Self { port, _until_dropped: until_dropped })
     }
 
-    /// What the kernel command line says of it.
+    /// Its parameters on the kernel command line.
     pub(crate) fn parameter(&self) -> String {
         let port = self.port;
         format!("root=/dev/nfs ip=dhcp nfsroot={HOST}:/,vers=3,proto=tcp,port={port},mountport={port}")
