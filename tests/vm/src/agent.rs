@@ -64,6 +64,9 @@ fn cloud_config() -> Result<()> {
     let keys = vm.read("cat ~ann/.ssh/authorized_keys; stat -c %a-%U ~ann/.ssh ~ann/.ssh/authorized_keys")?;
     must_hold(&keys, &["ann@home\n", "700-ann\n600-ann"])?;
     ensure!(vm.read("cat /var/log/order")? == "bootcmd\nruncmd", "commands ran in another order");
+    in_order(&mut vm)?;
+    let handlers = vm.read("lifeboat-agent status --long")?;
+    must_hold(&handlers, &["users_groups: done, ", "timezone: nothing to do, ", "scripts_user: done, "])?;
     let status = vm.run("lifeboat-agent rescue status")?;
     ensure!(status.status == 3, "in a normal boot: {status:?}");
     must_hold(
@@ -192,7 +195,28 @@ fn restarted() -> Result<()> {
     }
     let units =
         vm.read("systemctl show --property=Id --value cloud-config.service cloud-init-network.service")?;
-    ensure!(units.lines().all(|unit| unit.is_empty() || unit == "lifeboat-agent.service"), "{units}");
+    let units: Vec<_> = units.split_whitespace().collect();
+    ensure!(units == ["lifeboat-agent-config.service", "lifeboat-agent.service"], "{units:?}");
+    must_hold(&vm.read("journalctl -b | grep -c 'ordering cycle' || true")?, &["0"])
+}
+
+/// The stages begin one after the other, and what waits for the network waits for the first.
+fn in_order(vm: &mut Vm) -> Result<()> {
+    let mut last = 0;
+    for unit in [
+        "lifeboat-agent-local.service",
+        "lifeboat-agent.service",
+        "network-online.target",
+        "lifeboat-agent-config.service",
+        "lifeboat-agent-final.service",
+        "cloud-init.target",
+    ] {
+        let time =
+            vm.read(&format!("systemctl show --property=ActiveEnterTimestampMonotonic --value {unit}"))?;
+        let time: u64 = time.trim().parse()?;
+        ensure!(time > last, "{unit} became active at {time}, not after {last}");
+        last = time;
+    }
     must_hold(&vm.read("journalctl -b | grep -c 'ordering cycle' || true")?, &["0"])
 }
 
