@@ -6,6 +6,7 @@
 pub(crate) mod wanted;
 
 use anyhow::{Result, ensure};
+use lifeboat_qemu::args::Family;
 use lifeboat_qemu::guest::RunInit;
 use lifeboat_qemu::vm::Ended;
 
@@ -89,6 +90,7 @@ pub(crate) enum Ability {
     Settle,
 }
 
+use Covers::By;
 use Outcome::{Done, Failed, GaveBack, Ignored, LastResort, Off, Skipped};
 
 /// Each outcome that a stage can have, and the line on the console that tells it: parts that it holds, and parts by
@@ -131,6 +133,43 @@ const OUTCOMES: &[(Stage, Outcome, &[&str], &[&str])] = &[
     (Stage::Seed, Off, &["seed: skipped: ", "is on the kernel command line"], &[]),
     (Stage::Seed, Failed, &["test: seed aborts"], &[]),
 ];
+
+/// The declaration of a test: its own pairs, or else those of its family.
+pub(crate) fn declared(own: &'static [Covers], family: Family) -> &'static [Covers] {
+    if own.is_empty() { of_family(family) } else { own }
+}
+
+/// The pairs that the tests of a family are about: each covers at least one of them. Its guests tell the stages and their outcomes: see [`seen`].
+pub(crate) const fn of_family(family: Family) -> &'static [Covers] {
+    match family {
+        Family::Choose | Family::Identity | Family::Failure => {
+            &[By(Journey::Rescue, Generator::Bookworm), By(Journey::Rescue, Generator::Trixie)]
+        }
+        Family::Modules => {
+            &[By(Journey::Modules, Generator::Bookworm), By(Journey::Modules, Generator::Trixie)]
+        }
+        Family::Seed => &[By(Journey::Seed, Generator::Bookworm), By(Journey::Seed, Generator::Trixie)],
+        Family::Harmless => &[
+            By(Journey::Rescue, Generator::Bookworm),
+            By(Journey::Modules, Generator::Bookworm),
+            By(Journey::Seed, Generator::Bookworm),
+        ],
+        Family::Agent => &[
+            Covers::Agent(Ability::Seeded),
+            Covers::Agent(Ability::Unseeded),
+            Covers::Agent(Ability::InRescue),
+            Covers::Agent(Ability::Repair),
+            Covers::Agent(Ability::Settle),
+        ],
+        Family::Packages => &[Covers::Packages],
+    }
+}
+
+/// The stages and their outcomes that a test's guests have shown, for a test that declares its family alone.
+pub(crate) fn seen(guests: &[Ended]) -> Vec<Covers> {
+    let pairs = OUTCOMES.iter().map(|(stage, outcome, ..)| Covers::Stage(*stage, *outcome));
+    pairs.filter(|pair| guests.iter().any(|guest| shows(*pair, guest))).collect()
+}
 
 /// Fails unless the test's guests have shown all that it declares.
 pub(crate) fn check(declared: &[Covers], guests: &[Ended]) -> Result<()> {
@@ -209,6 +248,19 @@ mod tests {
         for covers in no {
             assert!(check(&[covers], std::slice::from_ref(&steered)).is_err(), "{covers:?}");
         }
+    }
+
+    #[test]
+    fn what_a_guest_has_shown_is_read_off_its_console() {
+        assert_eq!(seen(&[guest(STEERED)]), [Covers::Stage(Stage::Premount, Done)]);
+        assert_eq!(seen(&[guest("own login:")]), []);
+    }
+
+    #[test]
+    fn a_test_without_pairs_has_those_of_its_family() {
+        let own: &[Covers] = &[Covers::Packages];
+        assert_eq!(declared(own, Family::Seed), own);
+        assert_eq!(declared(&[], Family::Seed), of_family(Family::Seed));
     }
 
     #[test]

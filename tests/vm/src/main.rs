@@ -42,7 +42,8 @@ use lifeboat_qemu::args::Family;
 use run::Run;
 use tier::{OfProduct, Test, Tier};
 
-/// The tests of a file, and their family. To add a file: a line here.
+/// The tests of a file, and their family. To add a file: a line here. The family says what its tests outside of the gate
+/// cover (`cover::of_family`).
 const FILES: &[(&str, Family, &[Test])] = &[
     ("agent", Family::Agent, agent::TESTS),
     ("choice", Family::Choose, choice::TESTS),
@@ -102,7 +103,7 @@ fn all() -> Vec<Named> {
             name: format!("{file}::{}", test.name),
             family: *family,
             tier: test.tier,
-            covers: test.covers,
+            covers: cover::declared(test.covers, *family),
             test: Box::new(test.run),
         })
     });
@@ -118,7 +119,7 @@ fn of_product<C: OfProduct>(file: &str, cases: impl Iterator<Item = C>) -> impl 
         name: format!("{file}::{}", case.name()),
         family,
         tier: case.tier(),
-        covers: case.covers(),
+        covers: cover::declared(case.covers(), family),
         test: Box::new(move || case.run()),
     })
 }
@@ -127,6 +128,7 @@ fn of_product<C: OfProduct>(file: &str, cases: impl Iterator<Item = C>) -> impl 
 mod tests {
     use super::*;
     use crate::cover::wanted::missing;
+    use clap::ValueEnum as _;
 
     /// The files that hold no tests.
     const OTHERS: [&str; 5] = ["cover", "lab", "main", "run", "tier"];
@@ -148,6 +150,24 @@ mod tests {
             let others = gate.iter().filter(|other| other.name != test.name);
             let declared: Vec<Covers> = others.flat_map(|other| other.covers.iter().copied()).collect();
             assert_ne!(missing(&declared), [], "{} could leave the gate", test.name);
+        }
+    }
+
+    #[test]
+    fn each_test_declares_what_it_covers() {
+        for test in all() {
+            assert_ne!(test.covers, [], "{}", test.name);
+        }
+    }
+
+    #[test]
+    fn each_family_is_about_something_that_the_gate_wants() {
+        for family in Family::value_variants() {
+            let covers = cover::of_family(*family);
+            assert_ne!(covers, [], "{family:?}");
+            for one in covers {
+                assert!(cover::wanted::wanted().contains(one), "{family:?}: {one:?}");
+            }
         }
     }
 

@@ -29,12 +29,12 @@ pub(crate) const fn gate(name: &'static str, covers: &'static [Covers], run: fn(
     Test { name, tier: Tier::Gate, covers, run }
 }
 
-/// A test of full runs.
+/// A test of full runs. It declares what its family covers.
 pub(crate) const fn full(name: &'static str, run: fn() -> Result<()>) -> Test {
     Test { name, tier: Tier::Full, covers: &[], run }
 }
 
-/// A test of soak runs.
+/// A test of soak runs. It declares what its family covers.
 pub(crate) const fn soak(name: &'static str, run: fn() -> Result<()>) -> Test {
     Test { name, tier: Tier::Soak, covers: &[], run }
 }
