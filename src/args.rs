@@ -35,12 +35,12 @@ Exit status: 0 done or skipped, 1 something went wrong, 2 bad usage.
 lifeboat(8) describes kernel parameters and files.
 ";
 
-/// What one call of the program is to do.
+/// The work of one call of the program.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Invocation {
     /// Run a journey.
     Run {
-        /// Which one.
+        /// The one that is meant.
         journey: Journey,
         /// Carried out or only printed.
         mode: Mode,

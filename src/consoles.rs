@@ -16,7 +16,7 @@ const TYPED_AHEAD: usize = 64;
 /// All consoles that can be read from.
 pub(crate) struct KernelConsoles(Vec<File>);
 
-/// What ended a wait.
+/// The event that ended a wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Woken {
     /// Somebody pressed Enter.

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::ptr;
 
-/// What libblkid reads from a superblock.
+/// The values that libblkid reads from a superblock.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Superblock {
     /// libblkid's name of the type, such as `ext4`.
@@ -119,7 +119,7 @@ pub(crate) enum ReadOnly {
     Off,
 }
 
-/// Whether a CD drive says that no medium is in it, or that its tray is open (`CDROM_DRIVE_STATUS`).
+/// True if a CD drive says that no medium is in it, or that its tray is open (`CDROM_DRIVE_STATUS`).
 pub(crate) fn is_empty_drive(device: &File) -> bool {
     struct DriveStatus;
     // SAFETY: CDROM_DRIVE_STATUS takes a number, and answers with its own.
@@ -170,7 +170,7 @@ pub(crate) fn end_after(seconds: u32) {
     alarm(seconds);
 }
 
-/// Whether the kernel takes a process for one of 32 bits: that of aarch64 refuses it where no processor has them. In doubt
+/// True if the kernel takes a process for one of 32 bits. That of aarch64 refuses it where no processor has them. In doubt
 /// it does.
 pub(crate) fn may_run_32_bits() -> bool {
     /// See personality(2): the first asks alone.

@@ -46,7 +46,7 @@ impl<'a> FstabEntry<'a> {
         })
     }
 
-    /// Whether it is mounted at the path of these names.
+    /// True if it is mounted at the path of these names.
     pub(crate) fn is_at(&self, path: &[&[u8]]) -> bool {
         let names = self.point.split(|byte| *byte == b'/').filter(|name| !matches!(*name, b"" | b"."));
         self.point.starts_with(b"/") && names.eq(path.iter().copied())

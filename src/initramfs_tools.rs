@@ -45,7 +45,7 @@ pub(crate) enum Stuck {
     NotStarted,
 }
 
-/// What init was about to boot.
+/// The root that init was about to boot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Booting {
     /// The machine's own root.
@@ -106,7 +106,7 @@ impl fmt::Display for Stuck {
 }
 
 impl Stuck {
-    /// Whether the root is mounted, in which nothing can be started.
+    /// True if the root is mounted, in which nothing can be started.
     pub(crate) fn is_past_the_root(&self) -> bool {
         match self {
             Self::Missing(_) | Self::Unnamed | Self::Unrepaired | Self::Unmountable => false,
@@ -187,7 +187,7 @@ const ORDER: &str = "/scripts/init-bottom/ORDER";
 /// Scripts of packages that are known to make no root.
 const MAKE_NO_ROOT: [&str; 4] = ["dropbear", "ntfs_3g", "plymouth", "udev"];
 
-/// Whether a script comes after lifeboat's: it may make the root that init is looked for in.
+/// True if a script comes after lifeboat's: it may make the root that init is looked for in.
 pub(crate) fn root_is_made_later() -> bool {
     let order = files::read_text(ORDER).ok().flatten();
     order.is_some_and(|order| scripts_after_ours(&order).any(|script| !MAKE_NO_ROOT.contains(&script)))

@@ -27,7 +27,7 @@ pub(crate) fn table() -> Result<String> {
     fs::read_to_string(&table).with_context(|| format!("read {}", table.display()))
 }
 
-/// What is seen at a mount point; `None` when nothing is mounted there.
+/// The mount that is seen at a mount point; `None` when nothing is mounted there.
 pub(crate) fn at(point: &Path) -> Result<Option<Mount>> {
     Ok(read()?.into_iter().rev().find(|mount| Path::new(&mount.point) == point))
 }

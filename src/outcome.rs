@@ -1,4 +1,4 @@
-//! What a journey came to, and whether it may change anything.
+//! The outcome of a journey, and its leave to change anything.
 
 use crate::kmsg::{self, LogLevel};
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ pub(crate) enum Mode {
     DryRun,
 }
 
-/// How a journey ended when nothing went wrong. Exit status 0, but for the last.
+/// The end of a journey when nothing went wrong. Exit status 0, but for the last.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Outcome {
     /// Something was changed, or would have been: the sentence for the log.

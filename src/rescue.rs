@@ -35,7 +35,7 @@ use selector::Selector;
 use settings::RescueSettings;
 use std::path::PathBuf;
 
-/// What is on the machine's block devices.
+/// The content of the machine's block devices.
 #[derive(Default, Debug)]
 struct Scan {
     volumes: Vec<Volume>,

@@ -156,7 +156,7 @@ impl Volume {
         )
     }
 
-    /// Whether file systems are inside it, once it is unlocked or assembled.
+    /// True if file systems are inside it, once it is unlocked or assembled.
     pub(crate) fn is_member(&self) -> bool {
         MEMBERS.iter().any(|member| member.to_bytes() == self.kind.as_bytes())
     }
@@ -171,7 +171,7 @@ impl Volume {
         }
     }
 
-    /// Whether btrfs takes one for the other: it would mount, or write to, either in place of the other.
+    /// True if btrfs takes one for the other: it would mount, or write to, either in place of the other.
     pub(crate) fn is_taken_for(&self, other: &Self) -> bool {
         self.kind == "btrfs"
             && self.device != other.device
@@ -343,12 +343,12 @@ pub(crate) fn numbers(node: &Path) -> Option<String> {
     Some(format!("{}:{}", rustix::fs::major(number), rustix::fs::minor(number)))
 }
 
-/// Whether the kernel refuses writes to the device that a path leads to.
+/// True if the kernel refuses writes to the device that a path leads to.
 pub(crate) fn is_read_only(node: &Path) -> bool {
     numbers(node).is_some_and(|numbers| refuses_writes(&numbers))
 }
 
-/// Whether the kernel refuses writes to the device with these numbers.
+/// True if the kernel refuses writes to the device with these numbers.
 pub(crate) fn refuses_writes(numbers: &str) -> bool {
     let content = fs::read(format!("/sys/dev/block/{numbers}/ro"));
     content.is_ok_and(|content| content.trim_ascii() == b"1")
@@ -382,7 +382,7 @@ fn can_hold_a_volume(name: &str) -> bool {
     !(empty || hidden || held || drive)
 }
 
-/// Whether it is a CD drive. Without a medium its size is not 0, and each read of it would be an error of which the
+/// True if it is a CD drive. Without a medium its size is not 0, and each read of it would be an error of which the
 /// kernel complains.
 fn is_cd_drive(name: &str) -> bool {
     name.starts_with("sr")

@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-/// What was made so far, in this order.
+/// The entries that were made so far, in this order.
 type Made = Vec<(String, AtFlags)>;
 
 /// Copies files, with mode and time, by their paths below `source`.

@@ -1,4 +1,4 @@
-//! Which modules are added, and whether there is room for them.
+//! The choice of modules to add, and the room for them.
 
 use super::setting::IncludeSetting;
 use super::size::{IncludeSize, Room, SharedSpace};
@@ -8,15 +8,15 @@ use std::fmt;
 /// What else grows: later hooks, microcode, the file systems' own tables.
 const RESERVE: u64 = 8 << 20;
 
-/// What is found before anything is changed.
+/// The facts that are found before anything is changed.
 pub(crate) struct IncludeFacts {
-    /// What the owner asked for.
+    /// The owner's setting.
     pub(crate) setting: IncludeSetting,
     /// The kernel's.
     pub(crate) modules: Vec<ListedModule>,
-    /// What the initramfs holds so far.
+    /// The files of the initramfs so far.
     pub(crate) held: IncludeSize,
-    /// What is free.
+    /// The free space.
     pub(crate) room: Room,
 }
 
@@ -29,11 +29,11 @@ pub(crate) struct ListedModule {
     pub(crate) needs: Vec<String>,
     /// `None`: the file is not there.
     pub(crate) bytes: Option<u64>,
-    /// Whether the initramfs has it.
+    /// True if the initramfs has it.
     pub(crate) held: bool,
 }
 
-/// What to do and what to say.
+/// The plan and its messages.
 pub(crate) struct IncludePlan<'a> {
     /// A line each.
     pub(crate) complaints: Vec<String>,
@@ -152,7 +152,7 @@ impl IncludeFacts {
 }
 
 impl ListedModule {
-    /// Whether a word of `list:` means it: a directory below kernel/, or its name, in which `-` equals `_`.
+    /// True if a word of `list:` means it: a directory below kernel/, or its name, in which `-` equals `_`.
     fn is_named(&self, word: &str) -> bool {
         if word.ends_with('/') {
             return self.path.strip_prefix("kernel/").is_some_and(|path| path.starts_with(word));

@@ -1,4 +1,4 @@
-//! How much files take: as they are, in /boot, and while the initramfs is put together.
+//! The size of files as they are, in /boot, and while the initramfs is put together.
 
 use anyhow::{Context, Result};
 use std::fs;

@@ -1,4 +1,4 @@
-//! What is planned for a small kernel of five modules.
+//! Plans for a small kernel of five modules.
 
 use super::*;
 

@@ -187,7 +187,7 @@ fn our_part(lines: &[&str]) -> Range<usize> {
     begin.zip(end).map_or(0..0, |(begin, end)| begin..end + 1)
 }
 
-/// Has init call us after all other scripts, and adds nothing else to the file.
+/// Makes init call us after all other scripts, and adds nothing else to the file.
 pub(crate) fn call_us_last() -> Result<()> {
     let existing = files::read_text(PATH)?.unwrap_or_default();
     files::write(PATH, with_last_call(&existing).as_bytes(), 0o644)

@@ -1,4 +1,4 @@
-//! Which program leaves the initramfs: some delete what is still needed there.
+//! The program that leaves the initramfs: some delete what is still needed there.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

@@ -30,7 +30,7 @@ const FSTAB: &str = "etc/fstab";
 /// The file systems whose remount keeps all other options.
 const KINDS: [&str; 6] = ["ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs"];
 
-/// How the directory can be made.
+/// The way in which the directory can be made.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Making {
     /// It cannot, or must not: the reason.
@@ -108,7 +108,7 @@ impl Name {
         }
     }
 
-    /// Whether it is what init checked: another script may have made another root since.
+    /// True if it is what init checked: another script may have made another root since.
     fn is_what_was_checked(self, mount: &Mount, fstab: &[u8]) -> bool {
         match self {
             Self::Root => {

@@ -1,4 +1,4 @@
-//! What is found before anything is changed.
+//! The facts that are found before anything is changed.
 
 use super::MODULES;
 use super::directory::Making;
@@ -18,11 +18,11 @@ const AGENT: &str = "usr/bin/lifeboat-agent";
 
 const FILE_SYSTEMS: &str = "/proc/filesystems";
 
-/// What the plan is made from.
+/// The facts that the plan is made from.
 pub(super) struct ExportFacts {
     pub(super) settings: ModulesSettings,
     pub(super) release: String,
-    /// Whether the initramfs has a tree for the release.
+    /// True if the initramfs has a tree for the release.
     pub(super) ours: bool,
     /// What it holds, when it is to be copied.
     pub(super) size: Option<TreeSize>,
@@ -34,7 +34,7 @@ pub(super) struct ExportFacts {
     pub(super) memory: MachineMemory,
 }
 
-/// What the root has for modules to be seen in.
+/// The place in the root where modules are to be seen.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Theirs {
     /// lib/modules, with this in it.
@@ -45,7 +45,7 @@ pub(super) enum Theirs {
     Nothing,
 }
 
-/// What becomes of writes to lib while an overlay is on it.
+/// The fate of writes to lib while an overlay is on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Writes {
     /// There are none: the root cannot be written to, or the agent takes the overlay away before.

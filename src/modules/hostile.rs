@@ -1,4 +1,4 @@
-//! What must hold whatever a root has for a module: `fuzz/` tries it on all bytes it comes upon.
+//! The rules that hold whatever a root has for a module: `fuzz/` tries it on all bytes it comes upon.
 #![allow(clippy::panic, reason = "what fails is a finding")]
 
 use super::{decode, vermagic};

@@ -1,4 +1,4 @@
-//! What to do, from what was found.
+//! The plan, made from the facts.
 
 use super::directory::Making;
 use super::facts::{ExportFacts, Theirs, Writes};
@@ -41,7 +41,7 @@ pub(super) struct ModulesExport {
     unusable: Option<String>,
 }
 
-/// How the files get there.
+/// The way in which the files get there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ExportWay {
     /// The initramfs's own files are mounted.

@@ -19,7 +19,7 @@ const PAGE: u64 = 4096;
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// How much a tree holds.
+/// The size of a tree.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct TreeSize {
     /// Files of any kind but directories.

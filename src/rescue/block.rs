@@ -57,11 +57,11 @@ fn tell(scan: &Scan, choice: &Choice) {
     }
 }
 
-/// What is known when something happens.
+/// The state when something happens.
 struct BlockState<'a> {
-    /// What init waits for.
+    /// The device that init waits for.
     missing: &'a str,
-    /// What `root=` says.
+    /// The value of `root=`.
     own_root: Option<String>,
     /// Where the journey is switched off.
     off: Option<RescueSettingPlace>,
@@ -69,11 +69,11 @@ struct BlockState<'a> {
     passed_over: Ignored,
     /// In seconds since the kernel's start.
     now: u64,
-    /// What happened so far in this boot.
+    /// The events so far in this boot.
     so_far: BootSoFar,
 }
 
-/// What happened.
+/// An event.
 #[derive(Debug)]
 enum BlockEvent {
     /// init still waits.
@@ -86,7 +86,7 @@ enum BlockEvent {
     MissedForLong(Vec<Volume>),
 }
 
-/// What is to be done.
+/// An action of the plan.
 #[derive(PartialEq, Eq, Debug)]
 enum BlockAction {
     /// Nothing.
@@ -118,7 +118,7 @@ impl fmt::Display for BlockAction {
 }
 
 impl BlockState<'_> {
-    /// What to do about an event.
+    /// Plans the action for an event.
     fn plan(&self, event: &BlockEvent) -> BlockAction {
         match event {
             BlockEvent::Called => {
@@ -132,7 +132,7 @@ impl BlockState<'_> {
         }
     }
 
-    /// Whether it is time to take what is not to be booted from for the root.
+    /// True if it is time to take what is not to be booted from for the root.
     fn may_adopt(&self, action: &BlockAction, missed_since: u64) -> bool {
         let is_late = self.now >= missed_since.saturating_add(adopt::PATIENCE);
         is_late && self.so_far.shunned().next().is_some() && !matches!(action, BlockAction::Boot { .. })

@@ -68,14 +68,14 @@ pub(super) fn switch(settings: &RescueSettings, moment: Moment, mode: Mode) -> R
 
 struct PivotFacts {
     so_far: BootSoFar,
-    /// What is mounted as the root.
+    /// The device that is mounted as the root.
     mounted: Option<Mount>,
     /// The superblock of that, where it is a device.
     own_root: Option<Volume>,
     init: Init,
     /// The device to which init was steered, if that was the root when it was mounted.
     arrived_at: Option<String>,
-    /// What `root=` says.
+    /// The value of `root=`.
     named: Option<String>,
     choice: Choice,
     complaints: Vec<String>,

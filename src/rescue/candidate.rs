@@ -24,7 +24,7 @@ pub(super) struct Candidate {
     pub(super) claim: Claim,
     /// The serial number of its disk.
     pub(super) serial: Option<String>,
-    /// What speaks against it.
+    /// The reason against it.
     pub(super) verdict: Verdict,
 }
 
@@ -57,17 +57,17 @@ pub(super) enum Looked {
 }
 
 impl Verdict {
-    /// Whether the volume is not to be booted from although it can be: what names the root does not mean it.
+    /// True if the volume is not to be booted from although it can be: what names the root does not mean it.
     pub(super) fn shuns(&self) -> bool {
         matches!(self, Self::Finished(_) | Self::Refused(_))
     }
 
-    /// Whether another volume with the same name is the root. What is only not known to be fit may be that itself.
+    /// True if another volume with the same name is the root. What is only not known to be fit may be that itself.
     pub(super) fn is_no_root(&self) -> bool {
         self.is_set_aside() || matches!(self, Self::Unrunnable(_))
     }
 
-    /// Whether the names on its disk are those of other disks.
+    /// True if the names on its disk are those of other disks.
     pub(super) fn is_set_aside(&self) -> bool {
         self.shuns() || matches!(self, Self::NoInit(_))
     }

@@ -54,7 +54,7 @@ impl fmt::Display for OriginalRoot {
     }
 }
 
-/// What is booted.
+/// The system that is booted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Decision {
     /// The machine's own root.
@@ -66,14 +66,14 @@ pub(crate) enum Decision {
     Rescue {
         /// The volume.
         volume: Volume,
-        /// How it became the root.
+        /// The way in which it became the root.
         how: HowBooted,
-        /// What the machine would have booted from.
+        /// The root that the machine would have booted from.
         original: OriginalRoot,
     },
 }
 
-/// How a rescue volume becomes the root.
+/// The way in which a rescue volume becomes the root.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum HowBooted {
     /// init was told to mount it.
@@ -97,9 +97,9 @@ impl fmt::Display for HowBooted {
 /// All that /run/lifeboat/rescue says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct DecisionRecord {
-    /// What is booted.
+    /// The system that is booted.
     pub(crate) decision: Decision,
-    /// What happened so far in this boot.
+    /// The events so far in this boot.
     pub(crate) so_far: BootSoFar,
 }
 
@@ -159,12 +159,12 @@ impl BootSoFar {
         devices.iter().filter(|name| !self.looked_at.contains(name)).cloned().collect()
     }
 
-    /// Whether the volume could not be booted from.
+    /// True if the volume could not be booted from.
     pub(crate) fn has_failed(&self, volume: &Volume) -> bool {
         self.failed.iter().any(|path| volume.device.as_os_str() == path.as_str())
     }
 
-    /// Whether the volume is not to be booted from.
+    /// True if the volume is not to be booted from.
     pub(crate) fn shuns(&self, device: &Path) -> bool {
         self.shunned().any(|name| name == volume::name_of(device))
     }

@@ -69,7 +69,7 @@ pub(super) fn rewrite(fstab: &[u8], rescue: &Volume, volumes: &[Volume], without
     text
 }
 
-/// Whether an fstab has an entry for /usr.
+/// True if an fstab has an entry for /usr.
 pub(super) fn has_usr(fstab: &[u8]) -> bool {
     entries(fstab).any(|entry| entry.is_at(USR))
 }
@@ -136,19 +136,19 @@ impl Disk<'_> {
     }
 }
 
-/// What becomes of an entry.
+/// The fate of an entry.
 enum FstabChange {
     Source { device: String, note: String },
     Comment { note: String },
 }
 
-/// Whether nothing but a person's own command uses it.
+/// True if nothing but a person's own command uses it.
 fn is_for_later(entry: &FstabEntry) -> bool {
     let used = |option: &[u8]| option == b"auto" || option.windows(8).any(|part| part == b"systemd.");
     entry.options().any(|option| option == b"noauto") && !entry.options().any(used)
 }
 
-/// What becomes of an entry. `None`: it can stay as it is.
+/// The fate of an entry. `None`: it can stay as it is.
 fn change(entry: &FstabEntry, disk: &Disk) -> Option<FstabChange> {
     let from = escape(entry.source.as_bytes());
     let moved_to = |volume: &Volume| {

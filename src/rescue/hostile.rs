@@ -1,4 +1,4 @@
-//! What must hold whatever is on a volume that nobody has chosen yet: `fuzz/` tries it on all bytes it comes
+//! The rules that hold whatever is on a volume that nobody has chosen yet: `fuzz/` tries it on all bytes it comes
 //! upon, the ordinary tests on a fixed number.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails is a finding")]
 

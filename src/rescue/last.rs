@@ -47,11 +47,11 @@ struct LastState {
     /// A script came after `rescue bottom`.
     is_made_late: bool,
     init: Init,
-    /// What is mounted as the root.
+    /// The device that is mounted as the root.
     mounted: Option<PathBuf>,
 }
 
-/// What is to be done.
+/// An action of the plan.
 #[derive(PartialEq, Eq, Debug)]
 enum LastAction {
     /// Nothing.

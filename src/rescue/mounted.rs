@@ -80,7 +80,7 @@ pub(crate) fn run_with_usr() -> Result<Outcome> {
     Ok(Outcome::Answer(NOT_STARTED.to_owned()))
 }
 
-/// What is known when something happens.
+/// The state when something happens.
 struct MountedState {
     /// The device of the rescue volume that was chosen.
     steered_to: Option<String>,
@@ -88,7 +88,7 @@ struct MountedState {
     mounted: Option<PathBuf>,
 }
 
-/// What happened.
+/// An event.
 #[derive(Clone, Debug)]
 enum MountedEvent {
     /// init mounted its root.
@@ -97,7 +97,7 @@ enum MountedEvent {
     Looked(Vec<Volume>),
 }
 
-/// What is to be done.
+/// An action of the plan.
 #[derive(PartialEq, Eq, Debug)]
 enum MountedAction {
     /// Nothing.
@@ -119,7 +119,7 @@ impl fmt::Display for MountedAction {
 }
 
 impl MountedState {
-    /// What to do about an event.
+    /// Plans the action for an event.
     fn plan(&self, event: MountedEvent) -> MountedAction {
         // init may have gone elsewhere.
         let steered_to = self.steered_to.as_deref().map(Path::new);

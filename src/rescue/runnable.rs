@@ -75,13 +75,13 @@ impl Compatibility {
     }
 }
 
-/// Whether a kernel with these symbols has no x32: it would have a system call more. Some kernels list none.
+/// True if a kernel with these symbols has no x32: it would have a system call more. Some kernels list none.
 fn lacks_x32(symbols: &[u8]) -> bool {
     let has = |name: &[u8]| symbols.windows(name.len()).any(|part| part == name);
     has(b"_sys_rt_sigreturn") && !has(b"x32_rt_sigreturn")
 }
 
-/// Whether the command line switches off i386, in a kernel that knows the parameter. See `kstrtobool` in lib/kstrtox.c.
+/// True if the command line switches off i386, in a kernel that knows the parameter. See `kstrtobool` in lib/kstrtox.c.
 fn i386_is_off(line: &CommandLine, release: &str) -> bool {
     const FIRST: (u32, u32) = (6, 7);
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
@@ -137,7 +137,7 @@ impl Kernel {
     }
 }
 
-/// What an ELF file says of itself.
+/// The properties of an ELF file by its header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Header {
     bits: u8,
@@ -207,7 +207,7 @@ pub(super) enum Unrunnable {
     WithoutInterpreter {
         /// The file.
         program: String,
-        /// What it needs.
+        /// The file that it needs.
         interpreter: String,
     },
 }
@@ -282,7 +282,7 @@ pub(super) fn obstacle(
     Ok(None)
 }
 
-/// What a script's first line names.
+/// The interpreter that a script's first line names.
 fn interpreter(head: &[u8]) -> Option<String> {
     let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
     let mut words = line.split(|byte| matches!(byte, b' ' | b'\t' | 0)).filter(|word| !word.is_empty());

@@ -1,11 +1,11 @@
-//! How a volume is named: on the kernel command line, in the settings and in an fstab.
+//! The names of a volume: on the kernel command line, in the settings and in an fstab.
 
 use crate::volume::udev::decode;
 use crate::volume::{self, Volume};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// How a volume is named.
+/// A name of a volume.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Selector {
     Label(String),
@@ -56,17 +56,17 @@ impl Selector {
         })
     }
 
-    /// Whether only a partition table can tell.
+    /// True if only a partition table can tell.
     pub(crate) fn needs_partition(&self) -> bool {
         matches!(self, Self::PartUuid(_) | Self::PartLabel(_))
     }
 
-    /// Whether this is one of these labels.
+    /// True if this is one of these labels.
     pub(crate) fn is_one_of(&self, labels: &[&str]) -> bool {
         matches!(self, Self::Label(label) if labels.contains(&label.as_str()))
     }
 
-    /// Whether this names the volume.
+    /// True if this names the volume.
     pub(crate) fn names(&self, volume: &Volume) -> bool {
         let same = |known: &Option<String>, wanted: &str| {
             known.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(wanted))

@@ -1,4 +1,4 @@
-//! What the owner set: `lifeboat.rescue=` on the kernel command line, and `LIFEBOAT_RESCUE=` in the
+//! The owner's settings: `lifeboat.rescue=` on the kernel command line, and `LIFEBOAT_RESCUE=` in the
 //! /etc/default/lifeboat that was baked into the initramfs. Words are joined by commas.
 
 use super::selector::Selector;
@@ -11,7 +11,7 @@ use std::fmt;
 /// How long a root that is missing or cannot be mounted is waited for, in seconds.
 const WAIT: u64 = 300;
 
-/// What is in force, after both places were read.
+/// The settings in force, after both places were read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct RescueSettings {
     /// No scan, no wait.
@@ -94,7 +94,7 @@ impl Words {
         words
     }
 
-    /// Whether the word was understood.
+    /// True if the word was understood.
     fn take(&mut self, word: &str, place: RescueSettingPlace) -> bool {
         if word == "off" {
             self.off = true;

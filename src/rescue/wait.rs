@@ -47,7 +47,7 @@ pub(crate) fn run(line: &CommandLine, message: &str, mode: Mode) -> Result<Outco
 
 /// One call of init's.
 struct InitCall<'a> {
-    /// What init says.
+    /// The message of init.
     message: &'a str,
     settings: RescueSettings,
     state: WaitState,

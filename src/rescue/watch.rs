@@ -23,7 +23,7 @@ pub(super) struct Watch {
     interval: u32,
 }
 
-/// What comes next in a wait.
+/// The next step in a wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Tick {
     /// The devices are to be looked at.

@@ -23,7 +23,7 @@ const LABELS: [usize; 3] = [1024 + 120, 108, (64 << 10) + 299];
 /// What file systems begin with whose labels can be in more than one place: iso9660, and its forerunner.
 const SIGNATURES: [(usize, &[u8]); 2] = [((32 << 10) + 1, b"CD001"), ((32 << 10) + 9, b"CDROM")];
 
-/// What a device can hold.
+/// The kinds of content that a device can hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Sight {
     /// It has no bytes, or is a drive without a medium.
@@ -91,7 +91,7 @@ fn open_ahead(name: &str) -> Result<Option<File>> {
 struct PartsRead([u8; LENGTH]);
 
 impl PartsRead {
-    /// Whether a device that begins so can, unless it is vfat.
+    /// True if a device that begins so can, unless it is vfat.
     fn may_hold(&self, labels: &[&str]) -> bool {
         let is_labelled =
             |place: &usize| labels.iter().any(|label| self.at(*place).starts_with(label.as_bytes()));

@@ -35,7 +35,7 @@ pub(crate) fn disks_with_members(volumes: &[Volume]) -> Vec<String> {
     disks
 }
 
-/// Whether something is made of it.
+/// True if something is made of it.
 pub(super) fn is_held(block: &Path, name: &str) -> bool {
     fs::read_dir(block.join(name).join("holders")).is_ok_and(|mut holders| holders.next().is_some())
 }

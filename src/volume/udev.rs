@@ -10,7 +10,7 @@ const RECORDS: &str = "/run/udev/data";
 /// The links that name what is on a device.
 const BY_CONTENT: [&str; 4] = ["disk/by-uuid/", "disk/by-label/", "disk/by-partuuid/", "disk/by-partlabel/"];
 
-/// What udev knows of a device.
+/// The properties of a device that udev knows.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct UdevRecord {
     /// The links by content that it claims, below /dev.

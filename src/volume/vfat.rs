@@ -20,7 +20,7 @@ pub(super) struct Vfat<'a> {
     directory: u64,
     /// The length of what is known of it, in bytes.
     length: u64,
-    /// Whether it goes on elsewhere.
+    /// True if it goes on elsewhere.
     goes_on: bool,
 }
 

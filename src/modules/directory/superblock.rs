@@ -1,10 +1,10 @@
-//! What the superblock of a file system says of its state.
+//! The state of a file system by its superblock.
 
 use crate::mounts::Mount;
 use crate::volume;
 use std::os::unix::fs::FileExt;
 
-/// What a file system says of itself.
+/// The state of a file system by its superblock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Superblock {
     /// It was good when it was mounted.

@@ -11,13 +11,13 @@ use crate::volume::Volume;
 use std::fmt;
 use std::path::PathBuf;
 
-/// What is known when something happens.
+/// The state when something happens.
 pub(super) struct WaitState {
     /// Where init cannot go on.
     pub(super) stuck: Stuck,
-    /// What `root=` says.
+    /// The value of `root=`.
     pub(super) own_root: Option<String>,
-    /// How long to wait, in seconds.
+    /// The time to wait, in seconds.
     pub(super) wait: u64,
     /// Whether a shell comes after the wait.
     pub(super) shell: PanicShell,
@@ -25,11 +25,11 @@ pub(super) struct WaitState {
     pub(super) now: u64,
     /// Since when the root is missed, counted likewise.
     pub(super) missed_since: u64,
-    /// What happened so far in this boot.
+    /// The events so far in this boot.
     pub(super) so_far: BootSoFar,
 }
 
-/// What happened.
+/// An event.
 #[derive(Debug)]
 pub(super) enum WaitEvent {
     /// init gave up on its root, or on the rescue volume to which it was steered.
@@ -55,14 +55,14 @@ pub(super) enum LookTime {
     Last(Tried),
 }
 
-/// Whether this call waited.
+/// The state of the wait in this call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Tried {
     Waited,
     DidNotWait,
 }
 
-/// Which devices are looked at.
+/// The devices that are looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Devices {
     /// Those that came since the last look.
@@ -71,7 +71,7 @@ pub(super) enum Devices {
     All,
 }
 
-/// How long to wait.
+/// The time to wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Span {
     /// So many seconds from now on, which is announced.
@@ -80,7 +80,7 @@ pub(super) enum Span {
     Until(u64),
 }
 
-/// What is to be done. All but the first five end the call.
+/// An action of the plan. All but the first five end the call.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum WaitAction {
     /// Takes note that the volume could not be booted from, and looks at all devices.
@@ -150,7 +150,7 @@ pub(super) fn trouble(
 }
 
 impl WaitState {
-    /// What to do about an event.
+    /// Plans the action for an event.
     pub(super) fn plan(&self, event: &WaitEvent) -> WaitAction {
         match event {
             WaitEvent::GaveUp => match &self.so_far.rescue {
