@@ -10,6 +10,7 @@ use crate::outcome::{Mode, Outcome};
 use crate::volume::{self, Nature, stack};
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
+use lifeboat_common::rescue_volume::LABELS;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -149,10 +150,22 @@ fn plan(scan: &Scan, own_root: Option<&str>) -> SteerPlan {
         return SteerPlan { decision: Decision::OwnRoot { reason }, remarks };
     };
     let original = OriginalRoot::find(own_root, &scan.volumes, &volume);
-    SteerPlan {
-        decision: Decision::Rescue { volume, how: HowBooted::Steered, original },
-        remarks: choice.reasons,
+    let mut remarks = choice.reasons;
+    remarks.extend(own_root.and_then(Selector::parse).and_then(|root| ambiguity(&root, scan)));
+    SteerPlan { decision: Decision::Rescue { volume, how: HowBooted::Steered, original }, remarks }
+}
+
+/// What is said where `root=` is a rescue volume's label, and several volumes have it.
+fn ambiguity(root: &Selector, scan: &Scan) -> Option<String> {
+    let named = || scan.volumes.iter().filter(|volume| root.names(volume));
+    if !root.is_one_of(&LABELS) || named().nth(1).is_none() {
+        return None;
     }
+    let devices: Vec<String> = named().map(|volume| volume.device.display().to_string()).collect();
+    let devices = devices.join(" and ");
+    Some(format!(
+        "root={root} names {devices}: which of them is the machine's own root is not known (name it by root=UUID=…)"
+    ))
 }
 
 #[cfg(test)]
@@ -266,6 +279,25 @@ mod tests {
                     "booting from /dev/vdb (ext4, label RESCUE) in place of /dev/vda (ext4, label RESCUE)"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_root_that_is_named_by_a_rescue_volumes_label_is_one_of_several() {
+        let [a, b] = [volume("/dev/vda", "RESCUE", "a"), volume("/dev/vdb", "RESCUE", "b")];
+        let both = "root=LABEL=RESCUE names /dev/vda and /dev/vdb: which of them is the machine's own root is not \
+                    known (name it by root=UUID=…)";
+        for (named, volumes, said) in [
+            ("LABEL=RESCUE", vec![a.clone(), b.clone()], Some(both)),
+            ("/dev/disk/by-label/RESCUE", vec![a.clone(), b.clone()], Some(both)),
+            ("LABEL=RESCUE", vec![a.clone(), volume("/dev/vdb", "data", "b")], None),
+            ("UUID=a", vec![a.clone(), b.clone()], None),
+            // The recommended case: the rescue volume is a copy of the own root.
+            ("UUID=a", vec![volume("/dev/vda", "own", "a"), volume("/dev/vdb", "RESCUE", "a")], None),
+        ] {
+            let scan = Scan { volumes, ..Scan::default() };
+            let seen = ambiguity(&Selector::parse(named).unwrap(), &scan);
+            assert_eq!(seen.as_deref(), said, "{named}");
         }
     }
 

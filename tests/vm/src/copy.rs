@@ -18,6 +18,27 @@ pub(crate) const TESTS: &[Test] = &[
     full("that_is_finished_lends_no_partition_when_it_comes_first", || finished(copy, own)),
     full("that_is_active_uses_its_own_partitions", active),
     full("that_names_devices_by_links_has_its_own_usr", by_links),
+    full("that_spells_its_usr_as_init_does_not_has_it", || {
+        for entry in ["/usr/ ext4 defaults 0 0\n", "//usr ext4 defaults 0 0", "/usr ext4 defaults 0 0"] {
+            let copy = with_entry(&format!("UUID={USR} {entry}"), volume("RESCUE"));
+            must_rescue_with_its_usr(own_with_usr(), copy, "vdb")?;
+        }
+        Ok(())
+    }),
+    full("that_is_one_of_three_does_not_lead_to_the_third", || {
+        let third = || with_usr(Tiny::new("other", "own"));
+        let disks: [[fn() -> Disk; 3]; 2] =
+            [[third, finished_with_usr, own_with_usr], [own_with_usr, finished_with_usr, third]];
+        for [first, second, last] in disks {
+            let mut vm =
+                machine()?.disk(first()).disk(second()).disk(last()).parameter(&root_by_uuid()).boot()?;
+            vm.wait_for_login("own")?;
+            let mounts = vm.read("cat /proc/mounts")?;
+            let [root, usr] = ["/", "/usr"].map(|point| source(&mounts, point).trim_end_matches(['1', '2']));
+            ensure!(root == usr && !root.is_empty(), "the root and its /usr are on two disks:\n{mounts}");
+        }
+        Ok(())
+    }),
     full("that_is_the_only_root_is_no_rescue", own_root_with_the_label),
     gate(
         "that_is_finished_lends_no_usr_when_it_comes_second",
@@ -172,12 +193,17 @@ fn with_usr(tiny: Tiny) -> Disk {
 
 /// The same, where the fstab has another name for /usr.
 fn with_usr_at(usr: &str, tiny: Tiny) -> Disk {
+    with_entry(&format!("{usr} /usr ext4 defaults 0 0\n"), tiny)
+}
+
+/// The same, with this entry for /usr.
+fn with_entry(usr: &str, tiny: Tiny) -> Disk {
     // The harness's shell is below /usr and would be covered.
     let init = "#!/bin/sh\nexec </dev/ttyS0 >/dev/ttyS0 2>&1\n/bin/sh /bin/test-shell &\n\
                 echo\necho \"$(cat /etc/hostname) login: \"\nwhile :; do sleep 1000; done\n";
     let shell = "exec </dev/ttyS1 >/dev/ttyS1 2>&1\nstty raw -echo\nwhile read -r number command; do\n\
                  sh -c \"$command\" </dev/null\necho \"<<$number $?>>\"\ndone\n";
-    let fstab = format!("UUID={ROOT} / ext4 defaults 0 0\n{usr} /usr ext4 defaults 0 0\n");
+    let fstab = format!("UUID={ROOT} / ext4 defaults 0 0\n{usr}");
     let tiny = tiny.uuid(ROOT).file("etc/fstab", &fstab).file("bin/test-shell", shell).file("bin/init", init);
     Disk::Partitioned(vec![Partition::Tiny(tiny), Partition::Ext4 { uuid: USR }])
 }
@@ -206,15 +232,25 @@ fn by_links() -> Result<()> {
         for swapped in [false, true] {
             let copy = with_usr_at(&link, volume("RESCUE"));
             let (first, second) = if swapped { (copy, own_with_usr()) } else { (own_with_usr(), copy) };
-            let mut vm = two(first, second)?.boot()?;
-            vm.wait_for_login("rescue")?;
-            let name = if swapped { "vda" } else { "vdb" };
-            let mounts = vm.read("cat /proc/mounts")?;
-            must_hold(&mounts, &[&format!("/dev/{name}1 / ext4 "), &format!("/dev/{name}2 /usr ext4 ")])?;
-            must_not_say(&vm, "init takes one of them")?;
+            must_rescue_with_its_usr(first, second, if swapped { "vda" } else { "vdb" })?;
         }
     }
     Ok(())
+}
+
+fn must_rescue_with_its_usr(first: Disk, second: Disk, name: &str) -> Result<()> {
+    let mut vm = two(first, second)?.boot()?;
+    vm.wait_for_login("rescue")?;
+    let mounts = vm.read("cat /proc/mounts")?;
+    must_hold(&mounts, &[&format!("/dev/{name}1 / ext4 "), &format!("/dev/{name}2 /usr ext4 ")])?;
+    must_not_say(&vm, "init takes one of them")
+}
+
+/// What is mounted there.
+fn source<'a>(mounts: &'a str, point: &str) -> &'a str {
+    let of =
+        |line: &'a str| line.split_once(' ').filter(|(_, rest)| rest.starts_with(&format!("{point} ext4 ")));
+    mounts.lines().filter_map(of).map(|(source, _)| source).last().unwrap_or_default()
 }
 
 /// The `root=` that finds all of these disks' roots.
