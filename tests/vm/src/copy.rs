@@ -250,7 +250,7 @@ fn must_rescue_with_its_usr(first: Disk, second: Disk, name: &str) -> Result<()>
 fn source<'a>(mounts: &'a str, point: &str) -> &'a str {
     let of =
         |line: &'a str| line.split_once(' ').filter(|(_, rest)| rest.starts_with(&format!("{point} ext4 ")));
-    mounts.lines().filter_map(of).map(|(source, _)| source).last().unwrap_or_default()
+    mounts.lines().filter_map(of).map(|(source, _)| source).next_back().unwrap_or_default()
 }
 
 /// The `root=` that finds all of these disks' roots.
