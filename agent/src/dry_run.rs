@@ -71,7 +71,7 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
             Act::Plan(plan) => match plan(&facts) {
                 Ok(plan) => {
                     lines.extend(plan.steps.iter().map(|step| format!("{name}: {step}")));
-                    lines.extend(plan.problems.iter().map(|problem| format!("problem: {name}: {problem}")));
+                    lines.extend(plan.told().map(|problem| format!("problem: {name}: {problem}")));
                 }
                 Err(error) => lines.push(format!("problem: {name}: {error:#}")),
             },

@@ -11,6 +11,8 @@ pub(crate) struct HandlerPlan {
     pub(crate) steps: Vec<Step>,
     /// What is not done, and why.
     pub(crate) problems: Vec<String>,
+    /// What is valid, and has no effect on this machine.
+    pub(crate) idle: Vec<String>,
 }
 
 impl HandlerPlan {
@@ -22,6 +24,11 @@ impl HandlerPlan {
     /// Notes what is not done.
     pub(crate) fn problem(&mut self, text: impl Into<String>) {
         self.problems.push(text.into());
+    }
+
+    /// All that a person is told.
+    pub(crate) fn told(&self) -> impl Iterator<Item = &String> {
+        self.problems.iter().chain(&self.idle)
     }
 }
 

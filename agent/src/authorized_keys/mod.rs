@@ -21,7 +21,7 @@ pub(crate) fn add(user: &str, keys: &[String], root: &Root, report: &mut Report)
     let accounts = Accounts::read(root)?;
     let Some(user) = accounts.user(user) else { bail!("there is no such user") };
     let usual = format!("{}/.ssh/authorized_keys", user.home.trim_end_matches('/'));
-    let files = sshd::files(user, root).unwrap_or_else(|error| {
+    let files = sshd::files(user, &accounts, root).unwrap_or_else(|error| {
         report.warn(format!("{error:#} (the keys of {} go to {usual})", user.name));
         vec![usual.clone()]
     });

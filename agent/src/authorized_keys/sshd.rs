@@ -1,6 +1,6 @@
 //! The files in which sshd looks for a user's keys, as its configuration names them.
 
-use crate::accounts::User;
+use crate::accounts::{Accounts, User};
 use crate::root::Root;
 use anyhow::Result;
 
@@ -17,8 +17,9 @@ const USUAL: &str = ".ssh/authorized_keys";
 const MOST_INCLUDED: usize = 64;
 
 /// The user's own files of keys, in sshd's order. A file that is everybody's is none of them.
-pub(super) fn files(user: &User, root: &Root) -> Result<Vec<String>> {
-    let mut reader = Reader { user, root, included: 0, global: None, matched: None };
+pub(super) fn files(user: &User, accounts: &Accounts, root: &Root) -> Result<Vec<String>> {
+    let groups = accounts.groups_of(user);
+    let mut reader = Reader { user, groups, root, included: 0, global: None, matched: None };
     for config in CONFIGS {
         if let Some(text) = root.read_text(config)? {
             reader.read(&text)?;
@@ -31,6 +32,7 @@ pub(super) fn files(user: &User, root: &Root) -> Result<Vec<String>> {
 
 struct Reader<'a> {
     user: &'a User,
+    groups: Vec<&'a str>,
     root: &'a Root,
     included: usize,
     /// The first value outside of all Match blocks.
@@ -81,21 +83,17 @@ impl Reader<'_> {
         read
     }
 
-    /// Only `all` and users are understood: where a login comes from is not known yet.
+    /// Only `all`, users and groups are understood: where a login comes from is not known yet.
     fn block(&self, criteria: &str) -> Block {
         let words = words(&criteria.replace('=', " "));
-        let is_own = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        let is_own = match &words[..] {
             [all] => all.eq_ignore_ascii_case("all"),
-            [user, patterns] if user.eq_ignore_ascii_case("user") => {
-                let names = |negated: bool| {
-                    patterns.split(',').any(|pattern| match pattern.strip_prefix('!') {
-                        Some(pattern) => negated && matches(pattern, &self.user.name),
-                        None => !negated && matches(pattern, &self.user.name),
-                    })
-                };
-                names(false) && !names(true)
-            }
-            _ => false,
+            words => words.chunks(2).all(|criterion| match criterion {
+                [of, patterns] if of.eq_ignore_ascii_case("user") => is_named(patterns, &[&self.user.name]),
+                [of, patterns] if of.eq_ignore_ascii_case("group") => is_named(patterns, &self.groups),
+                [_, any] => any == "*",
+                _ => false,
+            }),
         };
         if is_own { Block::Own } else { Block::Others }
     }
@@ -112,6 +110,13 @@ impl Reader<'_> {
             .map(|known| format!("{directory}/{known}"))
             .collect()
     }
+}
+
+/// True if one of the names is meant by the patterns, and none is left out by a `!`.
+fn is_named(patterns: &str, names: &[&str]) -> bool {
+    let any = |pattern: &str| names.iter().any(|name| matches(pattern, name));
+    let (left_out, meant): (Vec<_>, Vec<_>) = patterns.split(',').partition(|it| it.starts_with('!'));
+    meant.into_iter().any(any) && !left_out.into_iter().filter_map(|it| it.strip_prefix('!')).any(any)
 }
 
 /// Whom the settings of a Match block are about.
@@ -203,7 +208,8 @@ mod tests {
             root.write(path, text.as_bytes(), 0o644).unwrap();
         }
         let user = User { name: user.into(), uid: 1000, gid: 1000, home: format!("/home/{user}") };
-        files(&user, &root).unwrap().join(" ")
+        let accounts = Accounts::parse("", "sftp:x:50:alice,bob\nbobs:x:1000:\nwheel:x:60:alice\n");
+        files(&user, &accounts, &root).unwrap().join(" ")
     }
 
     /// By its manual page, and seen with `sshd -T -C user=bob` of OpenSSH 10.6.
@@ -231,6 +237,26 @@ mod tests {
             ("AuthorizedKeysFile a\nMatch User alice,b*,!bobby\n AuthorizedKeysFile b", "/home/bob/b"),
             ("Match user=bob\nAuthorizedKeysFile b", "/home/bob/b"),
             ("AuthorizedKeysFile a\nMatch User *,!bob\n AuthorizedKeysFile b", "/home/bob/a"),
+            ("Match Group sftp\nAuthorizedKeysFile b", "/home/bob/b"),
+            ("Match group=wheel,bob?\nAuthorizedKeysFile b", "/home/bob/b"),
+            (
+                "Match Group wheel,bob\nAuthorizedKeysFile b\nMatch Group *\nAuthorizedKeysFile c",
+                "/home/bob/c",
+            ),
+            ("Match Group *,!sftp\nAuthorizedKeysFile b", USUAL),
+            ("Match Group !wheel,s*\nAuthorizedKeysFile b", "/home/bob/b"),
+            ("Match Group !wheel\nAuthorizedKeysFile b", USUAL),
+            ("Match User b* Group \"sftp\"\nAuthorizedKeysFile b", "/home/bob/b"),
+            ("Match Group wheel User bob\nAuthorizedKeysFile b", USUAL),
+            ("Match Group sftp Address 10.0.0.0/8\nAuthorizedKeysFile b", USUAL),
+            ("Match Group sftp\nAuthorizedKeysFile none", ""),
+            ("Match Group Sftp\nAuthorizedKeysFile b", USUAL),
+            ("Match all\nAuthorizedKeysFile b", "/home/bob/b"),
+            ("Match Group sftp # all of them\nAuthorizedKeysFile b", "/home/bob/b"),
+            ("Match Address * User bob\nAuthorizedKeysFile b", "/home/bob/b"),
+            ("Match Host *\nAuthorizedKeysFile b", "/home/bob/b"),
+            ("Match Host h*\nAuthorizedKeysFile b", USUAL),
+            ("Match invalid-user\nAuthorizedKeysFile b", USUAL),
             ("Match Address 10.0.0.0/8\nAuthorizedKeysFile b", USUAL),
             ("Match User bob Address 10.0.0.0/8\nAuthorizedKeysFile b", USUAL),
             ("Include /etc/ssh/sshd_config.d/*.conf\nAuthorizedKeysFile a", "/home/bob/5"),

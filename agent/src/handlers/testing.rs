@@ -22,8 +22,10 @@ pub(super) fn plan_on(machine: &Paper<'_>, handler: PlanFunction, config: &str, 
         Accounts::parse("root:x:0:0::/root:/bin/sh\nold:x:9:9::/home/old:/bin/sh\n", "adm:x:4:\nold:x:9:\n");
     let facts =
         HandlerFacts { config: &config, meta_data: &meta_data, accounts: &accounts, scripts: "s", machine };
-    handler(&facts)
-        .unwrap_or_else(|error| HandlerPlan { steps: vec![], problems: vec![format!("{error:#}")] })
+    handler(&facts).unwrap_or_else(|error| HandlerPlan {
+        problems: vec![format!("{error:#}")],
+        ..HandlerPlan::default()
+    })
 }
 
 pub(super) fn check(handler: PlanFunction, config: &str, meta: &str, expected: Expect) {
@@ -46,6 +48,6 @@ pub(super) fn check_on(
         }
         _ => format!("{step}\n"),
     });
-    let problems = plan.problems.iter().map(|problem| format!("problem: {problem}\n"));
+    let problems = plan.told().map(|problem| format!("problem: {problem}\n"));
     expected.assert_eq(&steps.chain(problems).collect::<String>());
 }

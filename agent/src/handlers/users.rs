@@ -237,12 +237,13 @@ mod tests {
     fn members_of_a_group_may_be_made_with_it() {
         check(
             plan,
-            "{users: [{name: carol, lock_passwd: no, primary_group: staff}], groups: [{ops: [carol, old, dan]}, adm]}",
+            "{users: [{name: carol, primary_group: staff}], groups: [{ops: [carol, old, dan]}, adm]}",
             "",
             expect![[r"
                 run groupadd ops
                 run groupadd staff
                 run useradd carol --gid staff -m
+                run passwd -l carol
                 run usermod -a -G ops carol
                 run usermod -a -G ops old
                 problem: groups: ops: there is no user `dan` who could be a member
@@ -293,29 +294,6 @@ mod tests {
             let made_steps: Vec<_> =
                 made_steps.into_iter().filter(|step| !step.starts_with("passwd")).collect();
             assert_eq!((made_steps.join(", ").as_str(), made.problems), (steps, vec![]), "{users}");
-        }
-    }
-
-    #[test]
-    fn passwords_are_set_locked_or_blank() {
-        for (user, steps) in [
-            ("", "passwd -l a"),
-            ("lock_passwd: no", ""),
-            ("lock_passwd: no, passwd: x", "chpasswd -e"),
-            ("lock_passwd: no, plain_text_passwd: x", "chpasswd"),
-            ("hashed_passwd: x", "chpasswd -e, passwd -l a"),
-            ("lock_passwd: no, passwd: ''", "passwd -d a"),
-            ("passwd: ''", "passwd -l a"),
-        ] {
-            let steps_made = testing::plan(plan, &format!("users: [{{name: a, {user}}}]"), "").steps;
-            let made: Vec<_> = steps_made
-                .iter()
-                .map(|step| {
-                    step.to_string().replace("run ", "").replace(" (with input that is not shown)", "")
-                })
-                .filter(|step| !step.starts_with("useradd"))
-                .collect();
-            assert_eq!(made.join(", "), steps, "{user}");
         }
     }
 
@@ -383,14 +361,16 @@ mod tests {
         check(
             plan,
             "users: [{name: a, snapuser: a@b}, {snapuser: c@d, known: true}, {snapuser: -x}, \
-             {name: e, doas: [permit nopass e], lock_passwd: no}, {name: f, doas: [permit g], lock_passwd: no}]",
+             {name: e, doas: [permit nopass e]}, {name: f, doas: [permit g]}]",
             "",
             expect![[r"
                 run snap create-user --sudoer --json a@b
                 run useradd e -m
+                run passwd -l e
                 append to /etc/doas.conf (16 bytes, mode 0440)
                 permit nopass e
                 run useradd f -m
+                run passwd -l f
                 run snap create-user --sudoer --json --known c@d
                 problem: entry 5: f: doas: a rule is no line like `permit f`, so none of this user's is written
                 problem: snapuser: it is no e-mail address

@@ -1,7 +1,8 @@
 //! Groups and users -> calls of groupadd, useradd and their family, in an order in which each finds what it needs.
 
+use super::password::{self, Before, Call, Planned};
 use super::{Group, Person, doas, is_name, no_name, words};
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Password};
 use crate::plan::{AccountWork, HandlerPlan, Step};
 use crate::yaml::Value;
 use std::collections::BTreeSet;
@@ -61,10 +62,18 @@ impl<'a> Plan<'a> {
 
     /// Makes a user unless it is there, and sets its password.
     pub(crate) fn make_user(&mut self, user: &Person) {
-        if !self.has_user(&user.name) {
+        let before = if self.has_user(&user.name) {
+            Before::There(self.accounts.password(&user.name).unwrap_or(Password::Set))
+        } else {
             self.add_user(user);
+            Before::New
+        };
+        let Planned { calls, problems, idle } = password::plan(user, before);
+        for Call { argv, input } in calls {
+            self.change(&user.name, &argv, input);
         }
-        self.set_password(user);
+        self.made.problems.extend(problems.iter().map(|message| user.problem(message)));
+        self.made.idle.extend(idle.iter().map(|message| user.problem(message)));
     }
 
     fn add_user(&mut self, user: &Person) {
@@ -101,28 +110,6 @@ impl<'a> Plan<'a> {
             }
         }
         groups
-    }
-
-    fn set_password(&mut self, user: &Person) {
-        let name = user.name.as_str();
-        let text = |key: &str| user.text(key).filter(|text| !text.contains('\n'));
-        let hash = text("hashed_passwd").or_else(|| text("passwd"));
-        let plain = text("plain_text_passwd");
-        if let Some(password) = &plain {
-            self.change(name, &["chpasswd"], Some(format!("{name}:{password}\n")));
-        }
-        if let Some(hash) = &hash {
-            self.change(name, &["chpasswd", "-e"], Some(format!("{name}:{hash}\n")));
-        }
-        let is_blank = |key: &&str| user.settings.get(key).and_then(Value::as_str) == Some("");
-        // Locked unless said otherwise.
-        if user.settings.get("lock_passwd").is_none_or(Value::is_on) {
-            self.change(name, &["passwd", "-l", name], None);
-        } else if plain.or(hash).is_none()
-            && ["plain_text_passwd", "hashed_passwd", "passwd"].iter().any(is_blank)
-        {
-            self.change(name, &["passwd", "-d", name], None);
-        }
     }
 
     /// Appends a user's rules for doas.

@@ -6,6 +6,7 @@ mod account;
 mod doas;
 mod groups;
 mod guard;
+mod password;
 mod table;
 
 pub(crate) use account::Plan;

@@ -101,7 +101,7 @@ fn carry_out(
 ) -> Result<trace::Did> {
     let Context { instance, root, .. } = context;
     let environment = [("INSTANCE_ID", instance.id.as_str())];
-    for problem in plan.problems {
+    for problem in plan.told() {
         report.warn(format!("{name}: {problem}"));
     }
     if plan.steps.is_empty() {

@@ -113,7 +113,7 @@ fn config(part: &Part, target: &TargetMachine<'_>) -> Vec<Finding> {
         && let Some(key) = user_data::MERGE_KEYS.into_iter().find(|key| config.get(key).is_some())
         && !faults.iter().any(|fault| fault.steps.first() == Some(&PathStep::Key(key.into())))
     {
-        problems.push((vec![PathStep::Key(key.into())], format!("{error:#}")));
+        problems.push((Gravity::Error, vec![PathStep::Key(key.into())], format!("{error:#}")));
     }
     let text = part.text();
     let (places, lines) = (Places::of(&text), text.lines().collect::<Vec<_>>());
@@ -136,8 +136,7 @@ fn config(part: &Part, target: &TargetMachine<'_>) -> Vec<Finding> {
         };
         (gravity, steps, message)
     });
-    let of_handlers = problems.into_iter().map(|(steps, message)| (Gravity::Error, steps, message));
-    let all = of_table.chain(of_handlers).take(MOST);
+    let all = of_table.chain(problems).take(MOST);
     let mut found: Vec<Finding> = all.map(|(gravity, steps, message)| at(gravity, &steps, message)).collect();
     found.extend(places.doubled().into_iter().take(MOST).map(|Doubled { name, first, last }| Finding {
         gravity: Gravity::NoEffect,
@@ -200,8 +199,11 @@ fn faults(config: &Mapping) -> Vec<Fault> {
     found
 }
 
+/// A finding whose place in the text is not looked up yet.
+type Problem = (Gravity, Vec<PathStep>, String);
+
 /// What the handlers say of what the table has nothing against.
-fn problems(config: &Mapping, faults: &[Fault], target: &TargetMachine<'_>) -> Vec<(Vec<PathStep>, String)> {
+fn problems(config: &Mapping, faults: &[Fault], target: &TargetMachine<'_>) -> Vec<Problem> {
     let unusable: Vec<&[PathStep]> = faults
         .iter()
         .filter(|fault| fault.kind == FaultKind::Unusable)
@@ -228,12 +230,15 @@ fn problems(config: &Mapping, faults: &[Fault], target: &TargetMachine<'_>) -> V
     let mut found = Vec::new();
     for handler in handlers::ALL {
         let Act::Plan(plan) = handler.act else { continue };
-        let problems = match plan(&facts) {
-            Ok(plan) => plan.problems,
-            Err(error) => vec![format!("{error:#}")],
+        let (problems, idle) = match plan(&facts) {
+            Ok(plan) => (plan.problems, plan.idle),
+            Err(error) => (vec![format!("{error:#}")], Vec::new()),
         };
-        let told = problems.iter().map(|problem| entry(handler, problem));
-        found.extend(told.filter(|(steps, _)| !unusable.contains(steps.as_slice())));
+        for (gravity, problems) in [(Gravity::Error, problems), (Gravity::NoEffect, idle)] {
+            let told = problems.iter().map(|problem| entry(handler, problem));
+            let told = told.filter(|(steps, _)| !unusable.contains(steps.as_slice()));
+            found.extend(told.map(|(steps, message)| (gravity, steps, message)));
+        }
     }
     found
 }

@@ -59,6 +59,9 @@ fn what_is_nested_is_looked_at_with_all_that_is_wrong_in_it() {
          write_files:\n- {path: a, content: x, apend: true, permissions: [6]}\n- 5\n- {content: y}\n\
          runcmd:\n- [ls, {a: b}]\n- ls\n- 7\nssh_authorized_keys: [k, {a: b}]\nvendor_data: {prefix: 5}\nmerge_how: frob()\n",
         expect![[r"
+            f:3:5: warning: users.0: web: lock_passwd: there is no password that could be unlocked
+              3 |   - name: web
+                |     ^
             f:4:5: users.0.lock_paswd: there is no such key (is it lock_passwd?)
               4 |     lock_paswd: true
                 |     ^

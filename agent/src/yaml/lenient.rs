@@ -9,11 +9,17 @@ const TAB: &str = "found a tab character where an indentation space is expected"
 /// libyaml's words for a colon in brackets behind which a bracket or a comma stands.
 const COLON: &str = "found unexpected ':'";
 
+/// libyaml's words for what stands where a list or a mapping on one line goes on or ends.
+const ENTRY: [&str; 2] = ["did not find expected ',' or ']'", "did not find expected ',' or '}'"];
+
 /// Writes the place of an error in another way.
 type Rewrite = fn(&str, TextPlace) -> Option<String>;
 
 /// What is refused, and how it is written instead.
-const OTHERWISE: &[(&str, Rewrite)] = &[(TAB, with_indentation), (COLON, with_blank)];
+const OTHERWISE: &[(&str, Rewrite)] = {
+    let [list, mapping] = ENTRY;
+    &[(TAB, with_indentation), (COLON, with_blank), (list, with_blank_before), (mapping, with_blank_before)]
+};
 
 /// How many bytes may be read again for such places.
 const MOST_AGAIN: usize = 8 * 1024 * 1024;
@@ -75,6 +81,18 @@ fn with_blank(text: &str, place: TextPlace) -> Option<String> {
     let before: usize = text.split('\n').take(place.line).map(|line| line.len() + 1).sum();
     let mut changed = text.to_owned();
     changed.insert(before + column + 1, ' ');
+    Some(changed)
+}
+
+/// Puts a blank before a comma behind a text in quotes, such as `'!'`. `mask` may take that text for a tag.
+fn with_blank_before(text: &str, place: TextPlace) -> Option<String> {
+    let line = text.split('\n').nth(place.line)?;
+    let (column, _) = line.char_indices().nth(place.column)?;
+    let (quoted, rest) = line.split_at_checked(column)?;
+    (quoted.ends_with(['"', '\'']) && rest.starts_with(',')).then_some(())?;
+    let before: usize = text.split('\n').take(place.line).map(|line| line.len() + 1).sum();
+    let mut changed = text.to_owned();
+    changed.insert(before + column, ' ');
     Some(changed)
 }
 
@@ -141,6 +159,19 @@ mod tests {
         check("a:\n- b: |\n    \tc\n  d: |\n    \te\n", r#"{"a":[{"b":"\tc\n","d":"\te\n"}]}"#);
         check("--- |\n \tb\n", r#""\tb\n""#);
         check("- &x |\n  \tb\n- ? k\n  : |\n    \tc\n", r#"["\tb\n",{"k":"\tc\n"}]"#);
+    }
+
+    /// libyaml itself takes them.
+    #[test]
+    fn a_text_in_quotes_may_begin_or_end_with_a_tags_mark() {
+        check("{a: '!', b: c}", r#"{"a":"!","b":"c"}"#);
+        check("[\"!\", '!b', \"c!\", 'd !', '!', e]", r#"["!","!b","c!","d !","!","e"]"#);
+        check("a: {b: '!x','c': [\"!y\",z]}", r#"{"a":{"b":"!x","c":["!y","z"]}}"#);
+        check("['it''s !', '!''', b]", r#"["it's !","!'","b"]"#);
+        check("[ä, '!ö',\n  '!', b]", r#"["ä","!ö","!","b"]"#);
+        for text in ["['a' b, c]", "['!' b, c]", "[!'a', b]"] {
+            load(text).unwrap_err();
+        }
     }
 
     #[test]

@@ -195,6 +195,27 @@ fn a_user_who_cannot_be_made_is_one_error_that_holds_the_reason() {
 }
 
 #[test]
+fn the_password_of_a_user_who_is_there_is_unlocked_and_set() {
+    let user_data = "users:
+- {name: sys, lock_passwd: false}
+- {name: open, lock_passwd: false}
+- {name: other, lock_passwd: false, hashed_passwd: $6$new, passwd: $6$less}
+- {name: late, passwd: $6$new}
+";
+    let live = debian(user_data, "");
+    for (name, field) in [("sys", "!$6$old"), ("open", "$6$old"), ("other", "!"), ("late", "!$6$old")] {
+        live.write("etc/passwd", &format!("{}{name}:x:3:3::/dev:/bin/sh\n", live.read("etc/passwd")));
+        live.write("etc/shadow", &format!("{}{name}:{field}:1::::::\n", live.read("etc/shadow")));
+    }
+    let (well, said) = live.call("network --budget 2");
+    let called = live.read("called");
+    let calls: Vec<_> = called.lines().filter_map(|line| line.strip_prefix("/programs/")).collect();
+    assert!(well, "{said}");
+    assert_eq!(calls, ["passwd -u sys", "chpasswd -e", "passwd -l late"], "{said}");
+    assert!(said.contains("entry 4: late: passwd: it is for new users, and this one is there"), "{said}");
+}
+
+#[test]
 fn a_plan_lets_nobody_in_who_is_not_made() {
     let live = debian("", "");
     for (config, has, has_not) in [
