@@ -113,16 +113,48 @@ impl Treatment {
 const LEFT_OUT: &str = "a part of the user-data came late, after the user-data was changed: nothing of it is done \
                         (user_data_policy: reapply does everything again)";
 
-/// Decides about a source's user-data.
-fn decide(kept: Option<&PartsRecord>, given: &[Known], blob: Blob, policy: Policy) -> Treatment {
+/// What decides about a source's user-data.
+struct Facts<'a> {
+    /// The instance's record; `None` if nothing was kept.
+    kept: Option<&'a PartsRecord>,
+    /// True if other user-data was taken since the first boot.
+    was_changed: bool,
+    given: &'a [Known],
+    blob: Blob,
+    /// True if some part cannot be had now.
+    is_lacking: bool,
+    policy: Policy,
+}
+
+/// A treatment, and what is to be said beside it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Decision {
+    treatment: Treatment,
+    /// True if a late part is left out, now or since an earlier boot.
+    is_left_out: bool,
+}
+
+fn decide(facts: &Facts<'_>) -> Decision {
+    let treatment = treatment(facts);
+    let is_left_out = facts.kept.is_some_and(|kept| {
+        let comes_now = kept.is_lacking && treatment == Treatment::Refresh && !facts.is_lacking;
+        (kept.is_left_out || comes_now) && treatment != Treatment::Reapply
+    });
+    Decision { treatment, is_left_out }
+}
+
+fn treatment(facts: &Facts<'_>) -> Treatment {
+    let Facts { kept, was_changed, given, blob, policy, .. } = *facts;
     let Some(kept) = kept else { return Treatment::Take };
     let digests = |parts: &[Known]| parts.iter().map(|part| part.sha256.clone()).collect::<Vec<_>>();
     let (before, now) = (digests(&kept.parts), digests(given));
     if before == now {
         return Treatment::Take;
     }
-    // A server that was away, or is, is no change.
-    if matches!(blob, Blob::Same | Blob::Lacking) && kept.is_lacking && is_within(&before, &now) {
+    // A server that was away, or is, is no change. A late part of changed user-data could only be done with the changes,
+    // and these are not.
+    let may_come = kept.is_lacking && !was_changed;
+    if matches!(blob, Blob::Same | Blob::Lacking) && may_come && is_within(&before, &now) {
         return Treatment::Complete;
     }
     if blob == Blob::Lacking && now.iter().all(|digest| before.contains(digest)) {
@@ -181,25 +213,17 @@ pub(crate) fn treat(
     report: &mut Report,
 ) -> Treatment {
     let policy = Policy::read(system, root, report);
-    let mut kept = PartsRecord::read(instance, root).unwrap_or_else(|error| {
+    let kept = PartsRecord::read(instance, root).unwrap_or_else(|error| {
         report.warn(format!("{error:#} (so changes of the user-data cannot be detected)"));
         None
     });
     let given: Vec<_> = parts.all.iter().map(Known::of).collect();
-    let mut was_lacking = false;
-    if let Some(kept) = &mut kept {
-        was_lacking = std::mem::take(&mut kept.is_lacking);
-        // A late part of changed user-data could only be done with the changes, and these are not.
-        kept.is_lacking =
-            was_lacking && !report.take(root.holds(&instance.path(APPLIED))).unwrap_or_default();
-    }
-    let treatment = decide(kept.as_ref(), &given, blob, policy);
-    if let Some(kept) = &mut kept {
-        kept.is_left_out |= was_lacking && treatment == Treatment::Refresh && parts.dropped.is_empty();
-        kept.is_left_out &= treatment != Treatment::Reapply;
-        if kept.is_left_out {
-            report.warn(LEFT_OUT);
-        }
+    let was_changed = report.take(root.holds(&instance.path(APPLIED))).unwrap_or_default();
+    let is_lacking = parts.is_lacking();
+    let facts = Facts { kept: kept.as_ref(), was_changed, given: &given, blob, is_lacking, policy };
+    let Decision { treatment, is_left_out } = decide(&facts);
+    if is_left_out {
+        report.warn(LEFT_OUT);
     }
     let prepared = match treatment {
         Treatment::Take => root.remove(&instance.path(OFFERED)),
@@ -211,7 +235,7 @@ pub(crate) fn treat(
     let noted = prepared.and_then(|()| match kept.filter(|_| treatment != Treatment::Take) {
         Some(kept) => {
             let policy = if treatment.is_of_a_policy() { Some(policy) } else { kept.policy };
-            PartsRecord { policy, is_lacking: was_lacking, ..kept }.write(instance, root)
+            PartsRecord { policy, is_left_out, ..kept }.write(instance, root)
         }
         None => Ok(()),
     });

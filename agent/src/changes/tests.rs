@@ -14,7 +14,13 @@ fn known(digests: &str) -> Vec<Known> {
 
 fn decided(kept: &str, given: &str, blob: Blob, policy: Policy) -> Treatment {
     let kept = PartsRecord { parts: known(kept), ..PartsRecord::default() };
-    decide(Some(&kept), &known(given), blob, policy)
+    treated(Some(&kept), given, blob, policy)
+}
+
+fn treated(kept: Option<&PartsRecord>, given: &str, blob: Blob, policy: Policy) -> Treatment {
+    let given = known(given);
+    let facts = Facts { kept, was_changed: false, given: &given, blob, is_lacking: false, policy };
+    decide(&facts).treatment
 }
 
 #[test]
@@ -23,17 +29,50 @@ fn a_part_that_could_not_be_had_before_is_no_change_either() {
     for (_, policy) in POLICIES {
         for (before, now) in [("", "a"), ("a", "ab"), ("b", "ab"), ("ac", "abc")] {
             for blob in [Blob::Same, Blob::Lacking] {
-                let treatment = decide(Some(&kept(before)), &known(now), blob, policy);
+                let treatment = treated(Some(&kept(before)), now, blob, policy);
                 assert_eq!(treatment, Treatment::Complete, "{before} {now} {blob:?}");
             }
             // Another text, and an include that holds more than it did: these are changes.
-            assert_ne!(decide(Some(&kept(before)), &known(now), Blob::Changed, policy), Treatment::Complete);
+            assert_ne!(treated(Some(&kept(before)), now, Blob::Changed, policy), Treatment::Complete);
             assert_ne!(decided(before, now, Blob::Same, policy), Treatment::Complete);
         }
         for (before, now) in [("a", "b"), ("ab", "ac"), ("ab", "ba")] {
-            let treatment = decide(Some(&kept(before)), &known(now), Blob::Same, policy);
+            let treatment = treated(Some(&kept(before)), now, Blob::Same, policy);
             assert_ne!(treatment, Treatment::Complete, "{before} {now}");
         }
+    }
+}
+
+/// Each row: the record (lacking, left out), whether user-data was changed since, whether a part is missing now; the
+/// treatment of `b` behind `a`, and whether something is left out.
+#[test]
+fn what_comes_late_after_a_change_is_left_out_until_all_is_done_again() {
+    use Policy::{Ignore, Reapply, Refresh};
+    let (lacking, whole, left_out) = ((true, false), (false, false), (true, true));
+    for (record, was_changed, is_lacking, policy, treatment, is_left_out) in [
+        (lacking, false, false, Refresh, Treatment::Complete, false),
+        (lacking, false, true, Refresh, Treatment::Complete, false),
+        (lacking, true, false, Refresh, Treatment::Refresh, true),
+        (lacking, true, true, Refresh, Treatment::Refresh, false),
+        (lacking, true, false, Reapply, Treatment::Reapply, false),
+        (lacking, true, false, Ignore, Treatment::Keep(Ignore), false),
+        (whole, false, false, Refresh, Treatment::Refresh, false),
+        (whole, true, false, Refresh, Treatment::Refresh, false),
+        (left_out, true, true, Refresh, Treatment::Refresh, true),
+        (left_out, true, false, Ignore, Treatment::Keep(Ignore), true),
+        (left_out, true, false, Reapply, Treatment::Reapply, false),
+    ] {
+        let kept = PartsRecord {
+            parts: known("a"),
+            is_lacking: record.0,
+            is_left_out: record.1,
+            ..PartsRecord::default()
+        };
+        let given = known("ab");
+        let facts =
+            Facts { kept: Some(&kept), was_changed, given: &given, blob: Blob::Same, is_lacking, policy };
+        let expected = Decision { treatment, is_left_out };
+        assert_eq!(decide(&facts), expected, "{record:?} {was_changed} {is_lacking} {policy:?}");
     }
 }
 
@@ -49,7 +88,7 @@ fn what_has_changed_is_treated_as_the_policy_says() {
             assert_eq!(decided(kept, given, Blob::Same, policy), treatment, "{kept} {given}");
         }
         // A new instance, one that an older version kept, and one whose data is the same.
-        assert_eq!(decide(None, &known("a"), Blob::Same, policy), Treatment::Take);
+        assert_eq!(treated(None, "a", Blob::Same, policy), Treatment::Take);
         assert_eq!(decided("ab", "ab", Blob::Same, policy), Treatment::Take);
     }
 }

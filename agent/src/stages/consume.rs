@@ -112,7 +112,7 @@ pub(super) fn consume(
     let [users, vendors @ ..] = &ORIGINS;
     let UserData { raw, plain, parts } = given.user;
     let known = parts.all.iter().map(Known::of).collect();
-    let is_lacking = !parts.dropped.is_empty();
+    let is_lacking = parts.is_lacking();
     all.file(RAW, raw, 0o600);
     all.again(layout::USER_DATA_RAW);
     all.files.push(File::new(layout::USER_DATA, plain, 0o600));

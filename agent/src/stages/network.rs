@@ -170,7 +170,7 @@ fn keep_seed(
     // Where the user-data itself was changed, what is missing was perhaps taken out of it.
     let kept = report.take(root.read(&instance.path(consume::RAW))).flatten();
     let blob = match kept {
-        Some(kept) if kept == given && user.parts.dropped.is_empty() => Blob::Same,
+        Some(kept) if kept == given && !user.parts.is_lacking() => Blob::Same,
         Some(kept) if kept == given => Blob::Lacking,
         _ => Blob::Changed,
     };

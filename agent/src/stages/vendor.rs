@@ -111,7 +111,7 @@ pub(super) fn parts(
     }
     let mut parts = expand(name, blobs, includes);
     // An include that cannot be had now was perhaps had when it was new.
-    let is_same = !parts.dropped.is_empty() && before.raw.as_ref() == Some(raw);
+    let is_same = parts.is_lacking() && before.raw.as_ref() == Some(raw);
     if let Some(kept) = before.parts.filter(|kept| is_same && kept.len() > parts.all.len()) {
         parts.all = kept;
     }

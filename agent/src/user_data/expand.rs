@@ -4,7 +4,7 @@ use super::include::{self, Includes};
 use super::limits::{Bytes, DEEPEST_INCLUDE, MOST_HEADERS, MOST_INCLUDES, MOST_PARTS};
 use super::mime::{self, Headers, Message};
 use super::part::{Dropped, INCLUDE, Part};
-use super::{archive, compression, kinds, launch_index, names, to_mime};
+use super::{archive, compression, kinds, launch_index, names, to_mime, unknown};
 use crate::fetch;
 use crate::meta_data::MetaData;
 use anyhow::Result;
@@ -17,6 +17,7 @@ const TOLD_BY_CONTENT: &[&str] = &[mime::PLAIN, kinds::UNKNOWN, kinds::SCRIPT];
 pub(crate) struct Expanded {
     parts: Vec<Part>,
     dropped: Vec<Dropped>,
+    has_empty_include: bool,
 }
 
 /// The parts that are sorted.
@@ -26,6 +27,15 @@ pub(crate) struct Parts {
     pub(crate) all: Vec<Part>,
     /// What could not be had.
     pub(crate) dropped: Vec<Dropped>,
+    /// True if an include holds nothing: it may be there and not be written yet.
+    has_empty_include: bool,
+}
+
+impl Parts {
+    /// True if some part could not be had.
+    pub(crate) fn is_lacking(&self) -> bool {
+        !self.dropped.is_empty() || self.has_empty_include
+    }
 }
 
 /// Expands blobs, each with its name in messages. Several are like the parts of one.
@@ -35,9 +45,10 @@ pub(crate) fn expand<'b>(
 ) -> Expanded {
     let mut all = Expanded::default();
     for (what, data) in blobs {
-        let Expanded { parts, dropped } = one(data, what, includes);
+        let Expanded { parts, dropped, has_empty_include } = one(data, what, includes);
         all.parts.extend(parts);
         all.dropped.extend(dropped);
+        all.has_empty_include |= has_empty_include;
     }
     all
 }
@@ -61,14 +72,14 @@ impl Expanded {
 
     /// All parts: vendor-data is for every machine.
     pub(crate) fn for_all(self) -> Parts {
-        Parts { all: self.parts, dropped: self.dropped }
+        Parts { all: self.parts, dropped: self.dropped, has_empty_include: self.has_empty_include }
     }
 }
 
 impl From<Vec<Part>> for Parts {
     /// Parts that an earlier boot kept.
     fn from(all: Vec<Part>) -> Self {
-        Self { all, dropped: Vec::new() }
+        Self { all, ..Self::default() }
     }
 }
 
@@ -186,6 +197,11 @@ impl Expander<'_, '_> {
             }
             let shown = fetch::shown(line.url.split('#').next().unwrap_or_default());
             match self.included(&line, depth) {
+                // It has a number, as any other part.
+                Ok(content) if content.trim_ascii().is_empty() => {
+                    self.count += 1;
+                    self.found.has_empty_include = true;
+                }
                 Ok(content) => self.blob(&content, &format!("{place}, include {shown}"), depth + 1),
                 Err(error) => self.drop(format!("{INCLUDE}{shown}"), place, &error),
             }
@@ -199,6 +215,8 @@ impl Expander<'_, '_> {
         self.included += 1;
         let content = self.includes.get(line)?;
         self.brought.take(content.len())?;
+        // Nothing could be done with it: another time it may be what is meant.
+        unknown::check_included(&content).inspect_err(|_| self.count += 1)?;
         Ok(content)
     }
 

@@ -1,8 +1,9 @@
 //! Why nothing handles a part, as far as its content tells: a table of what people often give by mistake.
 
 use super::part::{Dropped, Part};
-use super::{compression, kinds, mime, python};
+use super::{cloud_config, compression, kinds, mime, python};
 use crate::codec;
+use anyhow::{Result, bail};
 
 /// One mistake: how it is recognised, and what is said of it.
 type Mistake = (fn(&[u8]) -> bool, &'static str);
@@ -56,8 +57,25 @@ pub(crate) fn unknown(part: &Part) -> Dropped {
 
 /// The reason that the content tells.
 fn reason(payload: &[u8]) -> &'static str {
+    mistake(payload).unwrap_or(NO_KIND)
+}
+
+fn mistake(payload: &[u8]) -> Option<&'static str> {
     let look = payload.get(..payload.len().min(LONGEST_LOOK)).unwrap_or_default();
-    MISTAKES.iter().find(|(is_it, _)| is_it(look)).map_or(NO_KIND, |(_, told)| told)
+    MISTAKES.iter().find(|(is_it, _)| is_it(look)).map(|(_, told)| *told)
+}
+
+/// Refuses included content that comes to nothing: a server's page, a known mistake, configuration that cannot be read.
+/// Other text of no kind may be for a part handler.
+pub(super) fn check_included(content: &[u8]) -> Result<()> {
+    if mime::is_mime(content) || compression::is_known(content) {
+        return Ok(());
+    }
+    match kinds::of(content) {
+        Some(kinds::CLOUD_CONFIG) => cloud_config::read(content).map(drop),
+        Some(_) => Ok(()),
+        None => mistake(content).map_or(Ok(()), |told| bail!("{told}")),
+    }
 }
 
 fn has_utf8_mark(data: &[u8]) -> bool {

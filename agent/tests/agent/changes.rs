@@ -369,6 +369,47 @@ fn an_include_that_comes_late_is_carried_out_and_nothing_else_again() {
     assert_eq!(machine.read("etc/hostname"), "mine\n");
 }
 
+/// cloud-init 26.2 takes each for good: it asks no second time, or takes what comes later for a change.
+#[test]
+fn an_include_that_holds_nothing_of_use_yet_is_carried_out_once_it_does() {
+    const GOOD: &str = "#cloud-config\nhostname: late\nruncmd: [id]\n";
+    let early: [&[u8]; 9] = [
+        b"",
+        b"\n\n",
+        b"<html>log in here</html>\n",
+        b"\n<!DOCTYPE html>\n<title>502</title>\n",
+        b"#cloud-config\nruncmd: [\n",
+        b"#cloud-config\n",
+        b"\x1f\x8b\x08\0\0\0\0\0\0\x03abc",
+        b"\0#\0c\0l\0o\0u\0d\0-\0c\0o\0n\0f\0i\0g\0\n",
+        b"#cloudconfig\nhostname: late\n",
+    ];
+    for early in early {
+        let machine = Machine::new();
+        machine.write("inc", early);
+        seed(&machine, "i-1", "#include\nfile:///inc\n");
+        let (well, said) = machine.boot();
+        assert!(well && run(&said).is_empty(), "{said}");
+        // An empty one may be meant so.
+        let is_blank = early.trim_ascii().is_empty();
+        assert_eq!(machine.agent(&["status"]).0, if is_blank { 0 } else { 2 }, "{early:?}");
+        machine.write("inc", GOOD);
+        let (well, said) = machine.boot();
+        assert!(well && said.contains("could not be had before are there now"), "{early:?}: {said}");
+        assert_eq!((run(&said).len(), machine.read("etc/hostname")), (1, "late\n".into()), "{said}");
+        assert!(run(&machine.boot().1).is_empty());
+        assert_eq!(machine.agent(&["status"]).0, 0);
+    }
+    // What was of use is changed by what comes in its place.
+    let machine = Machine::new();
+    machine.write("inc", "#cloud-config\nhostname: early\n");
+    seed(&machine, "i-1", "#include\nfile:///inc\n");
+    machine.boot();
+    machine.write("inc", GOOD);
+    let (_, said) = machine.boot();
+    assert!(said.contains("has changed") && run(&said).is_empty(), "{said}");
+}
+
 /// The stage ends, or is cut off, before the scripts have run.
 #[test]
 fn an_include_that_comes_before_the_scripts_run_is_one_of_them() {
