@@ -36,6 +36,8 @@ pub(crate) enum UserData {
     Given(Vec<u8>),
     /// It cannot be had now.
     Silent,
+    /// It was given, and has been taken back. What is kept of it counts.
+    UsedUp,
 }
 
 impl Default for UserData {
@@ -66,7 +68,7 @@ impl UserData {
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Self::Given(data) => data,
-            Self::Silent => b"",
+            Self::Silent | Self::UsedUp => b"",
         }
     }
 }

@@ -19,7 +19,7 @@ mod ovf;
 mod qemu_fw_cfg;
 mod smbios_serial;
 mod smbios_strings;
-mod vmware;
+pub(crate) mod vmware;
 
 use crate::command_line;
 use crate::dmi;

@@ -1,10 +1,17 @@
 //! `VMware`'s guestinfo: `guestinfo.metadata`, `userdata` and `vendordata`, each with its `.encoding`, or an OVF
 //! environment in `guestinfo.ovfEnv`; asked through `VMware`'s tools where they are.
 
+mod redact;
+mod wait;
+
+pub(crate) use redact::redact;
+
 use super::{Signal, SourceFacts, ovf};
 use crate::apply::{self, Ended};
+use crate::interfaces::Interfaces;
 use crate::meta_data::{self, MetaData, decoded};
 use crate::report::Report;
+use crate::root::Root;
 use crate::seed::{self, Seed, UserData, VendorData};
 use anyhow::{Context, Result};
 use std::cell::{Cell, RefCell};
@@ -21,6 +28,9 @@ type Tool = (&'static str, &'static [&'static str]);
 /// A tool that hangs must not hold up the boot.
 const TIMEOUT: [&str; 2] = ["timeout", "10"];
 
+/// The source's own name.
+pub(crate) const SOURCE: &str = "vmware";
+
 /// Where the values are, for people; a template knows the first of their names.
 const PLACE: &str = "guestinfo.metadata";
 
@@ -29,51 +39,76 @@ const ID: &str = "iid-vmware";
 
 pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {
     let product = facts.dmi("product_name");
-    if !product.starts_with("VMware") || tools(facts)?.is_empty() {
+    if !product.starts_with("VMware") || tools(facts.root)?.is_empty() {
         return Ok(None);
     }
     Ok(Some(Signal::in_machine(format!("the firmware's product_name is {product}"))))
 }
 
 pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Seed>> {
-    let tools = tools(facts)?;
-    let [first, ..] = tools.as_slice() else { return Ok(None) };
+    let tools = tools(facts.root)?;
+    let Some(first) = tools.first() else { return Ok(None) };
     if !facts.root.is_live() {
         report.info(&format!("not on this root: ask /{} for guestinfo", first.0));
         return Ok(None);
     }
-    let turn = Cell::new(0);
-    let refused = RefCell::new(Vec::new());
-    let ask = |key: &str| -> Result<Option<String>> {
-        loop {
-            let tool = tools.get(turn.get()).context("no tool is left")?;
-            match ask_tool(tool, key) {
-                Ok(value) => return Ok(value),
-                // One that is refused, or hangs, is not asked again where there is another.
-                Err(error) if turn.get() + 1 < tools.len() => {
-                    turn.set(turn.get() + 1);
-                    refused.borrow_mut().push(format!("/{}: {error:#} (asking another tool)", tool.0));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    };
     let uuid = facts.dmi("product_uuid").to_lowercase();
-    let seed = seed_of(ask, &uuid, facts.kept.as_deref(), report);
-    refused.into_inner().into_iter().for_each(|told| report.warn(told));
-    match seed? {
+    let turns = Turns::new(&tools);
+    let seed = seed_of(|key| turns.ask(|tool| ask_tool(tool, key)), &uuid, facts.kept.as_deref(), report);
+    turns.tell(report);
+    let seed = seed?;
+    if let Some(seed) = &seed {
+        let interfaces = || Interfaces::read().unwrap_or_default();
+        wait::wait(&seed.meta_data.all, facts.budget, interfaces, report);
+    }
+    match seed {
         Some(seed) => seed::completed(seed, facts, report).map(ovf::identified).map(Some),
         None => Ok(None),
     }
 }
 
-/// A value; `None` where there is none.
-fn ask_tool((program, words): &Tool, key: &str) -> Result<Option<String>> {
+/// Tools, of which one that is refused, or hangs, is not asked again where there is another.
+struct Turns<'a> {
+    tools: &'a [&'static Tool],
+    turn: Cell<usize>,
+    refused: RefCell<Vec<String>>,
+}
+
+impl<'a> Turns<'a> {
+    fn new(tools: &'a [&'static Tool]) -> Self {
+        Self { tools, turn: Cell::default(), refused: RefCell::default() }
+    }
+
+    fn ask<T>(&self, ask: impl Fn(&Tool) -> Result<T>) -> Result<T> {
+        loop {
+            let tool = self.tools.get(self.turn.get()).context("no tool is left")?;
+            match ask(tool) {
+                Err(error) if self.turn.get() + 1 < self.tools.len() => {
+                    self.turn.set(self.turn.get() + 1);
+                    self.refused.borrow_mut().push(format!("/{}: {error:#} (asking another tool)", tool.0));
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    fn tell(self, report: &mut Report) {
+        self.refused.into_inner().into_iter().for_each(|told| report.warn(told));
+    }
+}
+
+/// What a tool says to an order.
+fn tell_tool((program, words): &Tool, order: &str) -> Result<String> {
     let mut argv: Vec<String> = TIMEOUT.map(str::to_owned).to_vec();
     argv.push(format!("/{program}"));
     argv.extend(words.iter().map(|word| (*word).to_owned()));
-    argv.push(format!("info-get guestinfo.{key}"));
-    match apply::ask(&argv, None, "coreutils") {
+    argv.push(order.to_owned());
+    apply::ask(&argv, None, "coreutils")
+}
+
+/// A value; `None` where there is none.
+fn ask_tool(tool: &Tool, key: &str) -> Result<Option<String>> {
+    match tell_tool(tool, &format!("info-get guestinfo.{key}")) {
         Ok(value) => Ok(Some(value.trim_end_matches('\n').to_owned())),
         Err(error) if error.downcast_ref().is_some_and(says_no_value) => Ok(None),
         Err(error) => Err(error.context(format!("guestinfo.{key}"))),
@@ -86,10 +121,10 @@ fn says_no_value(ended: &Ended) -> bool {
 }
 
 /// The tools that are there.
-fn tools(facts: &SourceFacts<'_>) -> Result<Vec<&'static Tool>> {
+fn tools(root: &Root) -> Result<Vec<&'static Tool>> {
     let mut there = Vec::new();
     for tool in TOOLS {
-        if facts.root.holds(tool.0)? {
+        if root.holds(tool.0)? {
             there.push(tool);
         }
     }
@@ -135,10 +170,14 @@ fn seed_of(
     // Who the machine is decides. Anything else that cannot be had costs only itself.
     let meta_data = value("metadata", &ask)?;
     let user_data = value("userdata", &ask);
+    let vendor_data = value("vendordata", &ask);
     let is_used_up = matches!(meta_data, GuestValue::UsedUp);
+    let is_taken_back =
+        |value: &Result<GuestValue>| matches!(value, Ok(GuestValue::UsedUp)) && kept.is_some();
+    let are_taken_back = [is_taken_back(&user_data), is_taken_back(&vendor_data)];
     let meta_data = meta_data.into_given();
     let user_data = user_data.and_then(|value| value.into_given().transpose());
-    let vendor_data = value("vendordata", &ask).and_then(|value| value.into_given().transpose());
+    let vendor_data = vendor_data.and_then(|value| value.into_given().transpose());
     match (&meta_data, &user_data, &vendor_data) {
         (None, Ok(None), Ok(None)) => {
             return match ask("ovfEnv")?.filter(|xml| !xml.is_empty() && xml != USED_UP) {
@@ -165,11 +204,16 @@ fn seed_of(
     if let Some(keys) = KEYS.iter().find_map(|key| meta_data.all.get(key)) {
         meta_data.public_keys = meta_data::keys(keys);
     }
+    let [of_user, of_vendor] = are_taken_back;
     Ok(Some(Seed {
-        source: "vmware".into(),
+        source: SOURCE.into(),
         place: PLACE.into(),
-        user_data: UserData::of(user_data, report),
-        vendor_data: VendorData::of("vendor-data", vendor_data, report),
+        user_data: if of_user { UserData::UsedUp } else { UserData::of(user_data, report) },
+        vendor_data: if of_vendor {
+            VendorData::Silent
+        } else {
+            VendorData::of("vendor-data", vendor_data, report)
+        },
         meta_data,
         ..Seed::default()
     }))

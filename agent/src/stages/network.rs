@@ -15,6 +15,7 @@ use crate::root::Root;
 use crate::search;
 use crate::seed::{self, Seed, VendorData};
 use crate::sources::openstack::files;
+use crate::sources::vmware;
 use crate::sources::{self, SourceFacts};
 use crate::system_config::{self, SystemConfig};
 use crate::user_data::{IncludeReach, Includes, Work};
@@ -43,8 +44,14 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
             let instance = Instance::new(seed.meta_data.instance_id.as_deref().unwrap_or(NO_ID));
             let id = &instance.id;
             let told = format!("instance {id} from {}, {}", seed.source, seed.place);
+            // What could not be had this time must be there the next time.
+            let is_whole = seed.user_data != seed::UserData::Silent && seed.vendor_data != VendorData::Silent;
+            let may_be_taken_back = seed.source == vmware::SOURCE && is_whole;
             let kept = keep_seed(seed, system, &instance, root, report)?;
             instance.enter(root)?;
+            if may_be_taken_back {
+                vmware::redact(&kept.0, root, report);
+            }
             report.info(&told);
             let (meta_data, source, work) = kept;
             (instance, meta_data, source, work)
@@ -143,6 +150,11 @@ fn keep_seed(
             let (_, meta_data, source, work) = go_on(instance.clone(), system, root, report)?;
             return Ok((meta_data, source, work));
         }
+        seed::UserData::UsedUp if is_kept => {
+            report.info("the user-data was taken back (going on with what was kept of it)");
+            let (_, meta_data, source, work) = go_on(instance.clone(), system, root, report)?;
+            return Ok((meta_data, source, work));
+        }
         seed::UserData::Silent => {
             report.error(
                 "there is no user-data: going on without (it is carried out on the boot that can fetch it)",
@@ -153,7 +165,7 @@ fn keep_seed(
         seed::UserData::Given(_) if was_missing => {
             report.take(changes::forget(instance, root).and_then(|()| root.remove(&missing)));
         }
-        seed::UserData::Given(_) => {}
+        seed::UserData::Given(_) | seed::UserData::UsedUp => {}
     }
     // What was given with the machine is there before anything of its user's runs.
     if let Some(files) = &seed.files {

@@ -147,3 +147,80 @@ fn no_tool_is_asked_on_another_machine_and_none_that_hangs_is_waited_for() {
         "{asked}"
     );
 }
+
+/// A machine whose guestinfo is kept in files, so that it can be set.
+fn with_settable(metadata: &str, userdata: &str) -> Live {
+    let live = machine("VMware7,1\n", &[]);
+    live.program(
+        "tool",
+        "[ \"$1\" != --cmd ] || shift\nset -- $1\nk=/gi/${2#guestinfo.}
+         case $1 in
+            info-set) echo \"$3\" >$k; exit ;;
+         esac
+         [ ! -f $k.broken ] || exit 71
+         [ -f $k ] || { echo 'No value found' >&2; exit 1; }; cat $k",
+    );
+    live.write("gi/metadata", metadata);
+    live.write("gi/userdata", userdata);
+    live
+}
+
+const EACH_BOOT: &str = "#cloud-config\nbootcmd: [\"echo user >>/ran\"]\n";
+
+/// By cloud-init 26.2's `redact_keys`, but that it is done before the data is kept, and that the next boot has none.
+#[test]
+fn what_is_to_be_taken_back_is_and_counts_on_the_next_boot() {
+    for tool in ["usr/bin/vmware-rpctool", "usr/bin/vmtoolsd"] {
+        let live = with_settable("instance-id: i-9\nredact: [userdata]\n", EACH_BOOT);
+        for ran in ["user\n", "user\nuser\n"] {
+            let (well, said) = live.agent(&["network", "--budget", "2"], &beside_the_hosts(tool));
+            assert!(well && !said.contains("warning"), "{said}");
+            assert_eq!(
+                (live.read("gi/userdata").as_str(), live.read("ran").as_str()),
+                ("---\n", ran),
+                "{said}"
+            );
+        }
+        assert!(
+            live.read("called").contains("info-set guestinfo.userdata.encoding  \n"),
+            "{}",
+            live.read("called")
+        );
+        assert!(live.read("gi/metadata").starts_with("instance-id"));
+    }
+    // What nobody asks for is not done, and what could not be read is still there for the next boot.
+    for (metadata, broken) in [("instance-id: i-9\n", ""), ("instance-id: i-9\nredact: userdata\n", "yes")] {
+        let live = with_settable(metadata, EACH_BOOT);
+        if !broken.is_empty() {
+            live.write("gi/userdata.broken", broken);
+        }
+        let (well, said) =
+            live.agent(&["network", "--budget", "2"], &beside_the_hosts("usr/bin/vmware-rpctool"));
+        assert_eq!((well, live.read("gi/userdata").as_str()), (broken.is_empty(), EACH_BOOT), "{said}");
+        assert!(!live.read("called").contains("info-set"), "{}", live.read("called"));
+    }
+}
+
+#[test]
+fn an_address_is_waited_for_where_the_meta_data_says_so() {
+    let script = "## template: jinja\n#!/bin/sh\necho {{ ds.meta_data.local_ipv4 }}\n";
+    let link = "ip link add eth7 type veth peer name eth8; ip link set eth8 up; ip link set eth7 up";
+    let come = "( for each in 1 2 3 4 5; do ip link show dev eth7 >/dev/null; done; sleep 1
+        ip addr add 10.6.0.11/20 dev eth7; ip route add default via 10.6.0.1 dev eth7 ) &";
+    for (wait, come, told) in [
+        ("{ipv4: true}", come, ""),
+        ("{ipv4: 'yes', ipv6: false}", come, ""),
+        ("{ipv4: true}", "", "wait-on-network: no interface has an address of ipv4 after 3 s"),
+        ("{ipv4: false}", "", ""),
+        ("{}", "", ""),
+        ("true", "", "wait-on-network is a yes or no and no mapping"),
+    ] {
+        let live = with_settable(&format!("instance-id: i-9\nwait-on-network: {wait}\n"), script);
+        let set_up = format!("{}\n{link}\n{come}", beside_the_hosts("usr/bin/vmware-rpctool"));
+        let (well, said) = live.with_network(&["network", "--budget", "3"], &set_up);
+        let made = live.read("var/lib/cloud/instances/i-9/scripts/part-001");
+        assert!(well && said.contains(told), "{wait}: {said}");
+        assert_eq!(made.contains("10.6.0.11"), !come.is_empty(), "{wait}: {made}: {said}");
+        assert_eq!(said.contains("wait-on-network"), !told.is_empty(), "{wait}: {said}");
+    }
+}
