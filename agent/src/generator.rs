@@ -289,4 +289,64 @@ mod tests {
             assert!(folder.join(target).metadata().unwrap().is_file());
         }
     }
+
+    /// Orders of cloud-init 26.2's units, as far as they close no circle here. Others rely on them.
+    #[test]
+    fn units_are_ordered_as_cloud_inits_are() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
+        let names = |unit: &str, key: &str| {
+            let text = std::fs::read_to_string(folder.join(unit)).unwrap();
+            let lines = text.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+            lines.flat_map(str::split_whitespace).map(str::to_owned).collect::<Vec<_>>()
+        };
+        for (unit, key, others) in [
+            ("cloud-init-local.service", "DefaultDependencies", &["no"][..]),
+            ("cloud-init-local.service", "After", &["systemd-remount-fs.service"]),
+            ("cloud-init-local.service", "Before", &["network-pre.target", "shutdown.target"]),
+            ("cloud-init-local.service", "Wants", &["network-pre.target"]),
+            ("cloud-init-local.service", "Conflicts", &["shutdown.target"]),
+            ("cloud-init-network.service", "After", &["lifeboat-agent-local.service", "var.mount"]),
+            (
+                "cloud-init-network.service",
+                "Before",
+                &["ssh.service", "sshd.service", "systemd-user-sessions.service"],
+            ),
+            ("cloud-config.target", "After", &["lifeboat-agent.service"]),
+            (
+                "cloud-config.service",
+                "After",
+                &["lifeboat-agent.service", "network-online.target", "cloud-config.target"],
+            ),
+            ("cloud-config.service", "Wants", &["network-online.target"]),
+            (
+                "cloud-final.service",
+                "After",
+                &[
+                    "lifeboat-agent.service",
+                    "lifeboat-agent-config.service",
+                    "multi-user.target",
+                    "network-online.target",
+                    "time-sync.target",
+                    "rc-local.service",
+                ],
+            ),
+            ("cloud-final.service", "Before", &["apt-daily.service", "apt-daily-upgrade.service"]),
+            ("cloud-final.service", "TasksMax", &["infinity"]),
+            (
+                "cloud-init.target",
+                "After",
+                &["multi-user.target", "lifeboat-agent-config.service", "lifeboat-agent-final.service"],
+            ),
+        ] {
+            let found = names(unit, key);
+            for other in others {
+                assert!(found.iter().any(|name| name == other), "{unit}: {key}={other}: {found:?}");
+            }
+        }
+        // Logins wait for these two, and so must not wait for what comes after logins.
+        for unit in ["cloud-init-local.service", "cloud-init.service"] {
+            let after = names(unit, "After");
+            assert!(!after.iter().any(|name| name.ends_with(".target")), "{unit}: {after:?}");
+        }
+    }
 }
