@@ -56,6 +56,7 @@ mod system_info;
 #[cfg(test)]
 mod table;
 mod target;
+mod template;
 mod texts;
 mod trace;
 mod user_data;

@@ -6,6 +6,8 @@
 
 mod bootcmd;
 mod commands;
+mod distribution;
+mod host_names;
 mod hostname;
 mod runcmd;
 mod ssh_authorized_keys;
@@ -13,6 +15,8 @@ mod ssh_import_id;
 #[cfg(test)]
 mod testing;
 mod timezone;
+mod update_etc_hosts;
+mod update_hostname;
 mod users;
 mod write_files;
 
@@ -122,6 +126,14 @@ pub(crate) enum InRescue {
     LeftOut,
 }
 
+/// The keys of the machine's name.
+const HOST_NAME: &[&str] =
+    &["hostname", "fqdn", "prefer_fqdn_over_hostname", "preserve_hostname", "create_hostname_file"];
+
+/// Files here that several handlers share.
+#[cfg(test)]
+const SHARED: &[&str] = &["commands", "distribution", "host_names", "testing"];
+
 /// The handlers in the order in which they run, which is that of cloud-init's modules.
 pub(crate) const ALL: &[Handler] = &[
     Handler {
@@ -144,12 +156,30 @@ pub(crate) const ALL: &[Handler] = &[
     },
     Handler {
         name: "hostname",
-        keys: &["hostname", "fqdn", "prefer_fqdn_over_hostname", "preserve_hostname"],
+        keys: HOST_NAME,
         stage: Stage::Init,
         frequency: Frequency::Instance,
         semaphore: "config_set_hostname",
         in_rescue: InRescue::Done,
         act: Act::Plan(hostname::plan),
+    },
+    Handler {
+        name: "update_hostname",
+        keys: HOST_NAME,
+        stage: Stage::Init,
+        frequency: Frequency::Boot,
+        semaphore: "config_update_hostname",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(update_hostname::plan),
+    },
+    Handler {
+        name: "update_etc_hosts",
+        keys: &["manage_etc_hosts"],
+        stage: Stage::Init,
+        frequency: Frequency::Boot,
+        semaphore: "config_update_etc_hosts",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(update_etc_hosts::plan),
     },
     Handler {
         name: "users",
@@ -274,7 +304,7 @@ mod tests {
     #[test]
     fn every_file_is_in_the_table() {
         let plans = ALL.iter().filter(|handler| matches!(handler.act, Act::Plan(_)));
-        let mut names: Vec<_> = plans.map(|handler| handler.name).chain(["commands", "testing"]).collect();
+        let mut names: Vec<_> = plans.map(|handler| handler.name).chain(SHARED.iter().copied()).collect();
         names.sort_unstable();
         names.dedup();
         crate::table::check("handlers", names.into_iter());

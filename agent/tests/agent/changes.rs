@@ -73,7 +73,7 @@ fn by_default_what_is_done_on_each_boot_is_refreshed_and_nothing_is_done_again()
     assert_eq!(machine.read("run/cloud-init/bootcmd"), "#!/bin/sh\necho new\n");
     assert_eq!(machine.read("var/lib/cloud/scripts/per-boot/part-004"), "#!/bin/sh\necho new\n");
     assert_eq!(machine.mode(&format!("{INSTANCE}/scripts/goes")), 0);
-    assert_eq!(machine.read("etc/hostname"), "old\n");
+    assert_eq!(machine.read("etc/hostname"), "new\n");
     let ran = run(&said).join("\n");
     for (script, is_run) in [
         ("boothooks/part-003", true),
@@ -501,17 +501,17 @@ fn what_comes_late_after_a_change_is_left_out_and_said_on_each_boot() {
         seed(&machine, "i-1", "#include\nfile:///late\n");
         machine.boot();
         if at_once {
-            machine.write("late", "#cloud-config\nhostname: late\n");
+            machine.write("late", "#cloud-config\nwrite_files: [{path: /made}]\n");
         }
         machine.write("more", "#cloud-config\nfqdn: more.example\n");
         seed(&machine, "i-1", "#include\nfile:///late\nfile:///more\n");
         let (well, said) = machine.boot();
         assert!(well && said.contains(told) == at_once, "{said}");
-        machine.write("late", "#cloud-config\nhostname: late\n");
+        machine.write("late", "#cloud-config\nwrite_files: [{path: /made}]\n");
         for _ in 0..2 {
             let (well, said) = machine.boot();
             assert!(well && said.contains(told), "{said}");
-            assert_eq!((machine.agent(&["status"]).0, machine.mode("etc/hostname")), (2, 0));
+            assert_eq!((machine.agent(&["status"]).0, machine.mode("made")), (2, 0));
         }
     }
 }

@@ -17,6 +17,7 @@ const PUBLIC: &[&str] = &[
     "run/cloud-init/handlers.jsonl",
     "run/cloud-init/instance-data.json",
     "var/lib/cloud/data/instance-id",
+    "var/lib/cloud/data/previous-hostname",
     "var/lib/cloud/data/previous-instance-id",
     "var/lib/cloud/data/result.json",
     "var/lib/cloud/data/status.json",
