@@ -33,16 +33,13 @@ fn basic(text: &str, variables: &Mapping) -> Result<String> {
     while let Some((before, after)) = rest.split_once('$') {
         out.push_str(before);
         let braced = after.strip_prefix('{').and_then(|inside| inside.split_once('}'));
-        let (name, behind) = match braced.filter(|(name, _)| !name.is_empty() && name.chars().all(in_name)) {
-            Some(found) => found,
-            None => {
-                let end = after.find(|letter| !in_name(letter)).unwrap_or(after.len());
-                let name = after.get(..end).unwrap_or_default();
-                // A sentence may end behind a name.
-                let name = name.trim_end_matches('.');
-                (name, after.get(name.len()..).unwrap_or_default())
-            }
-        };
+        let is_name = |name: &str| !name.is_empty() && name.chars().all(in_name);
+        let (name, behind) = braced.filter(|(name, _)| is_name(name)).unwrap_or_else(|| {
+            let end = after.find(|letter| !in_name(letter)).unwrap_or(after.len());
+            // A sentence may end behind a name.
+            let name = after.get(..end).unwrap_or_default().trim_end_matches('.');
+            (name, after.get(name.len()..).unwrap_or_default())
+        });
         if name.is_empty() {
             out.push('$');
         } else {

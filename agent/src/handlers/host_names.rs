@@ -113,7 +113,7 @@ mod tests {
     fn names(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
         let names = known(facts)?;
         let text = names.map(|names| format!("{} {} {}", names.host, names.full, names.chosen));
-        Ok(HandlerPlan { steps: vec![], problems: vec![text.unwrap_or_default()] })
+        Ok(HandlerPlan { problems: vec![text.unwrap_or_default()], ..HandlerPlan::default() })
     }
 
     fn check(files: &[(&str, &str)], config: &str, meta: &str, expected: &str) {

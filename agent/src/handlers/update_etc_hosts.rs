@@ -93,7 +93,7 @@ mod tests {
             plan,
             config,
             "",
-            expect![[r#"
+            expect![[r"
             write /etc/hosts (314 bytes, mode 0644)
             # lifeboat-agent writes this file at each boot: `manage_etc_hosts` is true. To keep changes, set it to
             # `localhost` or false, or make them in /etc/cloud/templates/hosts.debian.tmpl.
@@ -102,7 +102,7 @@ mod tests {
             ::1 localhost ip6-localhost ip6-loopback
             ff02::1 ip6-allnodes
             ff02::2 ip6-allrouters
-        "#]],
+        "]],
         );
         let template =
             ("etc/cloud/templates/hosts.debian.tmpl", "## template:jinja\n{{fqdn}} {{hostname}}\n");
@@ -111,10 +111,10 @@ mod tests {
             plan,
             config,
             "",
-            expect![[r#"
+            expect![[r"
             write /etc/hosts (16 bytes, mode 0644)
             a.example.org a
-        "#]],
+        "]],
         );
         let hosts = ("etc/hosts", "a.example.org a\n");
         check_on(&[DEBIAN, template, hosts], plan, config, "", expect![[""]]);
@@ -124,10 +124,10 @@ mod tests {
             plan,
             old,
             "",
-            expect![[r#"
+            expect![[r"
             write /etc/hosts (4 bytes, mode 0644)
             a a
-        "#]],
+        "]],
         );
     }
 
@@ -139,11 +139,11 @@ mod tests {
             plan,
             config,
             "",
-            expect![[r#"
+            expect![[r"
             write /etc/hosts (41 bytes, mode 0644)
             10.0.0.1 other
             127.0.1.1	a.example.org	a
-        "#]],
+        "]],
         );
         for there in ["127.0.1.1 a.example.org x a # me\n", "# x\n127.0.1.1\ta.example.org\ta\n"] {
             check_on(&[DEBIAN, ("etc/hosts", there)], plan, config, "", expect![[""]]);
@@ -153,10 +153,10 @@ mod tests {
             plan,
             "{manage_etc_hosts: localhost, hostname: a}",
             "",
-            expect![[r#"
+            expect![[r"
             write /etc/hosts (12 bytes, mode 0644)
             127.0.0.1	a
-        "#]],
+        "]],
         );
     }
 
@@ -175,18 +175,18 @@ mod tests {
             plan,
             "{hostname: a, manage_etc_hosts: yes please}",
             "",
-            expect![[r#"
+            expect![[r"
             problem: `yes please` is neither true, false nor localhost
-        "#]],
+        "]],
         );
         check_on(
             &[],
             plan,
             "manage_etc_hosts: true",
             "",
-            expect![[r#"
+            expect![[r"
             problem: the machine has no name to write
-        "#]],
+        "]],
         );
     }
 }

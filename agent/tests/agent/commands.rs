@@ -110,7 +110,7 @@ fn a_plan_of_several_files_is_of_all_of_them_in_the_order_of_a_boot() {
     let files = ["a", "b", "c"].map(|name| machine.path(name).to_str().unwrap().to_owned());
     let (code, said) = machine.agent(&["plan", &files[0], &files[1], &files[2]]);
     assert_eq!(code, 0);
-    expect![[r#"
+    expect![[r"
         write_files: write /from-system (0 bytes, mode 0644, owner root:root)
         hostname: write /etc/hostname (2 bytes, mode 0644)
         hostname: set the host name to b
@@ -119,7 +119,7 @@ fn a_plan_of_several_files_is_of_all_of_them_in_the_order_of_a_boot() {
         update_hostname: set the host name to b
         late: run /var/lib/cloud/scripts/per-once/part-001
         late: run /var/lib/cloud/instances/nocloud/scripts/part-001
-    "#]]
+    "]]
     .assert_eq(&said);
 }
 
