@@ -25,11 +25,17 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
         given.push(("user-data".to_owned(), kept.context("there is no instance yet: name a file")?));
     }
     let target = TargetMachine::kept(root)?;
+    let is_allowed = system_config::allows_user_data(target.system.mapping());
+    if !is_allowed {
+        given.clear();
+    }
     let mut pipeline = target.pipeline(Upstart::of(root)?);
     let parts = target.parts(given.iter().map(|(name, data)| (name.as_str(), data.as_slice())));
     let mut sorted = pipeline.sort(parts, Destination::USER);
     let problems = sorted.dropped.iter().map(ToString::to_string).chain(sorted.told.iter().cloned());
-    let mut lines: Vec<String> = problems.map(|problem| format!("problem: {problem}")).collect();
+    let left_out = (!is_allowed).then(|| system_config::LEFT_OUT.to_owned());
+    let mut lines: Vec<String> =
+        left_out.into_iter().chain(problems).map(|problem| format!("problem: {problem}")).collect();
     // Its programs are the files that may be run.
     for file in sorted.files.iter().filter(|file| file.mode & 0o100 != 0) {
         lines.extend(

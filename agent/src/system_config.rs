@@ -161,6 +161,10 @@ fn mapping(value: &Value) -> Result<Mapping> {
     }
 }
 
+/// The message where an image takes none.
+pub(crate) const LEFT_OUT: &str =
+    "the user-data is left out: the system's configuration says allow_userdata: false";
+
 /// Whether an image takes user-data at all, as cloud-init reads its switch. Vendor-data is taken in any case.
 pub(crate) fn allows_user_data(system: &Mapping) -> bool {
     system.get("allow_userdata").is_none_or(Value::is_on)

@@ -149,7 +149,7 @@ fn with_keys(old: &str, keys: &[String]) -> String {
         let mut known = false;
         for line in lines.iter_mut().filter(|line| is_same(line) && !line.starts_with('#')) {
             known = true;
-            if people::options(line) != people::options(key) {
+            if people::key_options(line) != people::key_options(key) {
                 *line = key;
             }
         }

@@ -28,7 +28,7 @@ mod tests {
     fn commands_become_a_script_and_a_bad_one_costs_only_itself() {
         check(
             plan,
-            "bootcmd: [echo $HOME, [echo, \"it's\", 1], null, 5, {a: b}]",
+            "bootcmd: [echo $HOME, [echo, \"it's\", 1], null, 5, {a: b}, [echo, null]]",
             "",
             expect![[r"
                 write /run/cloud-init/bootcmd (42 bytes, mode 0700)
@@ -38,6 +38,7 @@ mod tests {
                 run /bin/sh /run/cloud-init/bootcmd
                 problem: entry 4: it is a number and no command
                 problem: entry 5: it is a mapping and no command (a `: ` makes a mapping of it: put quotes around it)
+                problem: entry 6: a word of the command is no text (put quotes around it)
             "]],
         );
     }

@@ -54,9 +54,10 @@ pub(super) fn read(value: &Value, place: &str, plan: &mut HandlerPlan) -> Vec<St
     for (number, text) in texts.iter().enumerate() {
         match text.as_deref().map(str::trim) {
             Some("") => {}
-            Some(text) if !text.contains('\0') => {
-                keys.extend(text.lines().map(|line| line.trim().to_owned()));
-            }
+            Some(text) if !text.contains('\0') => match text.lines().find_map(people::no_key) {
+                None => keys.extend(text.lines().map(|line| line.trim().to_owned())),
+                Some(reason) => plan.problem(format!("{place}entry {}: {reason}", number + 1)),
+            },
             _ => plan.problem(format!("{place}entry {}: it is no key", number + 1)),
         }
     }

@@ -19,6 +19,7 @@ pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
     let people = People::read(facts.config);
     let mut plan = Plan::new(facts.accounts);
     plan.made.problems.extend(people.problems);
+    plan.made.idle.extend(people.idle);
     people.groups.iter().for_each(|group| plan.make_group(&group.name));
     let mut sudoers = String::new();
     for user in &people.users {

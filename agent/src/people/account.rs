@@ -1,22 +1,11 @@
 //! Groups and users -> calls of groupadd, useradd and their family, in an order in which each finds what it needs.
 
 use super::password::{self, Before, Call, Planned};
-use super::{Group, Person, doas, is_name, no_name, words};
+use super::{Group, Person, doas, is_name, no_name, options, words};
 use crate::accounts::{Accounts, Password};
 use crate::plan::{AccountWork, HandlerPlan, Step};
 use crate::yaml::Value;
 use std::collections::BTreeSet;
-
-/// Keys whose text becomes an option of useradd.
-const OPTIONS: &[(&str, &str)] = &[
-    ("gecos", "--comment"),
-    ("homedir", "--home-dir"),
-    ("uid", "--uid"),
-    ("shell", "--shell"),
-    ("expiredate", "--expiredate"),
-    ("inactive", "--inactive"),
-    ("selinux_user", "--selinux-user"),
-];
 
 /// Keys that, when on, become an option of useradd.
 const SWITCHES: &[(&str, &str)] =
@@ -88,10 +77,12 @@ impl<'a> Plan<'a> {
         let has_own = self.has_group(name);
         let primary = primary.or_else(|| Some(name.to_owned()).filter(|_| makes_own && has_own));
         groups.retain(|group| Some(group) != primary.as_ref());
+        let (options, problems) = options::options(user);
+        self.made.problems.extend(problems.iter().map(|message| user.problem(message)));
         self.made.push(Step::Account {
             name: name.to_owned(),
             work: AccountWork::Make,
-            argv: useradd(user, primary, &groups),
+            argv: useradd(user, options, primary, &groups),
             input: None,
         });
         self.users.insert(name.to_owned());
@@ -105,6 +96,8 @@ impl<'a> Plan<'a> {
         for word in user.settings.get("groups").map(words).unwrap_or_default() {
             if !is_name(&word) && word.parse::<u32>().is_err() {
                 self.made.problem(user.problem(&format!("groups: {}", no_name(&word))));
+            } else if !is_name(&word) && !self.has_group(&word) {
+                self.made.problem(user.problem(&format!("groups: no group has the number {word}")));
             } else if !groups.contains(&word) {
                 groups.push(word);
             }
@@ -141,13 +134,9 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn useradd(user: &Person, primary: Option<String>, groups: &[String]) -> Vec<String> {
+fn useradd(user: &Person, options: Vec<String>, primary: Option<String>, groups: &[String]) -> Vec<String> {
     let mut argv = vec!["useradd".to_owned(), user.name.clone()];
-    for (key, option) in OPTIONS {
-        if let Some(value) = user.text(key) {
-            argv.extend([(*option).to_owned(), value]);
-        }
-    }
+    argv.extend(options);
     if let Some(group) = primary {
         argv.extend(["--gid".to_owned(), group]);
     }

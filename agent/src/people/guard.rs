@@ -21,6 +21,18 @@ pub(crate) fn options(key: &str) -> &str {
     key.strip_suffix(without_options(key)).unwrap_or_default().trim()
 }
 
+/// The reason why a line lets nobody in, though it looks like a key.
+pub(crate) fn no_key(line: &str) -> Option<&'static str> {
+    if line.contains("PRIVATE KEY---") {
+        return Some("it is a private key, and the public one belongs here (that of the file with .pub)");
+    }
+    let key = without_options(line.trim());
+    let is_bare = !line.starts_with('#')
+        && TYPES.iter().any(|name| key.starts_with(name))
+        && !key.contains(char::is_whitespace);
+    is_bare.then_some("it is the type of a key, and the key itself is missing behind it")
+}
+
 /// A key without what stands before its type. Blanks in quotes are part of an option.
 fn without_options(key: &str) -> &str {
     let is_key = |text: &str| TYPES.iter().any(|name| text.starts_with(name));
@@ -59,6 +71,26 @@ mod tests {
                 [format!("o=a/root {bare}")]
             );
             assert_eq!(guarded(&[key.into()], Some(""), "a", "root"), [bare]);
+        }
+    }
+
+    /// cloud-init writes them into the file, where sshd passes over them.
+    #[test]
+    fn what_only_looks_like_a_key_is_none() {
+        for (line, is_key) in [
+            ("ssh-rsa", false),
+            (" ssh-ed25519 ", false),
+            ("no-pty ecdsa-sha2-nistp256", false),
+            ("from=\"a b\" sk-ssh-ed25519@openssh.com", false),
+            ("-----BEGIN OPENSSH PRIVATE KEY-----", false),
+            ("-----BEGIN RSA PRIVATE KEY-----", false),
+            ("ssh-rsa AAAA", true),
+            ("cert-authority ssh-ed25519 AAAA ca", true),
+            ("ssh-ed25519\tAAAA", true),
+            ("# ssh-rsa", true),
+            ("k", true),
+        ] {
+            assert_eq!(no_key(line).is_none(), is_key, "{line}");
         }
     }
 

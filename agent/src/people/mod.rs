@@ -6,12 +6,13 @@ mod account;
 mod doas;
 mod groups;
 mod guard;
+mod options;
 mod password;
 mod table;
 
 pub(crate) use account::Plan;
 pub(crate) use groups::Group;
-pub(crate) use guard::{guarded, options};
+pub(crate) use guard::{guarded, no_key, options as key_options};
 
 use crate::yaml::{Mapping, Value};
 
@@ -31,6 +32,8 @@ pub(crate) struct People {
     pub(crate) snap_users: Vec<Mapping>,
     /// What was left out, and why.
     pub(crate) problems: Vec<String>,
+    /// What is valid, and has no effect.
+    pub(crate) idle: Vec<String>,
 }
 
 /// One user with all that was said of it anywhere.

@@ -172,6 +172,21 @@ fn a_bad_entry_costs_only_itself() {
     );
 }
 
+/// cloud-init says nothing of them.
+#[test]
+fn users_who_are_not_meant_as_they_are_written_are_told() {
+    check(
+        "users: {name: solo, groups: sudo, bob: no, eve: ''}",
+        expect![[r"
+            problem: name: `solo` is no yes or no, so no user of this name is made (is a `- ` missing?)
+            problem: groups: `sudo` is no yes or no, so no user of this name is made (is a `- ` missing?)
+        "]],
+    );
+    for (users, idle) in [("users: ''", 1), ("users: ' , '", 1), ("users: []", 0), ("users: bob", 0)] {
+        assert_eq!(read(users).idle.len(), idle, "{users}");
+    }
+}
+
 /// cloud-init forgets these groups of the default user, and makes the default user an account of snap's.
 #[test]
 fn what_is_said_of_the_default_user_is_joined_and_a_snap_user_is_another() {

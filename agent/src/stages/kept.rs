@@ -102,7 +102,9 @@ impl KeptConfig {
 
     /// Names the keys that nothing carries out. Without a word, they would look done.
     pub(super) fn tell_what_is_not_carried_out(&self, system: &SystemConfig, report: &mut Report) {
-        let layers = self.0.iter().filter_map(|layer| Some((layer.whose, layer.read.as_ref().ok()?)));
+        let is_allowed = system_config::allows_user_data(system.mapping());
+        let layers = self.0.iter().filter(|layer| is_allowed || layer.whose != USER);
+        let layers = layers.filter_map(|layer| Some((layer.whose, layer.read.as_ref().ok()?)));
         let told = layers.flat_map(|(whose, config)| not_carried_out::messages(whose, config));
         for told in told.chain(system.not_carried_out()) {
             report.warn(told);

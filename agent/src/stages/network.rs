@@ -175,7 +175,7 @@ fn keep_seed(
     let includes = Includes::new(root, Some((root, instance.path(URL_CACHE))), IncludeReach::All);
     let is_allowed = system_config::allows_user_data(system);
     if !is_allowed && !given.is_empty() {
-        report.info("the user-data is left out: the system's configuration says allow_userdata: false");
+        report.info(system_config::LEFT_OUT);
     }
     let given = if is_allowed { given } else { b"" };
     let user = UserData::expand(given, &seed.meta_data, &includes);

@@ -86,13 +86,13 @@ const TOP: &[Key] = &[
     ("ssh_authorized_keys", TEXTS),
     ("ssh_import_id", TEXT_OR_TEXTS),
     ("system_info", &[Old(&Names(&[Any]), "the system's own configuration")]),
-    ("user", &[Text, Form::Keys(&USER)]),
+    ("user", &[Old(&Text, "an entry of users"), Form::Keys(&USER)]),
     (
         "users",
         &[
-            Text,
             List(&[Text, List(TEXT), Form::Keys(&USER)]),
-            Names(&[Text, YesNo, Number, Form::Keys(&USER)]),
+            Old(&Text, "a list"),
+            Old(&Names(&[Text, YesNo, Number, Form::Keys(&USER)]), "a list"),
         ],
     ),
     ("vendor_data", &[Form::Keys(&VENDOR)]),

@@ -95,8 +95,9 @@ fn is_about_all(finding: &Finding) -> bool {
     finding.gravity == Gravity::Error && finding.key.as_ref().is_none_or(is_of)
 }
 
-/// The key of the system's configuration that says who the default user is.
-const SYSTEM_INFO: &str = "system_info";
+/// Keys of the system's configuration that say what becomes of the user's: who the default user is, and who may log in.
+const OF_THE_SYSTEM: [&str; 5] =
+    ["allow_public_ssh_keys", "disable_root", "disable_root_opts", "system_info", "user"];
 
 /// What is wrong with a configuration.
 fn config(part: &Part, target: &TargetMachine<'_>) -> Vec<Finding> {
@@ -216,9 +217,10 @@ fn problems(config: &Mapping, faults: &[Fault], target: &TargetMachine<'_>) -> V
     }
     let unusable: HashSet<&[PathStep]> = unusable.into_iter().collect();
     let Value::Map(mut all) = usable else { return Vec::new() };
-    if let Some(info) = target.system.mapping().get(SYSTEM_INFO).filter(|_| config.get(SYSTEM_INFO).is_none())
-    {
-        all.set(SYSTEM_INFO, info.clone());
+    for key in OF_THE_SYSTEM.into_iter().filter(|key| config.get(key).is_none()) {
+        if let Some(value) = target.system.mapping().get(key) {
+            all.set(key, value.clone());
+        }
     }
     let facts = HandlerFacts {
         config: &all,

@@ -269,3 +269,72 @@ fn a_script_that_starts_something_else_than_is_meant_is_told() {
         "]],
     );
 }
+
+/// The table of cloud-init's schema and its messages at boot, 26.2.
+#[test]
+fn old_ways_to_write_users_are_deprecated() {
+    let warned = |users: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        let found =
+            findings(format!("#cloud-config\n{users}\n").as_bytes(), &TargetMachine::any(&root).unwrap());
+        found.iter().filter(|it| it.gravity == Gravity::Warning && it.message.contains("deprecated")).count()
+    };
+    for (users, count) in [
+        ("users: 'a, b'", 1),
+        ("users: a", 1),
+        ("users: {a: yes}", 1),
+        ("users: {a: {gecos: x}}", 1),
+        ("user: a", 1),
+        ("users: [{name: a, lock-passwd: no, primary-group: x}]", 2),
+        ("users: [{name: a, uid: '5', sudo: false, groups: {x: ~}}]", 3),
+        ("users: [{name: a, ssh-import-id: [x], ssh-redirect-user: no, hashed-passwd: x}]", 3),
+        ("users: [a, [b, c], 'd,e', default]", 0),
+        ("users: [{name: a, sudo: ~, uid: 5, groups: 'a, b'}]", 0),
+        ("user: {name: a}", 0),
+        ("groups: 'a,b'", 0),
+        ("groups: {a: b}", 0),
+    ] {
+        assert_eq!(warned(users), count, "{users}");
+    }
+}
+
+#[test]
+fn the_machines_own_user_and_root_count() {
+    let told = |own: &str, user_data: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        root.write("etc/cloud/cloud.cfg", own.as_bytes(), 0o644).unwrap();
+        let target = TargetMachine::any(&root).unwrap();
+        let found = findings(format!("#cloud-config\n{user_data}\n").as_bytes(), &target);
+        found.into_iter().map(|it| it.message).collect::<Vec<_>>().join(" ")
+    };
+    for (own, user_data, problem) in [
+        ("a: b", "users: [default]", "names no default user"),
+        ("user: {name: pi}", "users: [default]", ""),
+        ("user: {name: pi}", "users: []\nssh_import_id: [gh:a]", ""),
+        ("a: b", "users: []\nssh_import_id: [gh:a]", "no default user"),
+        ("system_info: {default_user: {name: pi}}", "users: [default]", ""),
+    ] {
+        let said = told(own, user_data);
+        assert!(
+            if problem.is_empty() { said.is_empty() } else { said.contains(problem) },
+            "{own} {user_data}: {said}"
+        );
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_key_is_named() {
+    check(
+        "#cloud-config\nssh_authorized_keys: [ssh-rsa, ssh-rsa AAAA, \"-----BEGIN OPENSSH PRIVATE KEY-----\\nb3Bl\"]\n",
+        expect![[r#"
+            f:2:23: ssh_authorized_keys.0: it is the type of a key, and the key itself is missing behind it
+              2 | ssh_authorized_keys: [ssh-rsa, ssh-rsa AAAA, "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl"]
+                |                       ^
+            f:2:46: ssh_authorized_keys.2: it is a private key, and the public one belongs here (that of the file with .pub)
+              2 | ssh_authorized_keys: [ssh-rsa, ssh-rsa AAAA, "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl"]
+                |                                              ^
+        "#]],
+    );
+}
