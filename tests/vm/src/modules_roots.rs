@@ -20,12 +20,19 @@ pub(crate) const TESTS: &[Test] = &[
     full("are_in_a_subvolume_of_a_btrfs", subvolume),
     full("a_root_that_will_be_written_to_is_not_overlaid", writable_without_the_directory),
     full("the_directory_is_made_on_a_read_only_root_and_is_there_at_the_next_boot", || {
-        made("ro", Agent::None)
+        made("ro", Agent::None, FileSystem::Ext4)
     }),
+    full("the_directory_is_made_on_a_read_only_xfs", || made("ro", Agent::None, FileSystem::Xfs)),
+    full("the_directory_is_made_on_a_read_only_btrfs", || made("ro", Agent::None, FileSystem::Btrfs)),
     full("the_directory_is_made_on_a_writable_root_and_is_there_at_the_next_boot", || {
-        made("rw", Agent::None)
+        made("rw", Agent::None, FileSystem::Ext4)
     }),
-    full("the_directory_is_made_where_the_agent_is_too", || made("ro", Agent::There)),
+    full("the_directory_is_made_where_the_agent_is_too", || made("ro", Agent::There, FileSystem::Ext4)),
+    full("no_directory_is_made_where_the_fstab_or_the_command_line_keeps_the_root_read_only", || {
+        let fstab = "LABEL=lifeboat-root / ext4 defaults,ro 0 1\n";
+        not_made(root().file("etc/fstab", fstab), "own", "ro", "its fstab keeps it read-only")?;
+        not_made(root(), "own", "ro rootflags=noload", "rootflags= keeps it read-only")
+    }),
     full("no_directory_is_made_on_a_dirty_root_that_was_not_checked", || {
         not_made(
             root().damage(Damage::Unreplayed),
@@ -139,17 +146,24 @@ enum Agent {
 const MADE: &str = ", on the directory /lib/modules, which was made for them";
 
 /// On two boots of one disk. This initramfs holds fsck.
-fn made(parameter: &str, agent: Agent) -> Result<()> {
+fn made(parameter: &str, agent: Agent, file_system: FileSystem) -> Result<()> {
+    let kind = match file_system {
+        FileSystem::Xfs => "xfs",
+        FileSystem::Btrfs => "btrfs",
+        _ => "ext4",
+    };
     let scratch = Scratch::new()?;
-    let root = root().modules(Modules::Missing);
+    // A label that xfs has room for.
+    let root = Tiny::new("own-root", "own").modules(Modules::Missing).on(file_system);
     let root = if agent == Agent::There { root.file("usr/bin/lifeboat-agent", "") } else { root };
     let image = guests()?.make(&root, scratch.path())?;
     let boot = || {
-        let machine = machine()?.initramfs(Initramfs::Faulty).parameter(parameter);
+        let parameters = format!("root=LABEL=own-root {parameter}");
+        let machine = machine()?.initramfs(Initramfs::Faulty).parameter(&parameters);
         let mut vm = machine.disk(Disk::Kept(image.clone())).boot()?;
         vm.wait_for_login("own")?;
         must_be_exported(&mut vm, "cover")?;
-        must_hold(&vm.read("cat /proc/mounts")?, &[&format!("/dev/vda / ext4 {parameter},")])?;
+        must_hold(&vm.read("cat /proc/mounts")?, &[&format!("/dev/vda / {kind} {parameter},")])?;
         // The guest is killed. What it has not written yet would be made once more.
         vm.read("sync")?;
         Ok::<_, anyhow::Error>(vm)
