@@ -22,6 +22,19 @@ pub(crate) fn base64(text: &[u8]) -> Result<Vec<u8>> {
     LENIENT.decode(letters).map_err(|error| anyhow!("decode base64: {error}"))
 }
 
+/// Decodes what is base64 through and through, but for white space. Anything else is refused: what Python leaves of a
+/// plain text is nothing that anybody wants.
+pub(crate) fn whole_base64(text: &[u8]) -> Result<Vec<u8>> {
+    let text = std::str::from_utf8(text).context("decode base64: it is no text")?;
+    let is_foreign = |letter: &char| {
+        !letter.is_ascii_alphanumeric() && !letter.is_ascii_whitespace() && !"+/=".contains(*letter)
+    };
+    match text.chars().find(is_foreign) {
+        Some(letter) => bail!("decode base64: it holds `{}` (is it plain text?)", letter.escape_debug()),
+        None => base64(text.as_bytes()),
+    }
+}
+
 /// Decodes what looks like base64. Anything else is taken as it is, because people write plain text in its place.
 pub(crate) fn base64_or_text(text: Vec<u8>) -> Result<Vec<u8>> {
     let may_be =
@@ -112,6 +125,23 @@ mod tests {
         for bad in [&b"aGk"[..], b"aGkaG=", b"a===", b"aGk-"] {
             let error = base64(bad).unwrap_err().to_string();
             assert_eq!(error, "decode base64: the end is missing", "{}", bad.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_only_python_would_decode_is_refused_where_base64_is_said() {
+        assert_eq!(whole_base64(b" aGVs\nbG8=\r\n").unwrap(), b"hello");
+        assert_eq!(whole_base64(b"").unwrap(), b"");
+        for (text, told) in [
+            (&b"hello, world"[..], "holds `,` (is it plain text?)"),
+            (b"#!/bin/sh\necho a\n", "holds `#`"),
+            ("aGé=".as_bytes(), "holds `é`"),
+            (b"aG-_", "holds `-`"),
+            (b"aG\xff=", "it is no text"),
+            (b"aGk", "the end is missing"),
+        ] {
+            let error = whole_base64(text).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
         }
     }
 

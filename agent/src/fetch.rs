@@ -385,6 +385,8 @@ const UNREACHABLE: [(ErrorKind, &str); 3] = [
     (ErrorKind::HostUnreachable, "is the address right, and the server up?"),
 ];
 
+const NO_SUCH_NAME: &str = "is the name right, and does the machine have a DNS server?";
+
 fn with_remedy(error: ureq::Error, remedy: Option<&str>) -> anyhow::Error {
     match remedy {
         Some(remedy) => anyhow!("{error} ({remedy})"),
@@ -402,15 +404,15 @@ fn passing(error: ureq::Error) -> Failure {
         | ureq::Error::Rustls(_)
         | ureq::Error::TlsRequired => Failure::Lasting(error.into()),
         ureq::Error::Io(ref cause) if tls::is_lasting(cause) => Failure::Lasting(error.into()),
+        ureq::Error::Io(ref cause) if cause.to_string().contains("lookup address") => {
+            Failure::Passing(with_remedy(error, Some(NO_SUCH_NAME)))
+        }
         ureq::Error::Io(ref cause) => {
             let remedy =
                 UNREACHABLE.iter().find(|(kind, _)| *kind == cause.kind()).map(|(_, remedy)| *remedy);
             Failure::Passing(with_remedy(error, remedy))
         }
-        ureq::Error::HostNotFound => Failure::Passing(with_remedy(
-            error,
-            Some("is the name right, and does the machine have a DNS server?"),
-        )),
+        ureq::Error::HostNotFound => Failure::Passing(with_remedy(error, Some(NO_SUCH_NAME))),
         _ => Failure::Passing(error.into()),
     }
 }

@@ -107,10 +107,7 @@ fn standard(facts: &InstanceFacts<'_>) -> Mapping {
         ("cloud-name", cloud.as_str().into()),
         ("instance-id", meta_data.instance_id.as_deref().unwrap_or(NO_ID).into()),
         // Whom nobody gives a name goes by the one that it has.
-        (
-            "local-hostname",
-            first_label(meta_data.hostname.as_deref().unwrap_or(&info.host_name)).as_str().into(),
-        ),
+        ("local-hostname", first_label(meta_data.host_name().as_deref().unwrap_or(&info.host_name)).into()),
     ] {
         v1.set(&name.replace('-', "_"), value.clone());
         v1.set(name, value);
@@ -166,12 +163,9 @@ fn subplatform(platform: &str, place: &str) -> String {
     }
 }
 
-/// A host name without its domain. An address becomes a name.
-fn first_label(name: &str) -> String {
-    if name.parse::<std::net::Ipv4Addr>().is_ok() {
-        return format!("ip-{}", name.replace('.', "-"));
-    }
-    name.split('.').next().unwrap_or(name).to_owned()
+/// A host name without its domain.
+fn first_label(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
 }
 
 /// The value after a round trip through JSON with sorted keys.

@@ -4,9 +4,11 @@ use crate::codec;
 use crate::fetch;
 use crate::instance::Instance;
 use crate::root::Root;
+use crate::user_data::parse_json;
 use crate::yaml::{self, Allowance, BYTE_ORDER_MARK, Mapping, Value};
 use crate::{jinja, texts};
 use anyhow::{Context, Result, bail};
+use std::net::Ipv4Addr;
 
 /// What it may hold, which is little: it is kept in several forms.
 const MOST_VALUES: usize = 30_000;
@@ -41,6 +43,17 @@ impl From<Mapping> for MetaData {
     }
 }
 
+impl MetaData {
+    /// The machine's name. Where that is an address, as on clouds that speak like EC2, it is `ip-10-0-0-1`.
+    pub(crate) fn host_name(&self) -> Option<String> {
+        let name = self.hostname.as_deref()?;
+        Some(match name.trim().parse::<Ipv4Addr>() {
+            Ok(address) => format!("ip-{}", address.to_string().replace('.', "-")),
+            Err(_) => name.to_owned(),
+        })
+    }
+}
+
 /// A file in an instance's directory: what the source gave beside the meta-data.
 pub(crate) const BESIDE: &str = "source-data.json";
 
@@ -55,7 +68,9 @@ pub(crate) fn read_beside(instance: &Instance, root: &Root) -> Result<Mapping> {
 pub(crate) fn parse(data: &[u8]) -> Result<MetaData> {
     let text = std::str::from_utf8(data).context("read meta-data: it is no UTF-8")?;
     let text = text.trim_start_matches(BYTE_ORDER_MARK);
-    let value = yaml::load_with(text, &texts::META_DATA).context("read meta-data")?;
+    // JSON may have tabs where YAML may not.
+    let value = yaml::load_with(text, &texts::META_DATA).or_else(|error| parse_json(text).map_err(|_| error));
+    let value = value.context("read meta-data")?;
     let taken = Allowance::new(MOST_VALUES, MOST_MEBIBYTES).take(&value, 0);
     taken.map_err(anyhow::Error::msg).context("read meta-data")?;
     match value {
@@ -83,8 +98,8 @@ pub(crate) fn to_json(meta_data: &MetaData) -> String {
 pub(crate) fn decoded(value: String, encoding: &str) -> Result<Vec<u8>> {
     match encoding.trim() {
         "" => Ok(value.into_bytes()),
-        "base64" | "b64" => codec::base64(value.as_bytes()),
-        "gzip+base64" | "gz+b64" => codec::gunzip(&codec::base64(value.as_bytes())?, fetch::LARGEST),
+        "base64" | "b64" => codec::whole_base64(value.as_bytes()),
+        "gzip+base64" | "gz+b64" => codec::gunzip(&codec::whole_base64(value.as_bytes())?, fetch::LARGEST),
         other => bail!("the encoding `{}` is unknown (known: base64, gzip+base64)", other.escape_debug()),
     }
 }
@@ -142,6 +157,22 @@ mod tests {
             let meta = parse(format!("instance-id: {id}\n").as_bytes()).unwrap();
             assert_eq!(meta.instance_id.as_deref(), Some(text));
         }
+        // By cloud-init 26.2's `get_hostname`, which asks for the address's own name first.
+        for (name, host) in [
+            ("10.0.0.1", "ip-10-0-0-1"),
+            ("10.0.0.1.example.test", "10.0.0.1.example.test"),
+            ("10.0.1", "10.0.1"),
+            ("fd00::1", "fd00::1"),
+            ("256.0.0.1", "256.0.0.1"),
+        ] {
+            let meta = parse(format!("local-hostname: {name}\n").as_bytes()).unwrap();
+            assert_eq!(meta.host_name().as_deref(), Some(host));
+        }
+        // Our own: it is no YAML.
+        check(
+            "{\n\t\"instance-id\": \"i\",\n\t\"local-hostname\": \"h\"\n}\n",
+            expect![[r#"Some("i") Some("h") []"#]],
+        );
         // By cloud-init 26.2's `load_yaml`.
         check("\u{feff}instance-id: i\r\nlocal-hostname: h\r\n", expect![[r#"Some("i") Some("h") []"#]]);
         for nothing in ["''", "' '"] {

@@ -3,7 +3,6 @@
 use super::HandlerFacts;
 use crate::yaml::Value;
 use anyhow::{Result, bail};
-use std::net::Ipv4Addr;
 
 /// The names of a machine.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -63,11 +62,7 @@ pub(super) fn known(facts: &HandlerFacts<'_>) -> Result<Option<HostNames>> {
 
 /// The names that meta-data gives: without and with its domain. An address is no name, and becomes one.
 pub(super) fn of_platform(facts: &HandlerFacts<'_>) -> Option<(String, String)> {
-    let name = facts.meta_data.hostname.clone()?;
-    let name = match name.parse::<Ipv4Addr>() {
-        Ok(_) => format!("ip-{}", name.replace('.', "-")),
-        Err(_) => name,
-    };
+    let name = facts.meta_data.host_name()?;
     let full = name.strip_suffix(".localdomain").unwrap_or(&name).to_owned();
     Some((first_label(&name), full))
 }

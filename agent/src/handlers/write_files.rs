@@ -79,9 +79,9 @@ fn content(entry: &Mapping) -> Result<Vec<u8>> {
     let encoding = encoding.to_lowercase().trim().replace("gzip", "gz").replace("base64", "b64");
     match encoding.as_str() {
         "" | "text/plain" => Ok(content),
-        "b64" => codec::base64(&content),
+        "b64" => codec::whole_base64(&content),
         "gz" => codec::gunzip(&content, LARGEST),
-        "gz+b64" => codec::gunzip(&codec::base64(&content)?, LARGEST),
+        "gz+b64" => codec::gunzip(&codec::whole_base64(&content)?, LARGEST),
         _ => bail!("unknown encoding `{encoding}` (known: text/plain, base64, gzip, gz+base64)"),
     }
 }
@@ -202,6 +202,8 @@ mod tests {
 - {path: /e, encoding: rot13}
 - {path: /f, permissions: rw-r--r--}
 - {path: /g, source: {uri: x}}
+- {path: /h, content: 'plain text, 16 of', encoding: b64}
+- {path: /i, content: 'a: b', encoding: gz+b64}
 ",
             "",
             expect![[r"
@@ -213,6 +215,8 @@ mod tests {
                 problem: entry 5: /e: unknown encoding `rot13` (known: text/plain, base64, gzip, gz+base64)
                 problem: /f: the permissions are no mode like '0644', which is taken instead
                 problem: entry 7: /g: `source` is not supported yet
+                problem: entry 8: /h: decode base64: it holds `,` (is it plain text?)
+                problem: entry 9: /i: decode base64: it holds `:` (is it plain text?)
             "]],
         );
     }

@@ -8,7 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Adds it. What the meta-data says itself wins.
 pub(super) fn complete(all: &mut Mapping, meta_data: &MetaData, info: &SystemInfo) {
-    let name = meta_data.hostname.as_deref().and_then(|name| name.split('.').next());
+    let name = meta_data.host_name();
+    let name = name.as_deref().and_then(|name| name.split('.').next());
     let name = info.canonical_name(name.unwrap_or(&info.host_name));
     let mut own = Mapping::default();
     for key in ["hostname", "local-hostname", "local_hostname"] {

@@ -96,6 +96,12 @@ fn no_server_is_given_up_in_time() {
         said.contains("refused (os error 111) (is the server running, and is the port right?)"),
         "{said}"
     );
+    let machine = Machine::with_seed("SOURCE=nocloud\nSEED_FROM=http://nowhere.invalid/\n");
+    let (code, said) = machine.agent(&["network", "--budget", "1"]);
+    assert!(
+        code == 1 && said.contains("(is the name right, and does the machine have a DNS server?)"),
+        "{said}"
+    );
 }
 
 #[test]
