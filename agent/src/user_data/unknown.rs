@@ -20,6 +20,9 @@ const MISTAKES: &[Mistake] = &[
         is_headless_mime,
         "it is MIME without its head (the first lines have to be MIME-Version: and Content-Type:, without a blank line before or between them)",
     ),
+    (compression::is_known, "it is compressed twice (compress it once)"),
+    (is_late_archive, "blanks stand before what is compressed (take them out)"),
+    (is_nearly_template, "its first line is nearly that of a template (write `## template: jinja`)"),
     (is_late, "lines stand before the one that says what it is (that has to be the first)"),
     (is_nearly_config, "its first line is nearly that of a cloud-config (write `#cloud-config`)"),
     (is_base64, "it is base64 (give the text itself)"),
@@ -49,7 +52,11 @@ pub(crate) fn unknown(part: &Part) -> Dropped {
     let reason = if part.content_type == kinds::UNKNOWN || part.content_type == mime::PLAIN {
         reason(&part.payload).to_owned()
     } else {
-        format!("nothing handles the type {}", part.content_type.escape_debug())
+        let hint = match kinds::of(&part.payload) {
+            Some(kind) => format!(" (by its first line it is {kind})"),
+            None => String::new(),
+        };
+        format!("nothing handles the type {}{hint}", part.content_type.escape_debug())
     };
     // As an error of YAML shows its line: not every reader of the reason may see what is in the part.
     part.dropped(format!("{reason}\n  1 | {}", shown.escape_debug()))
@@ -129,11 +136,24 @@ fn is_late(data: &[u8]) -> bool {
     lines.by_ref().find(|line| !passed(line) || names_kind(line)).is_some_and(names_kind)
 }
 
-fn is_nearly_config(data: &[u8]) -> bool {
+/// True for packed content behind what a shell or an editor put before it.
+fn is_late_archive(data: &[u8]) -> bool {
+    compression::is_known(data.trim_ascii_start())
+}
+
+/// The letters and digits of the first line in lower case; nothing of a long one.
+fn first_letters(data: &[u8]) -> String {
     let text = lower(data);
-    let first = text.lines().next().unwrap_or_default();
-    let letters: String = first.chars().filter(|character| character.is_alphanumeric()).collect();
-    first.len() <= 40 && (letters == "cloudconfig" || letters == "cloudinit")
+    let first = text.lines().next().filter(|line| line.len() <= 40).unwrap_or_default();
+    first.chars().filter(|character| character.is_alphanumeric()).collect()
+}
+
+fn is_nearly_template(data: &[u8]) -> bool {
+    first_letters(data) == "templatejinja"
+}
+
+fn is_nearly_config(data: &[u8]) -> bool {
+    ["cloudconfig", "cloudinit"].contains(&first_letters(data).as_str())
 }
 
 fn is_base64(data: &[u8]) -> bool {
@@ -180,6 +200,11 @@ mod tests {
             ("has to be the first", format!("---\n{config}").into()),
             ("has to be the first", format!("# made by a tool\n\n{config}").into()),
             ("has to be the first", "# a comment\n#!/bin/sh\n".into()),
+            ("twice", b"\x1f\x8b\x08\0\0\0\0\0\0\x03packed".to_vec()),
+            ("before what is compressed", b" \n\x1f\x8b\x08\0\0\0\0\0\0\x03packed".to_vec()),
+            ("nearly that of a template", format!("##template: jinja\n{config}").into()),
+            ("nearly that of a template", format!("## template:  jinja\n{config}").into()),
+            ("nearly that of a template", format!("# Template: Jinja\n{config}").into()),
             ("nearly", "# cloud-config\nhostname: a\n".into()),
             ("nearly", "#cloud_config\nhostname: a\n".into()),
             ("nearly", "cloud-config\nhostname: a\n".into()),
@@ -219,5 +244,17 @@ mod tests {
         };
         assert_eq!(shown("hello\nthere"), "  1 | hello");
         assert_eq!(shown(&"x".repeat(200)), format!("  1 | {}…", "x".repeat(LONGEST_LINE)));
+    }
+
+    #[test]
+    fn a_wrong_type_is_told_with_the_right_one() {
+        let told = |content: &str| {
+            let mut part = part_for_tests("p", &[], content);
+            part.content_type = "application/octet-stream".into();
+            unknown(&part).reason.lines().next().unwrap().to_owned()
+        };
+        assert!(told("#cloud-config\n").ends_with("(by its first line it is text/cloud-config)"));
+        assert!(told("#!/bin/sh\n").ends_with("(by its first line it is text/x-shellscript)"));
+        assert_eq!(told("hello"), "nothing handles the type application/octet-stream");
     }
 }

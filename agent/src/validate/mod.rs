@@ -128,6 +128,7 @@ fn config(part: &Part, target: &TargetMachine<'_>) -> Vec<Finding> {
         let key = words.collect::<Vec<_>>().join(".");
         Finding { gravity, part: None, place, line: line.map(finding::shown), key: Some(key), message }
     };
+    problems.extend(damaged_scripts(&config));
     let is_all = faults.len() + problems.len() <= MOST;
     let of_table = faults.into_iter().map(|Fault { steps, kind, message }| {
         let gravity = match kind {
@@ -154,6 +155,18 @@ fn config(part: &Part, target: &TargetMachine<'_>) -> Vec<Finding> {
         found.push(Finding { message, ..Finding::default() });
     }
     found
+}
+
+/// Scripts that are written and that the kernel cannot start, each with its place. Nobody says that they are run.
+fn damaged_scripts(config: &Mapping) -> Vec<Problem> {
+    let files = config.get("write_files").and_then(Value::as_seq).unwrap_or_default();
+    let of_file = |(number, file): (usize, &Value)| {
+        let content = file.as_map()?.get("content")?.as_str()?;
+        let why = content.starts_with("#!").then(|| user_data::cannot_start(content.as_bytes()))??;
+        let name = |name: &str| PathStep::Key(name.to_owned());
+        Some((Gravity::NoEffect, vec![name("write_files"), PathStep::Entry(number), name("content")], why))
+    };
+    files.iter().enumerate().filter_map(of_file).collect()
 }
 
 /// True if a key exists.

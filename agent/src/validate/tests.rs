@@ -338,3 +338,21 @@ fn what_only_looks_like_a_key_is_named() {
         "#]],
     );
 }
+
+#[test]
+fn a_script_in_write_files_that_the_kernel_cannot_start_is_told() {
+    check(
+        r##"#cloud-config
+write_files:
+- {path: /a, content: "#!/bin/sh\r\nls\r\n"}
+- {path: /b, content: "#!/bin/sh\nls\n"}
+- {path: /c, content: "a\r\nb\r\n"}
+"##,
+        expect![[r##"
+            f:3:14: warning: write_files.0.content: its first line ends with a carriage return, which the kernel takes for a part of the interpreter's name (save it with Unix line ends)
+              3 | - {path: /a, content: "#!/bin/sh\r\nls\r\n"}
+                |              ^
+            f: nothing is wrong, but not all of it has an effect
+        "##]],
+    );
+}
