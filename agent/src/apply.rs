@@ -7,6 +7,7 @@ pub(crate) use conversation::Conversation;
 
 use crate::accounts::Accounts;
 use crate::authorized_keys;
+use crate::handlers::Stage;
 use crate::layout::OUTPUT;
 use crate::plan::{File, Placing, Step};
 use crate::report::Report;
@@ -27,6 +28,7 @@ use std::time::{Duration, Instant};
 pub(crate) fn apply(
     step: &Step,
     environment: &[(&str, &str)],
+    patience: Patience,
     root: &Root,
     report: &mut Report,
 ) -> Result<()> {
@@ -44,9 +46,8 @@ pub(crate) fn apply(
             Ok(())
         }
         Step::Authorize { .. } | Step::TurnAway { .. } => Ok(()),
-        Step::Account { argv, input, .. } => change_account(argv, input.as_deref(), root, report),
+        Step::Account { argv, input, .. } => change_account(argv, input.as_deref(), patience, root, report),
         Step::Run { argv, input } => {
-            let patience = Patience::Until(Instant::now() + LIMIT);
             run(argv, input.as_deref().map(str::as_bytes), environment, patience, root, report)
         }
         Step::HostName(name) => Ok(rustix::system::sethostname(name.as_bytes())?),
@@ -56,12 +57,17 @@ pub(crate) fn apply(
 
 /// Runs a program of the accounts' family. An error holds what the program said: whoever cannot log in cannot read its
 /// log either.
-fn change_account(argv: &[String], input: Option<&str>, root: &Root, report: &mut Report) -> Result<()> {
+fn change_account(
+    argv: &[String],
+    input: Option<&str>,
+    patience: Patience,
+    root: &Root,
+    report: &mut Report,
+) -> Result<()> {
     let before = match root.locate(OUTPUT)? {
         Some(log) => usize::try_from(fs::fstat(&log)?.st_size).unwrap_or(usize::MAX),
         None => 0,
     };
-    let patience = Patience::Until(Instant::now() + LIMIT);
     // It is read again, so it goes to our own log wherever others go.
     let outputs = std::mem::take(&mut report.outputs);
     let ran = run(argv, input.map(str::as_bytes), &[], patience, root, report);
@@ -93,7 +99,18 @@ pub(crate) enum Patience {
     Endless,
 }
 
+/// A program that hangs while logins wait for the agent must not cost the keys that come after it.
+const LIMIT: Duration = Duration::from_mins(2);
+
 impl Patience {
+    /// The patience with one program of a stage.
+    pub(crate) fn of(stage: Stage) -> Self {
+        match stage {
+            Stage::Init => Self::Until(Instant::now() + LIMIT),
+            Stage::Config | Stage::Final => Self::Endless,
+        }
+    }
+
     /// Half of the time until then, so that whoever comes next has some, too.
     pub(crate) fn half_until(end: Instant) -> Self {
         let now = Instant::now();
@@ -108,9 +125,6 @@ impl Patience {
         }
     }
 }
-
-/// A program that hangs while logins wait for the agent must not cost the keys that come after it.
-const LIMIT: Duration = Duration::from_mins(2);
 
 /// Runs a program. Its output goes to the log, or where the configuration says.
 pub(crate) fn run(
@@ -301,6 +315,13 @@ mod tests {
     }
 
     #[test]
+    fn only_what_logins_wait_for_has_a_limit() {
+        for (stage, is_limited) in [(Stage::Init, true), (Stage::Config, false), (Stage::Final, false)] {
+            assert_eq!(Patience::of(stage) != Patience::Endless, is_limited, "{stage:?}");
+        }
+    }
+
+    #[test]
     fn how_a_program_ended_is_told_apart() {
         let ended_with_1 = |script: &str| {
             let argv = ["sh", "-c", script].map(str::to_owned);
@@ -322,7 +343,7 @@ mod tests {
         let root = Root::open(directory.path()).unwrap();
         let marker = directory.path().join("ran");
         let step = Step::run(&["touch", marker.to_str().unwrap()]);
-        apply(&step, &[], &root, &mut Report::default()).unwrap();
+        apply(&step, &[], Patience::Endless, &root, &mut Report::default()).unwrap();
         assert!(!marker.try_exists().unwrap());
     }
 }

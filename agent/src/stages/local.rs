@@ -1,6 +1,7 @@
 //! Before the network: the host name that the kernel command line gives.
 
-use crate::apply::apply;
+use crate::apply::{Patience, apply};
+use crate::handlers::Stage;
 use crate::instance::Instance;
 use crate::plan::Step;
 use crate::report::Report;
@@ -29,7 +30,7 @@ pub(crate) fn local(root: &Root, report: &mut Report) -> Result<()> {
     match hand_off.local_hostname {
         Some(name) if !known => {
             let step = Step::HostName(name.split('.').next().unwrap_or_default().to_owned());
-            apply(&step, &[], root, report)?;
+            apply(&step, &[], Patience::of(Stage::Init), root, report)?;
             report.info(&step.to_string());
         }
         _ => report.info("the host name stays as it is for now"),

@@ -3,7 +3,7 @@
 use super::Context;
 use super::scripts;
 use crate::accounts::Accounts;
-use crate::apply::apply;
+use crate::apply::{Patience, apply};
 use crate::handlers::{Act, HandlerFacts, InRescue, Stage};
 use crate::meta_data::MetaData;
 use crate::plan::HandlerPlan;
@@ -77,7 +77,7 @@ pub(super) fn one(
             }
             trace::Did::LeftOut
         }
-        Ok(plan) => carry_out(plan, handler.name, context, not_made, report)?,
+        Ok(plan) => carry_out(plan, entry, context, not_made, report)?,
         Err(error) => {
             report.error(format!("{}: {error:#}", handler.name));
             trace::Did::Something
@@ -94,12 +94,13 @@ pub(super) fn one(
 
 fn carry_out(
     plan: HandlerPlan,
-    name: &str,
+    entry: Entry,
     context: &Context<'_>,
     not_made: &mut BTreeSet<String>,
     report: &mut Report,
 ) -> Result<trace::Did> {
     let Context { instance, root, .. } = context;
+    let name = entry.handler.name;
     let environment = [("INSTANCE_ID", instance.id.as_str())];
     for problem in plan.told() {
         report.warn(format!("{name}: {problem}"));
@@ -113,7 +114,7 @@ fn carry_out(
             report.info(&format!("{name}: left out, for {user} was not made: {step}"));
             continue;
         }
-        match apply(&step, &environment, root, report) {
+        match apply(&step, &environment, Patience::of(entry.stage), root, report) {
             Ok(()) => report.info(&format!("{name}: {step}")),
             Err(error) => {
                 not_made.extend(step.makes_user().map(str::to_owned));

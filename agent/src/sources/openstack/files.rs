@@ -1,7 +1,7 @@
 //! Files that were given with the machine (`nova boot --file`): where each goes, and its content beside the meta-data.
 
 use super::Read;
-use crate::apply;
+use crate::apply::{self, Patience};
 use crate::instance::{Frequency, Instance};
 use crate::plan::{File, Step};
 use crate::report::Report;
@@ -27,7 +27,7 @@ pub(crate) fn are_written(instance: &Instance, root: &Root) -> bool {
 /// Writes them. A file that cannot be written costs only itself.
 pub(crate) fn write(files: &[File], instance: &Instance, root: &Root, report: &mut Report) {
     for file in files {
-        let written = apply::apply(&Step::Write(file.clone()), &[], root, report);
+        let written = apply::apply(&Step::Write(file.clone()), &[], Patience::Endless, root, report);
         if let Err(error) = written {
             report.warn(format!("{error:#}"));
         }
