@@ -15,6 +15,9 @@ use std::os::fd::OwnedFd;
 /// What others may do with a directory on the way, in which they could exchange the keys.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
+/// Debian's home of those who are to have none.
+const NO_HOME: &str = "/nonexistent";
+
 /// Adds keys to the first of the user's files that can be used, and otherwise to `~/.ssh/authorized_keys`. The user owns
 /// the home directory and may have put links there, so none is followed.
 pub(crate) fn add(user: &str, keys: &[String], root: &Root, report: &mut Report) -> Result<()> {
@@ -67,11 +70,12 @@ fn add_to(path: &str, user: &User, keys: &[String], root: &Root) -> Result<()> {
     Ok(())
 }
 
-/// An image may lack root's home directory, and nobody else makes it.
+/// An image may lack the home directory of root or of a service, and nobody else makes it.
 fn open_home(user: &User, root: &Root) -> Result<OwnedFd> {
-    if user.uid == 0 && !root.holds(&user.home)? {
+    if user.home != NO_HOME && !root.holds(&user.home)? {
         root.make_directory(&user.home)?;
-        root::give(root.open_directory(&user.home)?, Rights::mode(0o700))?;
+        let rights = Rights { mode: 0o700, owner: Some((user.uid, user.gid)) };
+        root::give(root.open_directory(&user.home)?, rights)?;
     }
     root.open_directory(&user.home)
 }
@@ -189,6 +193,19 @@ mod tests {
         assert_eq!(root.read_text(file).unwrap().unwrap(), "ssh-rsa AAAA1 a\nssh-rsa AAAA2 b\n");
         let mode = |path: &str| directory.path().join(path).metadata().unwrap().permissions().mode() & 0o7777;
         assert_eq!((mode("home/me/.ssh"), mode(file)), (0o700, 0o600));
+    }
+
+    #[test]
+    fn a_home_that_is_missing_is_made_but_for_those_who_are_to_have_none() {
+        let (directory, root) = scratch();
+        let passwd = root.read_text("etc/passwd").unwrap().unwrap();
+        for (home, is_made) in [("/run/service", true), ("/nonexistent", false)] {
+            root.write("etc/passwd", passwd.replace("/home/me", home).as_bytes(), 0o644).unwrap();
+            assert_eq!(authorize_me(&root, "ssh-rsa AAAA").is_ok(), is_made, "{home}");
+            let made = directory.path().join(home.trim_start_matches('/'));
+            let mode = made.metadata().map(|home| home.permissions().mode() & 0o7777);
+            assert_eq!(mode.ok(), is_made.then_some(0o700), "{home}");
+        }
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub(super) fn plan(user: &Person, before: Before) -> Planned<'_> {
         } else if kind == Kind::Plain {
             password = Password::Set;
             planned.chpasswd(&["chpasswd"], name, text);
+        } else if kind == Kind::HashOfNewUser && text.trim_matches('!').is_empty() {
+            // useradd leaves it so, and chpasswd refuses `!!`.
         } else {
             password = Password::of_field(text);
             planned.chpasswd(&["chpasswd", "-e"], name, text);
@@ -203,7 +205,8 @@ mod tests {
             ("passwd: hunter2", "!hunter2?"),
             ("passwd: hunter2, lock_passwd: no", "hunter2?"),
             ("passwd: abJnggxhB/yWI", "!abJnggxhB/yWI"),
-            ("passwd: '!', lock_passwd: no", "!"),
+            ("passwd: '!', lock_passwd: no", "!?"),
+            ("passwd: '!!'", "!"),
             ("plain_text_passwd: \"a\\nb:c\"", "!?"),
             ("plain_text_passwd: [a], lock_passwd: no", "!?"),
             ("plain_text_passwd: 12, lock_passwd: 'False'", "PLAIN"),
