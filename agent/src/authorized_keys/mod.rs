@@ -202,8 +202,8 @@ mod tests {
         for (home, is_made) in [("/run/service", true), ("/nonexistent", false)] {
             root.write("etc/passwd", passwd.replace("/home/me", home).as_bytes(), 0o644).unwrap();
             assert_eq!(authorize_me(&root, "ssh-rsa AAAA").is_ok(), is_made, "{home}");
-            let made = directory.path().join(home.trim_start_matches('/'));
-            let mode = made.metadata().map(|home| home.permissions().mode() & 0o7777);
+            let path = directory.path().join(home.trim_start_matches('/'));
+            let mode = path.metadata().map(|home| home.permissions().mode() & 0o7777);
             assert_eq!(mode.ok(), is_made.then_some(0o700), "{home}");
         }
     }
