@@ -71,6 +71,8 @@ fn other_lines(content: &[u8]) -> Option<String> {
     let (all, dos) = lines
         .split_inclusive('\n')
         .skip(1)
+        // MIME takes the end of the last line.
+        .filter(|line| line.ends_with('\n'))
         .fold((0, 0), |(all, dos), line| (all + 1, dos + usize::from(line.ends_with("\r\n"))));
     (dos > 0 && dos == all).then(|| {
         "all lines but the first end with a carriage return, which stays (save it with Unix line ends)".into()
@@ -103,6 +105,7 @@ mod tests {
             (kinds::SCRIPT, "\n#!/bin/sh\n", Some(LATE)),
             (kinds::PER_ONCE, "ls\n", Some(NONE)),
             (kinds::SCRIPT, "#!/bin/sh\nif true\r\nthen ls\r\nfi\r\n", Some(OTHERS)),
+            (kinds::PER_BOOT, "#!/bin/sh\nif true\r\nthen ls\r\nfi", Some(OTHERS)),
             (kinds::SCRIPT, "#!/bin/sh\nprintf 'a\r\n' >x\nls\n", None),
             (kinds::SCRIPT, "#!\nls\n", Some("names no interpreter")),
             (kinds::SCRIPT, "#!cloud-config\nruncmd: [ls]\n", Some("names `cloud-config`, and no path")),
