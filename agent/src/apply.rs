@@ -2,6 +2,7 @@
 
 mod conversation;
 pub(crate) mod output;
+mod swap;
 
 pub(crate) use conversation::Conversation;
 
@@ -35,6 +36,7 @@ pub(crate) fn apply(
     let mut carry_out = || match step {
         Step::Write(file) => write(file, root),
         Step::Link { path, target } => root.link(path, target),
+        Step::Directory(path) => root.make_directory(path),
         Step::Authorize { user, keys } | Step::TurnAway { user, keys }
             if root.is_live() || Accounts::read(root)?.user(user).is_some() =>
         {
@@ -50,6 +52,7 @@ pub(crate) fn apply(
         Step::Run { argv, input } => {
             run(argv, input.as_deref().map(str::as_bytes), environment, patience, root, report)
         }
+        Step::Swap(file) => swap::make(file, root, report),
         Step::HostName(name) => Ok(rustix::system::sethostname(name.as_bytes())?),
     };
     carry_out().with_context(|| step.to_string())

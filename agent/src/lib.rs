@@ -7,6 +7,7 @@ mod accounts;
 mod apply;
 mod args;
 mod authorized_keys;
+mod block;
 mod call;
 mod changes;
 mod clean;

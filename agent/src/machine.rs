@@ -19,6 +19,9 @@ pub(crate) trait Machine {
     /// The target of a symbolic link; `None` if the path is none.
     fn link(&self, path: &str) -> Result<Option<String>>;
 
+    /// The bytes that are free where a path is or would be; `None` if nobody knows.
+    fn room(&self, path: &str) -> Result<Option<u64>>;
+
     /// True if a program of this name is installed.
     fn has_program(&self, name: &str) -> Result<bool> {
         for directory in PATH {
@@ -45,6 +48,19 @@ impl Machine for Root {
 
     fn link(&self, path: &str) -> Result<Option<String>> {
         self.link_target(path)
+    }
+
+    fn room(&self, path: &str) -> Result<Option<u64>> {
+        let mut path = path.trim_matches('/');
+        while let Some((above, _)) = path.rsplit_once('/') {
+            path = above;
+            if let Some(there) = self.locate(path)? {
+                let stat = rustix::fs::fstatvfs(there)?;
+                return Ok(Some(stat.f_frsize.saturating_mul(stat.f_bfree)));
+            }
+        }
+        let stat = rustix::fs::fstatvfs(self.open_directory("")?)?;
+        Ok(Some(stat.f_frsize.saturating_mul(stat.f_bfree)))
     }
 }
 
@@ -75,6 +91,11 @@ impl Machine for Paper<'_> {
     fn link(&self, path: &str) -> Result<Option<String>> {
         let found = self.0.iter().find(|(known, _)| *known == path);
         Ok(found.and_then(|(_, text)| text.strip_prefix("-> ")).map(str::to_owned))
+    }
+
+    /// A file `room` says it.
+    fn room(&self, _: &str) -> Result<Option<u64>> {
+        Ok(self.text("room")?.and_then(|text| text.parse().ok()))
     }
 }
 

@@ -27,7 +27,6 @@ const ADJUST: &[&str] = &[
     "apt_preserve_sources_list",
     "def_log_file",
     "log_cfgs",
-    "mount_default_fields",
     "no_ssh_fingerprints",
     "ssh_fp_console_blacklist",
     "ssh_genkeytypes",

@@ -78,6 +78,23 @@ pub(crate) enum Step {
         /// Lines for `authorized_keys`, with their options.
         keys: Vec<String>,
     },
+    /// Makes a directory with those above it.
+    Directory(String),
+    /// Makes a file to swap to.
+    Swap(SwapFile),
+}
+
+/// A file to swap to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct SwapFile {
+    /// Where.
+    pub(crate) path: String,
+    /// Its size.
+    pub(crate) mebibytes: u64,
+    /// The line for /etc/fstab, unless it is there.
+    pub(crate) line: Option<String>,
+    /// The kernel swaps to it already.
+    pub(crate) is_used: bool,
 }
 
 /// What a program does to an account.
@@ -191,6 +208,13 @@ impl fmt::Display for Step {
                 }
             }
             Self::Link { path, target } => write!(out, "link {} to {}", shown(path), shown(target)),
+            Self::Directory(path) => write!(out, "make the directory {}", shown(path)),
+            Self::Swap(SwapFile { path, is_used: true, .. }) => {
+                write!(out, "keep swapping to {}", shown(path))
+            }
+            Self::Swap(SwapFile { path, mebibytes, .. }) => {
+                write!(out, "swap to {} ({mebibytes} MiB)", shown(path))
+            }
             Self::HostName(name) => write!(out, "set the host name to {name}"),
             Self::Authorize { user, keys } => {
                 let plural = if keys.len() == 1 { "" } else { "s" };

@@ -9,6 +9,7 @@ mod commands;
 mod distribution;
 mod host_names;
 mod hostname;
+mod mounts;
 mod runcmd;
 mod ssh_authorized_keys;
 mod ssh_import_id;
@@ -153,6 +154,15 @@ pub(crate) const ALL: &[Handler] = &[
         semaphore: "config_write_files",
         in_rescue: InRescue::LeftOut,
         act: Act::Plan(write_files::plan),
+    },
+    Handler {
+        name: "mounts",
+        keys: &["mounts", "mount_default_fields", "swap", "device_aliases"],
+        stage: Stage::Init,
+        frequency: Frequency::Instance,
+        semaphore: "config_mounts",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(mounts::plan),
     },
     Handler {
         name: "hostname",

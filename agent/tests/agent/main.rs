@@ -27,6 +27,7 @@ mod pipeline;
 mod rescue;
 mod server;
 mod sources;
+mod storage;
 mod system_config;
 mod tarball;
 mod transport;
