@@ -2,6 +2,7 @@
 
 mod conversation;
 pub(crate) mod output;
+mod secrets;
 mod swap;
 
 pub(crate) use conversation::Conversation;
@@ -37,6 +38,7 @@ pub(crate) fn apply(
         Step::Write(file) => write(file, root),
         Step::Link { path, target } => root.link(path, target),
         Step::Directory(path) => root.make_directory(path),
+        Step::Remove(path) => root.remove(path),
         Step::Authorize { user, keys } | Step::TurnAway { user, keys }
             if root.is_live() || Accounts::read(root)?.user(user).is_some() =>
         {
@@ -53,6 +55,9 @@ pub(crate) fn apply(
             run(argv, input.as_deref().map(str::as_bytes), environment, patience, root, report)
         }
         Step::Swap(file) => swap::make(file, root, report),
+        Step::RandomPassword(user) => secrets::give_random_password(user, patience, root, report),
+        Step::HostKey { kind, path } => secrets::make_host_key(kind, path, root, report),
+        Step::PublicKey { path } => secrets::write_public_key(path, root),
         Step::HostName(name) => Ok(rustix::system::sethostname(name.as_bytes())?),
     };
     carry_out().with_context(|| step.to_string())

@@ -56,7 +56,14 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
     let TargetMachine { instance, meta_data, accounts, system, .. } = &target;
     let scripts = instance.path(Destination::USER.scripts);
     let config = system_config::over(asked, system.mapping());
-    let facts = HandlerFacts { config: &config, meta_data, accounts, scripts: &scripts, machine: root };
+    let facts = HandlerFacts {
+        config: &config,
+        meta_data,
+        accounts,
+        scripts: &scripts,
+        is_rescue: false,
+        machine: root,
+    };
     let commands = instance.path(handlers::COMMANDS);
     if handlers::has_commands(&config) {
         pipeline.make_room(&commands, &mut sorted.files);
@@ -74,7 +81,7 @@ pub(crate) fn plan(files: &[PathBuf], root: &Root) -> Result<String> {
                 let here = scripts_to_run.iter().filter(|path| is_in(path, &directory));
                 lines.extend(here.map(|path| format!("late: run /{path}")));
             }
-            Act::Plan(plan) => match plan(&facts) {
+            Act::Plan(plan) | Act::Later(plan) => match plan(&facts) {
                 Ok(plan) => {
                     lines.extend(plan.steps.iter().map(|step| format!("{name}: {step}")));
                     lines.extend(plan.told().map(|problem| format!("problem: {name}: {problem}")));

@@ -29,19 +29,15 @@ const ADJUST: &[&str] = &[
     "log_cfgs",
     "no_ssh_fingerprints",
     "ssh_fp_console_blacklist",
-    "ssh_genkeytypes",
     "ssh_key_console_blacklist",
-    "ssh_quiet_keygen",
     "ssh_svcname",
     "syslog_fix_perms",
     "unverified_modules",
 ];
 
-/// Keys for which `false` asks for something.
-const FALSE_ASKS: &[&str] = &["ssh_pwauth"];
-
 /// Parts of a mapping that ask for nothing where they stand alone.
-const ALONE: &[(&str, &[&str])] = &[("apt", &["preserve_sources_list"]), ("chpasswd", &["expire"])];
+const ALONE: &[(&str, &[&str])] =
+    &[("apt", &["preserve_sources_list"]), ("ssh_publish_hostkeys", &["blacklist"])];
 
 /// The keys of a configuration that ask for something, and that nothing carries out.
 fn keys(config: &Mapping) -> impl Iterator<Item = String> {
@@ -62,7 +58,7 @@ fn asks(key: &str, value: &Value) -> bool {
     let alone = ALONE.iter().find(|(name, _)| *name == key).map_or(&[][..], |(_, names)| names);
     match value {
         Value::Null => false,
-        Value::Bool(value) => *value || FALSE_ASKS.contains(&key),
+        Value::Bool(value) => *value,
         Value::Str(text) => !text.is_empty(),
         Value::Seq(items) | Value::Set(items) => !items.is_empty(),
         Value::Map(mapping) => {
@@ -143,7 +139,7 @@ mod tests {
             "{hostname: a, users: [default], runcmd: [ls], write_files: [{path: /a}], bootcmd: [ls]}",
             "{byobu_by_default: '', lxd: {}, fan: null, spacewalk: false, ubuntu_pro: {}}",
             "timezone: UTC",
-            "chpasswd: {expire: false}",
+            "{chpasswd: {expire: false}, ssh_pwauth: false}",
             "apt: {preserve_sources_list: true}",
             "disable_root: true",
         ] {

@@ -64,6 +64,22 @@ pub(crate) enum Step {
         /// Its standard input, which is never shown.
         input: Option<String>,
     },
+    /// Gives a user a new password that nobody knows, and shows it on the console.
+    RandomPassword(String),
+    /// Makes a pair of host keys in the place of those that are there.
+    HostKey {
+        /// The type, as ssh-keygen has it.
+        kind: String,
+        /// The private key's file.
+        path: String,
+    },
+    /// Writes the public key of a private one.
+    PublicKey {
+        /// The private key's file.
+        path: String,
+    },
+    /// Removes a file.
+    Remove(String),
     /// Adds keys to those a user may log in with.
     Authorize {
         /// The user.
@@ -162,6 +178,7 @@ impl Step {
     pub(crate) fn needs_user(&self) -> Option<&str> {
         match self {
             Self::Account { name: user, work: AccountWork::Change, .. }
+            | Self::RandomPassword(user)
             | Self::Authorize { user, .. }
             | Self::TurnAway { user, .. } => Some(user),
             _ => None,
@@ -207,6 +224,12 @@ impl fmt::Display for Step {
                     None => write!(out, ")"),
                 }
             }
+            Self::RandomPassword(user) => {
+                write!(out, "give {user} a random password, shown on the console alone")
+            }
+            Self::HostKey { kind, path } => write!(out, "make an {kind} host key: {path}"),
+            Self::PublicKey { path } => write!(out, "write the public key of {path}"),
+            Self::Remove(path) => write!(out, "remove {}", shown(path)),
             Self::Link { path, target } => write!(out, "link {} to {}", shown(path), shown(target)),
             Self::Directory(path) => write!(out, "make the directory {}", shown(path)),
             Self::Swap(SwapFile { path, is_used: true, .. }) => {

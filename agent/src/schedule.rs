@@ -1,7 +1,7 @@
 //! Which handlers run in which stage, in which order, and how often: as the table has it, unless the image's
 //! `cloud_init_modules`, `cloud_config_modules` and `cloud_final_modules` say otherwise.
 
-use crate::handlers::{ALL, Handler, InRescue, Stage};
+use crate::handlers::{ALL, Act, Handler, InRescue, Stage};
 use crate::instance::Frequency;
 use crate::yaml::{Mapping, Value};
 
@@ -36,13 +36,13 @@ pub(crate) fn schedule(config: &Mapping) -> Vec<Entry> {
     for (stage, list) in &lists {
         for (module, often) in list.iter().flat_map(|list| list.iter().filter_map(named)) {
             let is_new = |handler: &&Handler| {
-                plain(handler.module()) == module
+                plain(handler.module) == module
                     && !entries.iter().any(|entry| entry.handler.semaphore == handler.semaphore)
             };
             let found: Vec<_> = ALL.iter().filter(is_new).collect();
             entries.extend(found.into_iter().map(|handler| Entry {
                 handler,
-                stage: *stage,
+                stage: if matches!(handler.act, Act::Later(_)) { handler.stage } else { *stage },
                 frequency: often.unwrap_or(handler.frequency),
             }));
         }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     fn modules(config: &str, stage: Stage) -> Vec<&'static str> {
-        of(config).iter().filter(|entry| entry.stage == stage).map(|entry| entry.handler.module()).collect()
+        of(config).iter().filter(|entry| entry.stage == stage).map(|entry| entry.handler.module).collect()
     }
 
     #[test]
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(entries.len(), ALL.len());
         for stage in Stage::ALL {
             let expected: Vec<_> =
-                ALL.iter().filter(|handler| handler.stage == stage).map(Handler::module).collect();
+                ALL.iter().filter(|handler| handler.stage == stage).map(|handler| handler.module).collect();
             assert_eq!(modules("{}", stage), expected);
         }
         assert!(entries.iter().all(|entry| entry.frequency == entry.handler.frequency));
@@ -121,11 +121,12 @@ mod tests {
         let lists = "{cloud_init_modules: [ssh, write-files, [users_groups, always], byobu],
             cloud_config_modules: [cc_set_hostname.py],
             cloud_final_modules: [{name: scripts-user, frequency: once}, 5, [], {a: b}]}";
-        assert_eq!(modules(lists, Stage::Init), ["ssh", "write_files", "users_groups"]);
-        assert_eq!(modules(lists, Stage::Config), ["set_hostname"]);
+        assert_eq!(modules(lists, Stage::Init), ["ssh", "ssh", "write_files", "users_groups"]);
+        // What takes long stays behind logins.
+        assert_eq!(modules(lists, Stage::Config), ["ssh", "set_hostname"]);
         assert_eq!(modules(lists, Stage::Final), ["scripts_user"]);
         let often =
-            |module: &str| of(lists).iter().find(|entry| entry.handler.module() == module).unwrap().frequency;
+            |module: &str| of(lists).iter().find(|entry| entry.handler.module == module).unwrap().frequency;
         assert_eq!(often("users_groups"), Frequency::Boot);
         assert_eq!(often("scripts_user"), Frequency::Once);
         assert_eq!(often("ssh"), Frequency::Instance);
@@ -138,7 +139,7 @@ mod tests {
         assert_eq!(modules(one, Stage::Init), modules("{}", Stage::Init));
         // What one list names does not run in another stage as well.
         let moved = "cloud_config_modules: [ssh]";
-        assert_eq!(modules(moved, Stage::Config), ["ssh"]);
+        assert_eq!(modules(moved, Stage::Config), ["ssh", "ssh", "ssh"]);
         assert!(!modules(moved, Stage::Init).contains(&"ssh"));
         assert_eq!(modules("{cloud_init_modules: [], cloud_config_modules: 5}", Stage::Config), [""; 0]);
     }
@@ -148,9 +149,10 @@ mod tests {
         let config =
             load("{cloud_init_modules: [], cloud_config_modules: [], cloud_final_modules: []}").unwrap();
         let entries = in_rescue(config.as_map().unwrap());
-        let expected = ALL.iter().filter(|handler| handler.in_rescue == InRescue::Done).map(Handler::module);
+        let expected =
+            ALL.iter().filter(|handler| handler.in_rescue == InRescue::Done).map(|handler| handler.module);
         assert_eq!(
-            entries.iter().map(|entry| entry.handler.module()).collect::<Vec<_>>(),
+            entries.iter().map(|entry| entry.handler.module).collect::<Vec<_>>(),
             expected.collect::<Vec<_>>()
         );
     }

@@ -10,7 +10,7 @@ pub(crate) use diff::diff;
 
 use crate::command_line;
 use crate::handlers;
-use crate::instance::Instance;
+use crate::instance::{Frequency, Instance};
 use crate::report::Report;
 use crate::root::Root;
 use crate::user_data::{self, Dropped, IncludeReach, Includes, Part, Parts, Twins};
@@ -290,7 +290,10 @@ fn reapply(instance: &Instance, root: &Root) -> Result<()> {
         root.remove(&instance.path(path))?;
     }
     make_anew(instance, root)?;
-    root.remove_tree(&instance.path("sem"))
+    let has_keys = instance.is_done(root, handlers::HOST_KEYS, Frequency::Instance)?;
+    root.remove_tree(&instance.path("sem"))?;
+    // The same machine is known by the same host keys.
+    if has_keys { instance.set_done(root, handlers::HOST_KEYS, Frequency::Instance) } else { Ok(()) }
 }
 
 /// Makes the instance one that has had no user-data.

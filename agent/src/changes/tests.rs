@@ -184,3 +184,19 @@ fn a_record_that_cannot_be_read_is_told_and_costs_nothing() {
     assert_eq!(treat(&mut report), Treatment::Take);
     assert_eq!((report.warnings.len(), report.errors.len()), (1, 0));
 }
+
+#[test]
+fn to_do_everything_again_is_not_to_make_another_machine_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (root, instance) = (Root::open(directory.path()).unwrap(), Instance::new("i"));
+    for semaphore in [handlers::HOST_KEYS, "config_ssh"] {
+        instance.set_done(&root, semaphore, Frequency::Instance).unwrap();
+    }
+    reapply(&instance, &root).unwrap();
+    assert!(instance.is_done(&root, handlers::HOST_KEYS, Frequency::Instance).unwrap());
+    assert!(!instance.is_done(&root, "config_ssh", Frequency::Instance).unwrap());
+    // Without host keys there is nothing to remember.
+    root.remove_tree(&instance.path("sem")).unwrap();
+    reapply(&instance, &root).unwrap();
+    assert!(!instance.is_done(&root, handlers::HOST_KEYS, Frequency::Instance).unwrap());
+}

@@ -10,9 +10,13 @@ mod distribution;
 mod host_names;
 mod hostname;
 mod mounts;
+mod passwords;
 mod runcmd;
 mod ssh_authorized_keys;
+mod ssh_host_keys;
 mod ssh_import_id;
+mod ssh_pwauth;
+mod sshd_config;
 #[cfg(test)]
 mod testing;
 mod timezone;
@@ -42,6 +46,8 @@ pub(crate) struct HandlerFacts<'a> {
     pub(crate) accounts: &'a Accounts,
     /// The directory of the instance's scripts.
     pub(crate) scripts: &'a str,
+    /// True in a boot from a rescue volume.
+    pub(crate) is_rescue: bool,
     /// The files of the machine.
     pub(crate) machine: &'a dyn Machine,
 }
@@ -56,7 +62,10 @@ pub(crate) struct Handler {
     pub(crate) stage: Stage,
     /// How often.
     pub(crate) frequency: Frequency,
-    /// The name of its semaphore, which is that of cloud-init's module.
+    /// cloud-init's module, which is its name in an image's lists. A module may have several handlers.
+    pub(crate) module: &'static str,
+    /// The name of its semaphore: the last handler of a module has the one of cloud-init's module. The others count as
+    /// done by that one too, because a machine that cloud-init set up has no other.
     pub(crate) semaphore: &'static str,
     /// What becomes of it in a rescue boot.
     pub(crate) in_rescue: InRescue,
@@ -68,6 +77,8 @@ pub(crate) struct Handler {
 pub(crate) enum Act {
     /// Facts -> steps.
     Plan(fn(&HandlerFacts<'_>) -> Result<HandlerPlan>),
+    /// The same, but not before the config stage, whichever list names the module: it takes long.
+    Later(fn(&HandlerFacts<'_>) -> Result<HandlerPlan>),
     /// It runs the scripts in a directory.
     Scripts(ScriptPlace),
 }
@@ -95,9 +106,13 @@ impl ScriptPlace {
 }
 
 impl Handler {
-    /// Its name in an image's lists of modules.
-    pub(crate) fn module(&self) -> &'static str {
-        self.semaphore.strip_prefix("config_").unwrap_or(self.semaphore)
+    /// The semaphores that say that it is done.
+    pub(crate) fn semaphores(&self) -> Vec<String> {
+        let own = self.semaphore.to_owned();
+        match self.act {
+            Act::Plan(_) => vec![own, format!("config_{}", self.module)],
+            Act::Later(_) | Act::Scripts(_) => vec![own],
+        }
     }
 }
 
@@ -133,7 +148,7 @@ const HOST_NAME: &[&str] =
 
 /// Files here that several handlers share.
 #[cfg(test)]
-const SHARED: &[&str] = &["commands", "distribution", "host_names", "testing"];
+const SHARED: &[&str] = &["commands", "distribution", "host_names", "sshd_config", "testing"];
 
 /// The handlers in the order in which they run, which is that of cloud-init's modules.
 pub(crate) const ALL: &[Handler] = &[
@@ -142,6 +157,7 @@ pub(crate) const ALL: &[Handler] = &[
         keys: &["bootcmd"],
         stage: Stage::Init,
         frequency: Frequency::Boot,
+        module: "bootcmd",
         semaphore: "config_bootcmd",
         in_rescue: InRescue::LeftOut,
         act: Act::Plan(bootcmd::plan),
@@ -151,6 +167,7 @@ pub(crate) const ALL: &[Handler] = &[
         keys: &["write_files"],
         stage: Stage::Init,
         frequency: Frequency::Instance,
+        module: "write_files",
         semaphore: "config_write_files",
         in_rescue: InRescue::LeftOut,
         act: Act::Plan(write_files::plan),
@@ -160,6 +177,7 @@ pub(crate) const ALL: &[Handler] = &[
         keys: &["mounts", "mount_default_fields", "swap", "device_aliases"],
         stage: Stage::Init,
         frequency: Frequency::Instance,
+        module: "mounts",
         semaphore: "config_mounts",
         in_rescue: InRescue::LeftOut,
         act: Act::Plan(mounts::plan),
@@ -169,6 +187,7 @@ pub(crate) const ALL: &[Handler] = &[
         keys: HOST_NAME,
         stage: Stage::Init,
         frequency: Frequency::Instance,
+        module: "set_hostname",
         semaphore: "config_set_hostname",
         in_rescue: InRescue::Done,
         act: Act::Plan(hostname::plan),
@@ -178,6 +197,7 @@ pub(crate) const ALL: &[Handler] = &[
         keys: HOST_NAME,
         stage: Stage::Init,
         frequency: Frequency::Boot,
+        module: "update_hostname",
         semaphore: "config_update_hostname",
         in_rescue: InRescue::LeftOut,
         act: Act::Plan(update_hostname::plan),
@@ -187,6 +207,7 @@ pub(crate) const ALL: &[Handler] = &[
         keys: &["manage_etc_hosts"],
         stage: Stage::Init,
         frequency: Frequency::Boot,
+        module: "update_etc_hosts",
         semaphore: "config_update_etc_hosts",
         in_rescue: InRescue::LeftOut,
         act: Act::Plan(update_etc_hosts::plan),
@@ -196,9 +217,20 @@ pub(crate) const ALL: &[Handler] = &[
         keys: &["users", "groups", "user"],
         stage: Stage::Init,
         frequency: Frequency::Instance,
+        module: "users_groups",
         semaphore: "config_users_groups",
         in_rescue: InRescue::Done,
         act: Act::Plan(users::plan),
+    },
+    Handler {
+        name: "ssh_host_keys",
+        keys: &["ssh_keys", "ssh_deletekeys", "ssh_genkeytypes", "ssh_quiet_keygen"],
+        stage: Stage::Init,
+        frequency: Frequency::Instance,
+        module: "ssh",
+        semaphore: HOST_KEYS,
+        in_rescue: InRescue::Done,
+        act: Act::Plan(ssh_host_keys::plan),
     },
     Handler {
         name: "ssh_authorized_keys",
@@ -212,24 +244,57 @@ pub(crate) const ALL: &[Handler] = &[
         ],
         stage: Stage::Init,
         frequency: Frequency::Instance,
+        module: "ssh",
         semaphore: "config_ssh",
         in_rescue: InRescue::Done,
         act: Act::Plan(ssh_authorized_keys::plan),
+    },
+    Handler {
+        name: "ssh_pwauth",
+        keys: &["ssh_pwauth"],
+        stage: Stage::Init,
+        frequency: Frequency::Instance,
+        module: "set_passwords",
+        semaphore: "config_ssh_pwauth",
+        in_rescue: InRescue::Done,
+        act: Act::Plan(ssh_pwauth::plan),
+    },
+    Handler {
+        name: "passwords",
+        keys: &["chpasswd", "password"],
+        stage: Stage::Init,
+        frequency: Frequency::Instance,
+        module: "set_passwords",
+        semaphore: "config_set_passwords",
+        in_rescue: InRescue::Done,
+        act: Act::Plan(passwords::plan),
     },
     Handler {
         name: "ssh_import_id",
         keys: &["ssh_import_id", "users"],
         stage: Stage::Config,
         frequency: Frequency::Instance,
+        module: "ssh_import_id",
         semaphore: "config_ssh_import_id",
         in_rescue: InRescue::LeftOut,
         act: Act::Plan(ssh_import_id::plan),
+    },
+    Handler {
+        name: "ssh_host_keys",
+        keys: &["ssh_genkeytypes", "ssh_keys"],
+        stage: Stage::Config,
+        frequency: Frequency::Instance,
+        module: "ssh",
+        semaphore: "config_ssh_slow_host_keys",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Later(ssh_host_keys::plan_slow),
     },
     Handler {
         name: "timezone",
         keys: &["timezone"],
         stage: Stage::Config,
         frequency: Frequency::Instance,
+        module: "timezone",
         semaphore: "config_timezone",
         in_rescue: InRescue::LeftOut,
         act: Act::Plan(timezone::plan),
@@ -239,6 +304,7 @@ pub(crate) const ALL: &[Handler] = &[
         keys: &["runcmd"],
         stage: Stage::Config,
         frequency: Frequency::Instance,
+        module: "runcmd",
         semaphore: "config_runcmd",
         in_rescue: InRescue::LeftOut,
         act: Act::Plan(runcmd::plan),
@@ -248,6 +314,7 @@ pub(crate) const ALL: &[Handler] = &[
         keys: &["write_files"],
         stage: Stage::Final,
         frequency: Frequency::Instance,
+        module: "write_files_deferred",
         semaphore: "config_write_files_deferred",
         in_rescue: InRescue::LeftOut,
         act: Act::Plan(write_files::plan_deferred),
@@ -257,6 +324,7 @@ pub(crate) const ALL: &[Handler] = &[
         keys: &[],
         stage: Stage::Final,
         frequency: Frequency::Instance,
+        module: "scripts_vendor",
         semaphore: "config_scripts_vendor",
         in_rescue: InRescue::LeftOut,
         act: Act::Scripts(ScriptPlace::Vendor),
@@ -266,6 +334,7 @@ pub(crate) const ALL: &[Handler] = &[
         keys: &[],
         stage: Stage::Final,
         frequency: Frequency::Once,
+        module: "scripts_per_once",
         semaphore: "config_scripts_per_once",
         in_rescue: InRescue::LeftOut,
         act: Act::Scripts(ScriptPlace::Shared("per-once")),
@@ -275,6 +344,7 @@ pub(crate) const ALL: &[Handler] = &[
         keys: &[],
         stage: Stage::Final,
         frequency: Frequency::Boot,
+        module: "scripts_per_boot",
         semaphore: "config_scripts_per_boot",
         in_rescue: InRescue::LeftOut,
         act: Act::Scripts(ScriptPlace::Shared("per-boot")),
@@ -284,6 +354,7 @@ pub(crate) const ALL: &[Handler] = &[
         keys: &[],
         stage: Stage::Final,
         frequency: Frequency::Instance,
+        module: "scripts_per_instance",
         semaphore: "config_scripts_per_instance",
         in_rescue: InRescue::LeftOut,
         act: Act::Scripts(ScriptPlace::Shared("per-instance")),
@@ -293,11 +364,15 @@ pub(crate) const ALL: &[Handler] = &[
         keys: &[],
         stage: Stage::Final,
         frequency: Frequency::Instance,
+        module: "scripts_user",
         semaphore: "config_scripts_user",
         in_rescue: InRescue::LeftOut,
         act: Act::Scripts(ScriptPlace::User),
     },
 ];
+
+/// The semaphore of the host keys.
+pub(crate) const HOST_KEYS: &str = "config_ssh_host_keys";
 
 /// The name of the handler that makes the script of commands.
 pub(crate) const RUNCMD: &str = "runcmd";
@@ -313,7 +388,7 @@ mod tests {
 
     #[test]
     fn every_file_is_in_the_table() {
-        let plans = ALL.iter().filter(|handler| matches!(handler.act, Act::Plan(_)));
+        let plans = ALL.iter().filter(|handler| !matches!(handler.act, Act::Scripts(_)));
         let mut names: Vec<_> = plans.map(|handler| handler.name).chain(SHARED.iter().copied()).collect();
         names.sort_unstable();
         names.dedup();
@@ -324,14 +399,23 @@ mod tests {
     fn a_rescue_boot_lets_people_in_and_does_nothing_else() {
         let done = ALL.iter().filter(|handler| handler.in_rescue == InRescue::Done);
         let names: Vec<_> = done.map(|handler| handler.name).collect();
-        assert_eq!(names, ["hostname", "users", "ssh_authorized_keys"]);
+        assert_eq!(
+            names,
+            ["hostname", "users", "ssh_host_keys", "ssh_authorized_keys", "ssh_pwauth", "passwords"]
+        );
     }
 
     #[test]
-    fn no_two_handlers_share_a_semaphore() {
+    fn no_two_handlers_share_a_semaphore_and_the_last_of_a_module_has_the_modules() {
         let mut names: Vec<_> = ALL.iter().map(|handler| handler.semaphore).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), ALL.len());
+        for handler in ALL.iter().filter(|handler| !matches!(handler.act, Act::Later(_))) {
+            let same =
+                |other: &&Handler| other.module == handler.module && !matches!(other.act, Act::Later(_));
+            let last = ALL.iter().rfind(same).unwrap();
+            assert_eq!(last.semaphore, format!("config_{}", last.module));
+        }
     }
 }

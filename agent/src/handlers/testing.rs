@@ -20,8 +20,14 @@ pub(super) fn plan_on(machine: &Paper<'_>, handler: PlanFunction, config: &str, 
     let meta_data = meta_data::parse(meta.as_bytes()).unwrap();
     let accounts =
         Accounts::parse("root:x:0:0::/root:/bin/sh\nold:x:9:9::/home/old:/bin/sh\n", "adm:x:4:\nold:x:9:\n");
-    let facts =
-        HandlerFacts { config: &config, meta_data: &meta_data, accounts: &accounts, scripts: "s", machine };
+    let facts = HandlerFacts {
+        config: &config,
+        meta_data: &meta_data,
+        accounts: &accounts,
+        scripts: "s",
+        is_rescue: false,
+        machine,
+    };
     handler(&facts).unwrap_or_else(|error| HandlerPlan {
         problems: vec![format!("{error:#}")],
         ..HandlerPlan::default()

@@ -9,6 +9,18 @@ use std::os::fd::{AsFd, BorrowedFd};
 const DEEPEST: usize = 64;
 
 impl Root {
+    /// Gives a file another name, in the place of what has that name.
+    pub(crate) fn move_file(&self, path: &str, to: &str) -> Result<()> {
+        let ((from_directory, from_name), (to_directory, to_name)) = (split(path)?, split(to)?);
+        let moved = fs::renameat(
+            self.open_directory(from_directory)?,
+            from_name,
+            self.open_directory(to_directory)?,
+            to_name,
+        );
+        moved.with_context(|| format!("rename {} to {}", self.show(path), self.show(to)))
+    }
+
     /// Removes what is at a path, with all that is in it; no link is followed, and what is not there is no error.
     pub(crate) fn remove_tree(&self, path: &str) -> Result<()> {
         let (directory, name) = split(path)?;

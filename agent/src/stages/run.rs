@@ -37,7 +37,7 @@ pub(super) fn stage(stage: Stage, given: Given<'_>, context: &Context<'_>, repor
     }
 }
 
-/// Runs one handler, unless its semaphore says that it is done. Its result and its time are noted.
+/// Runs one handler, unless a semaphore says that it is done. Its result and its time are noted.
 pub(super) fn one(
     entry: Entry,
     given: Given<'_>,
@@ -47,16 +47,16 @@ pub(super) fn one(
 ) -> Result<()> {
     let Context { instance, boot, root } = context;
     let Entry { handler, frequency, .. } = entry;
-    let begun = trace::Begun::now(handler.module(), report);
+    let begun = trace::Begun::now(handler.module, report);
     let plan = match handler.act {
         Act::Scripts(place) => {
             let did = scripts::run(place, entry, given.config, context, report);
             begun.end(did, report, root);
             return Ok(());
         }
-        Act::Plan(plan) => plan,
+        Act::Plan(plan) | Act::Later(plan) => plan,
     };
-    if !boot.is_rescue() && instance.is_done(root, handler.semaphore, frequency)? {
+    if !boot.is_rescue() && is_done(&entry, context)? {
         begun.end(trace::Did::Before, report, root);
         return Ok(());
     }
@@ -68,6 +68,7 @@ pub(super) fn one(
         meta_data: given.meta_data,
         accounts: &accounts,
         scripts: &scripts,
+        is_rescue: boot.is_rescue(),
         machine: *root,
     };
     let did = match plan(&facts) {
@@ -90,6 +91,15 @@ pub(super) fn one(
     }
     // Also after a failure: what failed is told, and does not come back on every boot.
     instance.set_done(root, handler.semaphore, frequency)
+}
+
+fn is_done(entry: &Entry, context: &Context<'_>) -> Result<bool> {
+    for semaphore in entry.handler.semaphores() {
+        if context.instance.is_done(context.root, &semaphore, entry.frequency)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn carry_out(

@@ -67,7 +67,7 @@ pub(super) fn run(
         let environment = [("INSTANCE_ID", instance.id.as_str())];
         report.take(interrupted::begin(
             command.last().map_or("", String::as_str),
-            entry.handler.module(),
+            entry.handler.module,
             instance,
             root,
         ));

@@ -25,10 +25,10 @@ pub(crate) fn single(
     let boot = booted(root)?;
     let context = Context { instance: &kept.instance, boot: &boot, root };
     let mut is_known = false;
-    for handler in handlers::ALL.iter().filter(|handler| handler.module() == plain(module)) {
+    for handler in handlers::ALL.iter().filter(|handler| handler.module == plain(module)) {
         is_known = true;
-        let entry =
-            Entry { handler, stage: handler.stage, frequency: frequency.unwrap_or(handler.frequency) };
+        let frequency = frequency.unwrap_or(handler.frequency);
+        let entry = Entry { handler, stage: handler.stage, frequency };
         run::one(entry, kept.given(), &context, &mut BTreeSet::new(), report)?;
     }
     if !is_known {

@@ -17,12 +17,11 @@ const OTHERS: &[(&[Form], &[&str])] = &[
             "def_log_file",
             "final_message",
             "locale_configfile",
-            "password",
             "ssh_svcname",
             "yum_repo_dir",
         ],
     ),
-    (&[Text, YesNo], &["locale", "ssh_pwauth"]),
+    (&[Text, YesNo], &["locale"]),
     (&[Text, Number, YesNo], &["apt_pipelining"]),
     (
         &[YesNo],
@@ -38,8 +37,6 @@ const OTHERS: &[(&[Form], &[&str])] = &[
             "package_reboot_if_required",
             "package_update",
             "package_upgrade",
-            "ssh_deletekeys",
-            "ssh_quiet_keygen",
         ],
     ),
     (
@@ -48,7 +45,6 @@ const OTHERS: &[(&[Form], &[&str])] = &[
             "log_cfgs",
             "packages",
             "ssh_fp_console_blacklist",
-            "ssh_genkeytypes",
             "ssh_key_console_blacklist",
             "unverified_modules",
         ],
@@ -65,7 +61,6 @@ const OTHERS: &[(&[Form], &[&str])] = &[
             "ca-certs",
             "ca_certs",
             "chef",
-            "chpasswd",
             "datasource",
             "drivers",
             "fan",
@@ -89,7 +84,6 @@ const OTHERS: &[(&[Form], &[&str])] = &[
             "snap",
             "spacewalk",
             "ssh",
-            "ssh_keys",
             "ssh_publish_hostkeys",
             "ubuntu_advantage",
             "ubuntu_pro",
@@ -155,7 +149,7 @@ mod tests {
     #[test]
     fn a_key_takes_its_kinds_and_no_other() {
         for (key, value) in
-            [("packages", "[a, [b, c]]"), ("packages", "~"), ("rsyslog", "{a: 1}"), ("ssh_pwauth", "yes")]
+            [("packages", "[a, [b, c]]"), ("packages", "~"), ("rsyslog", "{a: 1}"), ("locale", "yes")]
         {
             check_key(key, value, None);
         }

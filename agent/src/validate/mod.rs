@@ -240,11 +240,12 @@ fn problems(config: &Mapping, faults: &[Fault], target: &TargetMachine<'_>) -> V
         meta_data: &target.meta_data,
         accounts: &target.accounts,
         scripts: Destination::USER.scripts,
+        is_rescue: false,
         machine: target.root,
     };
     let mut found = Vec::new();
     for handler in handlers::ALL {
-        let Act::Plan(plan) = handler.act else { continue };
+        let (Act::Plan(plan) | Act::Later(plan)) = handler.act else { continue };
         let (problems, idle) = match plan(&facts) {
             Ok(plan) => (plan.problems, plan.idle),
             Err(error) => (vec![format!("{error:#}")], Vec::new()),
