@@ -140,13 +140,14 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Inv
         return named(&words, mode);
     }
     let line: Vec<&str> = line.split(' ').collect();
-    match (stage, named(&line, mode)?) {
-        (["prereqs"], Invocation::Run { journey, .. }) => {
-            let script = Path::new(script);
-            Ok(Invocation::Name(journey.after().iter().map(|name| script.with_file_name(name)).collect()))
-        }
-        (_, invocation) => Ok(invocation),
+    let invocation = named(&line, mode)?;
+    if stage != ["prereqs"] {
+        return Ok(invocation);
     }
+    // The question is asked on the machine that builds the initramfs too: nothing may be done there.
+    let after = if let Invocation::Run { journey, .. } = invocation { journey.after() } else { &[] };
+    let script = Path::new(script);
+    Ok(Invocation::Name(after.iter().map(|name| script.with_file_name(name)).collect()))
 }
 
 /// What is asked for in words.
@@ -208,6 +209,12 @@ mod tests {
             assert_eq!(parse(&[line, "/s/lifeboat"]).unwrap(), run);
             let after = after.iter().map(PathBuf::from).collect();
             assert_eq!(parse(&[line, "/s/lifeboat", "prereqs"]).unwrap(), Invocation::Name(after));
+        }
+        for stage in [&[][..], &["prereqs"]] {
+            let words = [&["later", "/s/lifeboat-later"], stage].concat();
+            let asked = parse(words.iter().map(OsString::from)).unwrap();
+            let named = Invocation::Name(Vec::new());
+            assert_eq!(asked, if stage.is_empty() { Invocation::Later(Mode::Apply) } else { named });
         }
         assert!(parse_words("moduls /s/lifeboat prereqs").is_err());
         assert!(parse_words("modules lifeboat").is_err());
