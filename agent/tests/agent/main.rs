@@ -11,6 +11,7 @@ mod deviations;
 mod durability;
 mod fetching;
 mod guestinfo;
+mod installer;
 mod known;
 mod machine;
 mod memory;
