@@ -9,8 +9,8 @@ const CONFIG: &str = "etc/cloud/cloud.cfg.d/90_seed.cfg";
 
 /// The block of the page that begins like this, without its fences.
 fn block(begin: &str) -> &'static str {
-    let blocks = PAGE.split("\n```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap().1);
-    blocks.into_iter().find(|block| block.starts_with(begin)).unwrap_or_else(|| panic!("no block {begin}"))
+    let mut blocks = PAGE.split("\n```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap().1);
+    blocks.find(|block| block.starts_with(begin)).unwrap()
 }
 
 /// The commands that the installer runs at its end, on a machine that is a directory. What it fetches is the page's seed.
