@@ -1,11 +1,16 @@
 //! Carries steps out. The only place that starts programs.
 
+mod console;
 mod conversation;
+mod final_message;
 pub(crate) mod output;
+mod phone_home;
+mod power;
 mod secrets;
 mod swap;
 
 pub(crate) use conversation::Conversation;
+pub(crate) use power::change_power;
 
 use crate::accounts::Accounts;
 use crate::authorized_keys;
@@ -58,6 +63,16 @@ pub(crate) fn apply(
         Step::RandomPassword(user) => secrets::give_random_password(user, patience, root, report),
         Step::HostKey { kind, path } => secrets::make_host_key(kind, path, root, report),
         Step::PublicKey { path } => secrets::write_public_key(path, root),
+        Step::Console { logged, text, .. } => {
+            console::show(logged, text, report);
+            Ok(())
+        }
+        Step::FinalMessage { template } => final_message::tell(template, root, report),
+        Step::PhoneHome(call) => phone_home::post(call, root),
+        Step::Power(change) => {
+            report.power = Some(change.clone());
+            Ok(())
+        }
         Step::HostName(name) => Ok(rustix::system::sethostname(name.as_bytes())?),
     };
     carry_out().with_context(|| step.to_string())

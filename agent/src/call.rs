@@ -4,8 +4,8 @@ use crate::args::{self, AgentArguments, AgentCommand, BAD_USAGE};
 use crate::report::{self, Report};
 use crate::root::Root;
 use crate::{
-    changes, clean, cloud_init, dry_run, generator, modules, query, record, rescue, search, stages, status,
-    switch, validate,
+    apply, changes, clean, cloud_init, dry_run, generator, modules, query, record, rescue, search, stages,
+    status, switch, validate,
 };
 use anyhow::Result;
 use std::process::ExitCode;
@@ -111,5 +111,7 @@ fn stage(
     report.take(record::start(name, root));
     let worked = work(root, report);
     let source = report.take(worked).flatten();
-    record::finish(name, source.as_deref(), report, root)
+    let recorded = record::finish(name, source.as_deref(), report, root);
+    apply::change_power(report);
+    recorded
 }

@@ -2,6 +2,7 @@
 
 mod encoding;
 mod optional;
+mod post;
 mod tls;
 mod token;
 

@@ -1,5 +1,6 @@
 //! What is to be done, as data: handlers make it, `apply` carries it out, and it prints itself.
 
+use crate::fetch;
 use crate::root::Rights;
 use std::fmt;
 use std::rc::Rc;
@@ -87,6 +88,24 @@ pub(crate) enum Step {
         /// Lines for `authorized_keys`.
         keys: Vec<String>,
     },
+    /// Shows a text on the console.
+    Console {
+        /// The text in a few words.
+        title: String,
+        /// Lines before it that are for the log as well, and stand there as such lines do.
+        logged: Vec<String>,
+        /// Whole lines.
+        text: String,
+    },
+    /// Tells that the boot is over.
+    FinalMessage {
+        /// A template that `template::render` understands.
+        template: String,
+    },
+    /// Posts what is known of the machine to a server.
+    PhoneHome(PhoneCall),
+    /// Turns the machine off or restarts it, once the boot is recorded.
+    Power(PowerChange),
     /// Adds keys that let nobody in, but tell who to log in as.
     TurnAway {
         /// The user who is not to be logged in as.
@@ -111,6 +130,26 @@ pub(crate) struct SwapFile {
     pub(crate) line: Option<String>,
     /// The kernel swaps to it already.
     pub(crate) is_used: bool,
+}
+
+/// What is posted to a server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct PhoneCall {
+    /// Where to.
+    pub(crate) url: String,
+    /// The fields of a form.
+    pub(crate) fields: Vec<(String, String)>,
+    /// How often it is tried.
+    pub(crate) tries: u32,
+}
+
+/// The machine is turned off, or restarts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct PowerChange {
+    /// The program that does it.
+    pub(crate) argv: Vec<String>,
+    /// The program that has to succeed before. Without one, nothing has to.
+    pub(crate) condition: Option<Vec<String>>,
 }
 
 /// What a program does to an account.
@@ -239,6 +278,20 @@ impl fmt::Display for Step {
                 write!(out, "swap to {} ({mebibytes} MiB)", shown(path))
             }
             Self::HostName(name) => write!(out, "set the host name to {name}"),
+            Self::Console { title, .. } => write!(out, "show on the console: {title}"),
+            Self::FinalMessage { .. } => write!(out, "tell that the boot is over"),
+            Self::PhoneHome(PhoneCall { url, fields, .. }) => {
+                let names: Vec<_> = fields.iter().map(|(name, _)| name.as_str()).collect();
+                write!(out, "post {} to {}", names.join(", "), fetch::shown(url))
+            }
+            Self::Power(PowerChange { argv, condition }) => {
+                write!(out, "once the boot is recorded, run")?;
+                argv.iter().try_for_each(|word| write!(out, " {}", shown(word)))?;
+                let Some(condition) = condition else { return Ok(()) };
+                write!(out, " (if this succeeds:")?;
+                condition.iter().try_for_each(|word| write!(out, " {}", shown(word)))?;
+                write!(out, ")")
+            }
             Self::Authorize { user, keys } => {
                 let plural = if keys.len() == 1 { "" } else { "s" };
                 write!(out, "let {user} log in with {} key{plural}", keys.len())

@@ -1,6 +1,7 @@
 //! What is told while a stage runs: lines for the journal, of which warnings and errors are kept for `status`.
 
 use crate::apply::output::Outputs;
+use crate::plan::PowerChange;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -13,6 +14,8 @@ pub struct Report {
     pub(crate) errors: Vec<String>,
     /// Where the output of programs goes.
     pub(crate) outputs: Outputs,
+    /// What becomes of the machine after the stage.
+    pub(crate) power: Option<PowerChange>,
 }
 
 /// The priority that journald reads at the head of a line.

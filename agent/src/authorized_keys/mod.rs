@@ -2,6 +2,8 @@
 
 mod sshd;
 
+pub(crate) use sshd::files;
+
 use crate::accounts::{Accounts, User};
 use crate::people;
 use crate::report::Report;

@@ -1,7 +1,7 @@
 //! The files in which sshd looks for a user's keys, as its configuration names them.
 
 use crate::accounts::{Accounts, User};
-use crate::root::Root;
+use crate::machine::Machine;
 use anyhow::Result;
 
 /// The first one that is there counts. The second is where some distributions keep what they bring.
@@ -17,11 +17,11 @@ const USUAL: &str = ".ssh/authorized_keys";
 const MOST_INCLUDED: usize = 64;
 
 /// The user's own files of keys, in sshd's order. A file that is everybody's is none of them.
-pub(super) fn files(user: &User, accounts: &Accounts, root: &Root) -> Result<Vec<String>> {
+pub(crate) fn files(user: &User, accounts: &Accounts, machine: &dyn Machine) -> Result<Vec<String>> {
     let groups = accounts.groups_of(user);
-    let mut reader = Reader { user, groups, root, included: 0, global: None, matched: None };
+    let mut reader = Reader { user, groups, machine, included: 0, global: None, matched: None };
     for config in CONFIGS {
-        if let Some(text) = root.read_text(config)? {
+        if let Some(text) = machine.text(config)? {
             reader.read(&text)?;
             break;
         }
@@ -33,7 +33,7 @@ pub(super) fn files(user: &User, accounts: &Accounts, root: &Root) -> Result<Vec
 struct Reader<'a> {
     user: &'a User,
     groups: Vec<&'a str>,
-    root: &'a Root,
+    machine: &'a dyn Machine,
     included: usize,
     /// The first value outside of all Match blocks.
     global: Option<String>,
@@ -72,7 +72,7 @@ impl Reader<'_> {
             return Ok(());
         }
         self.included += 1;
-        let text = self.root.read_text(path)?.unwrap_or_default();
+        let text = self.machine.text(path)?.unwrap_or_default();
         if block == Block::Global {
             return self.read(&text);
         }
@@ -103,7 +103,7 @@ impl Reader<'_> {
         let pattern =
             if pattern.starts_with('/') { pattern.to_owned() } else { format!("{DIRECTORY}/{pattern}") };
         let (directory, name) = pattern.rsplit_once('/').unwrap_or(("", &pattern));
-        let names = self.root.names(directory).unwrap_or_default();
+        let names = self.machine.names(directory).unwrap_or_default();
         names
             .iter()
             .filter(|known| matches(name, known))
@@ -200,6 +200,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::root::Root;
 
     fn files_of(user: &str, files_there: &[(&str, &str)]) -> String {
         let directory = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use crate::args::{self, CleanOptions, QueryOptions, RootOption};
 use crate::instance::Frequency;
 use crate::report::{self, Report};
 use crate::root::Root;
-use crate::{clean, query, stages};
+use crate::{apply, clean, query, stages};
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
@@ -108,6 +108,7 @@ pub(super) fn run(report: &mut Report) -> Result<ExitCode> {
         }
         Some(CloudInitCommand::Single { name, frequency, place }) => {
             stages::single(&name, frequency.map(Frequency::from), &Root::open(&place.root)?, report)?;
+            apply::change_power(report);
         }
     }
     Ok(ExitCode::SUCCESS)

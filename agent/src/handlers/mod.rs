@@ -7,11 +7,19 @@
 mod bootcmd;
 mod commands;
 mod distribution;
+mod final_message;
 mod host_names;
 mod hostname;
+mod install;
+mod keys_to_console;
+mod locale;
 mod mounts;
 mod passwords;
+mod phone_home;
+mod power_state;
+mod public_keys;
 mod runcmd;
+mod ssh_authkey_fingerprints;
 mod ssh_authorized_keys;
 mod ssh_host_keys;
 mod ssh_import_id;
@@ -148,7 +156,8 @@ const HOST_NAME: &[&str] =
 
 /// Files here that several handlers share.
 #[cfg(test)]
-const SHARED: &[&str] = &["commands", "distribution", "host_names", "sshd_config", "testing"];
+const SHARED: &[&str] =
+    &["commands", "distribution", "host_names", "install", "public_keys", "sshd_config", "testing"];
 
 /// The handlers in the order in which they run, which is that of cloud-init's modules.
 pub(crate) const ALL: &[Handler] = &[
@@ -290,6 +299,16 @@ pub(crate) const ALL: &[Handler] = &[
         act: Act::Later(ssh_host_keys::plan_slow),
     },
     Handler {
+        name: "locale",
+        keys: &["locale", "locale_configfile"],
+        stage: Stage::Config,
+        frequency: Frequency::Instance,
+        module: "locale",
+        semaphore: "config_locale",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(locale::plan),
+    },
+    Handler {
         name: "timezone",
         keys: &["timezone"],
         stage: Stage::Config,
@@ -368,6 +387,56 @@ pub(crate) const ALL: &[Handler] = &[
         semaphore: "config_scripts_user",
         in_rescue: InRescue::LeftOut,
         act: Act::Scripts(ScriptPlace::User),
+    },
+    Handler {
+        name: "ssh_authkey_fingerprints",
+        keys: &["authkey_hash", "no_ssh_fingerprints"],
+        stage: Stage::Final,
+        frequency: Frequency::Instance,
+        module: "ssh_authkey_fingerprints",
+        semaphore: "config_ssh_authkey_fingerprints",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(ssh_authkey_fingerprints::plan),
+    },
+    Handler {
+        name: "keys_to_console",
+        keys: &["ssh", "ssh_fp_console_blacklist", "ssh_key_console_blacklist"],
+        stage: Stage::Final,
+        frequency: Frequency::Instance,
+        module: "keys_to_console",
+        semaphore: "config_keys_to_console",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(keys_to_console::plan),
+    },
+    Handler {
+        name: "phone_home",
+        keys: &["phone_home"],
+        stage: Stage::Final,
+        frequency: Frequency::Instance,
+        module: "phone_home",
+        semaphore: "config_phone_home",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(phone_home::plan),
+    },
+    Handler {
+        name: "final_message",
+        keys: &["final_message"],
+        stage: Stage::Final,
+        frequency: Frequency::Boot,
+        module: "final_message",
+        semaphore: "config_final_message",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(final_message::plan),
+    },
+    Handler {
+        name: "power_state",
+        keys: &["power_state"],
+        stage: Stage::Final,
+        frequency: Frequency::Instance,
+        module: "power_state_change",
+        semaphore: "config_power_state_change",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(power_state::plan),
     },
 ];
 

@@ -9,19 +9,7 @@ const MAPPING: Form = Form::Names(&[Form::Any]);
 
 /// Those of others, sorted by what they take.
 const OTHERS: &[(&[Form], &[&str])] = &[
-    (
-        &[Text],
-        &[
-            "authkey_hash",
-            "byobu_by_default",
-            "def_log_file",
-            "final_message",
-            "locale_configfile",
-            "ssh_svcname",
-            "yum_repo_dir",
-        ],
-    ),
-    (&[Text, YesNo], &["locale"]),
+    (&[Text], &["byobu_by_default", "def_log_file", "ssh_svcname", "yum_repo_dir"]),
     (&[Text, Number, YesNo], &["apt_pipelining"]),
     (
         &[YesNo],
@@ -33,22 +21,12 @@ const OTHERS: &[(&[Form], &[&str])] = &[
             "manage_resolv_conf",
             "manual_cache_clean",
             "migrate",
-            "no_ssh_fingerprints",
             "package_reboot_if_required",
             "package_update",
             "package_upgrade",
         ],
     ),
-    (
-        &[LIST],
-        &[
-            "log_cfgs",
-            "packages",
-            "ssh_fp_console_blacklist",
-            "ssh_key_console_blacklist",
-            "unverified_modules",
-        ],
-    ),
+    (&[LIST], &["log_cfgs", "packages", "unverified_modules"]),
     (&[LIST, MAPPING], &["rsyslog"]),
     (&[LIST, Text], &["syslog_fix_perms"]),
     (
@@ -72,8 +50,6 @@ const OTHERS: &[(&[Form], &[&str])] = &[
             "mcollective",
             "network",
             "ntp",
-            "phone_home",
-            "power_state",
             "puppet",
             "random_seed",
             "reporting",
@@ -83,7 +59,6 @@ const OTHERS: &[(&[Form], &[&str])] = &[
             "salt_minion",
             "snap",
             "spacewalk",
-            "ssh",
             "ssh_publish_hostkeys",
             "ubuntu_advantage",
             "ubuntu_pro",

@@ -77,6 +77,7 @@ fn a_plan_tells_and_touches_nothing() {
         users: run passwd -l web
         runcmd: write /var/lib/cloud/instances/nocloud/scripts/runcmd (13 bytes, mode 0700)
         late: run /var/lib/cloud/instances/nocloud/scripts/runcmd
+        final_message: tell that the boot is over
     "]]
     .assert_eq(&said);
     assert_eq!(machine.mode("var/lib/cloud"), 0);
@@ -119,6 +120,7 @@ fn a_plan_of_several_files_is_of_all_of_them_in_the_order_of_a_boot() {
         update_hostname: set the host name to b
         late: run /var/lib/cloud/scripts/per-once/part-001
         late: run /var/lib/cloud/instances/nocloud/scripts/part-001
+        final_message: tell that the boot is over
     "]]
     .assert_eq(&said);
 }

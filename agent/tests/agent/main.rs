@@ -27,6 +27,7 @@ mod people;
 mod pipeline;
 mod rescue;
 mod server;
+mod settings;
 mod sources;
 mod storage;
 mod system_config;

@@ -42,6 +42,8 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// The other lines.
     pub(crate) headers: Vec<String>,
+    /// What follows them.
+    pub(crate) body: String,
 }
 
 impl Request {
@@ -172,7 +174,8 @@ impl Authority {
 }
 
 fn request(stream: &mut impl Read) -> Option<Request> {
-    let mut lines = BufReader::new(stream).lines();
+    let mut stream = BufReader::new(stream);
+    let mut lines = stream.by_ref().lines();
     let first = lines.next()?.ok()?;
     let mut headers = Vec::new();
     loop {
@@ -183,7 +186,10 @@ fn request(stream: &mut impl Read) -> Option<Request> {
         headers.push(line);
     }
     let mut words = first.split(' ').map(str::to_owned);
-    Some(Request { verb: words.next()?, path: words.next()?, headers })
+    let mut request = Request { verb: words.next()?, path: words.next()?, headers, body: String::new() };
+    let length = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    stream.take(length).read_to_string(&mut request.body).ok()?;
+    Some(request)
 }
 
 fn reply(stream: &mut (impl Read + Write), reply: &Reply) -> std::io::Result<()> {

@@ -55,14 +55,14 @@ impl Live {
     }
 
     /// A stage that does well; what it said.
-    fn stage(&self, words: &str) -> String {
+    pub(crate) fn stage(&self, words: &str) -> String {
         let (well, said) = self.call(words);
         assert!(well, "{said}");
         said
     }
 
     /// The two stages after that; what they said.
-    fn late(&self) -> String {
+    pub(crate) fn late(&self) -> String {
         self.stage("config") + &self.stage("final")
     }
 

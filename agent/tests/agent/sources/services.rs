@@ -161,7 +161,12 @@ fn a_token_of_ec2s_that_counts_no_longer_is_asked_for_again() {
                 return Reply::Status(401);
             }
             let good = "X-aws-ec2-metadata-token: token-1".to_owned();
-            imds(&Request { verb: "GET".into(), path: request.path.clone(), headers: vec![good] })
+            imds(&Request {
+                verb: "GET".into(),
+                path: request.path.clone(),
+                headers: vec![good],
+                body: String::new(),
+            })
         });
         let (machine, code, said) = network_of(&amazon(&server.url(""), ", max_wait: 5"));
         assert_eq!(code == 0, lasts > 0, "{lasts}: {said}");
