@@ -53,7 +53,7 @@ pub(super) fn switch(settings: &RescueSettings, moment: Moment, mode: Mode) -> R
         if let PivotPlan::Stay(_) = plan {
             facts.give_links_away();
         }
-        apply(&plan, facts, &root)?;
+        apply(&plan, facts, &root, moment)?;
     }
     Ok(match plan {
         PivotPlan::Stay(reason) => Outcome::Skipped(reason),
@@ -224,7 +224,7 @@ fn plan(facts: &PivotFacts) -> PivotPlan {
     }
 }
 
-fn apply(plan: &PivotPlan, facts: PivotFacts, root: &Path) -> Result<()> {
+fn apply(plan: &PivotPlan, facts: PivotFacts, root: &Path, moment: Moment) -> Result<()> {
     match plan {
         PivotPlan::Stay(_) => Ok(()),
         PivotPlan::TakeBack { .. } => {
@@ -235,7 +235,7 @@ fn apply(plan: &PivotPlan, facts: PivotFacts, root: &Path) -> Result<()> {
             notice::forget()
         }
         PivotPlan::Pivot { volume, original } => {
-            pivot::pivot(volume, root, facts.mounted.as_ref())?;
+            pivot::pivot(volume, root, facts.mounted.as_ref(), moment)?;
             let how = match facts.init {
                 Init::Absent | Init::NotYet if facts.mounted.is_none() => {
                     HowBooted::Saved("no root was mounted".into())

@@ -81,7 +81,7 @@ fn put_back(device: &str, root: &Path, hidden_by: Option<&Mount>, mode: Mode) ->
     let subvolume = candidate::subvolume_of(&initramfs_tools::own_flags().unwrap_or_default());
     let volume = Volume { subvolume, ..probed };
     if mode == Mode::Apply {
-        pivot::pivot(&volume, root, hidden_by)?;
+        pivot::pivot(&volume, root, hidden_by, Moment::Last)?;
         mounted::has_arrived(&volume, None)?;
         initramfs_tools::use_init("/sbin/init")?;
     }

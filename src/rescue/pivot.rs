@@ -1,5 +1,6 @@
 //! Puts a volume in the place of the root that is mounted.
 
+use super::bottom::Moment;
 use super::candidate;
 use super::fstab::WithoutUsr;
 use crate::kmsg::{self, LogLevel};
@@ -7,11 +8,14 @@ use crate::mounts::{self, Mount, Staged};
 use crate::root::Root;
 use crate::volume::{Nature, Volume};
 use anyhow::{Context, Result, bail};
-use rustix::mount::{MountFlags, UnmountFlags, mount_move, unmount};
+use rustix::fs::CWD;
+use rustix::mount::{
+    MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount_move, move_mount, open_tree, unmount,
+};
 use std::path::{Path, PathBuf};
 
 /// Each step can be undone until the volume is in place: a root is mounted at every moment that counts.
-pub(super) fn pivot(volume: &Volume, root: &Path, mounted: Option<&Mount>) -> Result<()> {
+pub(super) fn pivot(volume: &Volume, root: &Path, mounted: Option<&Mount>, moment: Moment) -> Result<()> {
     let Some(file_system) = volume.file_system() else {
         bail!("{} is no file system that can be booted from", volume.kind);
     };
@@ -25,14 +29,15 @@ pub(super) fn pivot(volume: &Volume, root: &Path, mounted: Option<&Mount>) -> Re
             "{volume} is not booted: its init is in a /usr of its own, and it is too late to mount that (reboot)"
         );
     }
+    let devices = Devices::carry_over(root, new.point(), moment)?;
     if mounted.is_none() {
         mount_move(new.point(), root)
             .with_context(|| format!("move {} to {}", volume.device.display(), root.display()))?;
         new.moved();
+        devices.stay();
         return Ok(());
     }
     let old = Staged::empty("original-root")?;
-    let devices = Devices::carry_over(root, new.point())?;
     mount_move(root, old.point()).with_context(|| format!("move {} away", root.display()))?;
     if let Err(error) = mount_move(new.point(), root) {
         mount_move(old.point(), root).with_context(|| format!("move {} back", root.display()))?;
@@ -62,10 +67,14 @@ struct Devices {
 }
 
 impl Devices {
-    /// Moves them below the new root.
-    fn carry_over(root: &Path, new: &Path) -> Result<Self> {
+    /// Moves them below the new root. Where udev's script found no place for them, it has left them in /dev: they are
+    /// shown in the new root too, for nobody moves them any more.
+    fn carry_over(root: &Path, new: &Path, moment: Moment) -> Result<Self> {
         let (from, to) = (root.join("dev"), new.join("dev"));
-        if mounts::at(&from)?.is_none_or(|mount| mount.kind != "devtmpfs") {
+        if !are_devices(&from)? {
+            if moment == Moment::Last && are_devices(Path::new("/dev"))? {
+                show_devices(&to)?;
+            }
             return Ok(Self { moved: None });
         }
         mount_move(&from, &to).with_context(|| format!("move {} to {}", from.display(), to.display()))?;
@@ -76,6 +85,19 @@ impl Devices {
     fn stay(mut self) {
         self.moved = None;
     }
+}
+
+fn are_devices(point: &Path) -> Result<bool> {
+    Ok(mounts::at(point)?.is_some_and(|mount| mount.kind == "devtmpfs"))
+}
+
+/// With what is mounted below them.
+fn show_devices(to: &Path) -> Result<()> {
+    let flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
+    let devices = open_tree(CWD, "/dev", flags).context("open /dev")?;
+    move_mount(&devices, "", CWD, to, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+        .with_context(|| format!("mount /dev on {}", to.display()))
 }
 
 impl Drop for Devices {

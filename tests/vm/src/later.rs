@@ -17,6 +17,16 @@ pub(crate) const TESTS: &[Test] = &[
     full("a_rescue_volume_that_is_copied_to_memory_stays_one", rescue_to_memory),
     full("where_no_init_comes_a_volume_is_waited_for_in_the_end", no_init),
     full("a_rescue_volume_that_an_empty_root_hides_is_put_back", hidden_rescue),
+    full("a_rescue_volume_that_is_moved_away_is_put_back_with_the_devices", || {
+        for left in ["", BARE, FOLDER] {
+            let script = format!("mkdir -p /run/moved\nmount -n -o move $rootmnt /run/moved\n{left}");
+            let mut vm = scripted(machine()?, &script).disk(root()).disk(with_fstab()).boot()?;
+            vm.wait_for_login("rescue")?;
+            must_hold(&vm.read("cat /proc/mounts")?, &["/dev/vdb / ext4 rw", " /dev devtmpfs "])?;
+            must_have_modules(&mut vm)?;
+        }
+        Ok(())
+    }),
     full("a_root_that_is_made_of_an_image_hides_no_rescue_volume", || {
         let mut vm = scripted(machine()?, APPLIANCE).disk(image()).boot()?;
         vm.wait_for_login("own")?;
@@ -69,6 +79,12 @@ if [ -e /run/made/disk/made/init ]; then
 	ln -s busybox $rootmnt/bin/sh
 fi
 ";
+
+/// Where udev's script cannot move /dev.
+const BARE: &str = "mount -t tmpfs -o mode=0755 made $rootmnt\n";
+
+/// Where it moves /dev, and the volume then hides it.
+const FOLDER: &str = "mkdir -p $rootmnt/dev\n";
 
 const UNMOUNT: &str = "\
 umount $rootmnt && echo 'test: unmounted' >/dev/kmsg
