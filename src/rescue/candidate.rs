@@ -64,7 +64,7 @@ impl Verdict {
 
     /// True if another volume with the same name is the root. What is only not known to be fit may be that itself.
     pub(super) fn is_no_root(&self) -> bool {
-        self.is_set_aside() || matches!(self, Self::Unrunnable(_))
+        self.is_set_aside() || matches!(self, Self::Unrunnable(_) | Self::NoUsr(_))
     }
 
     /// True if the names on its disk are those of other disks.
@@ -230,6 +230,9 @@ fn judge(
         return Ok(Verdict::NoInit(Looked::on(volume)));
     }
     // What is no file is read by nobody.
+    if root.enter("dev").unwrap_or_default().is_none() {
+        return Ok(Verdict::Unrunnable(Unrunnable::WithoutDev));
+    }
     let fstab = root.read("etc/fstab").unwrap_or_default().unwrap_or_default();
     let usr = if fstab::has_usr(&fstab) { fstab::usr(&fstab, volume, &all()?) } else { Usr::InRoot };
     let (init, extent) = match (usr, init) {

@@ -369,7 +369,7 @@ mod tests {
             (Verdict::Refused("UUID=x".into()), true, true),
             (Verdict::NoInit(Looked::InAll), true, true),
             (Verdict::Unrunnable(foreign), true, false),
-            (Verdict::NoUsr("UUID=usr".into()), false, false),
+            (Verdict::NoUsr("UUID=usr".into()), true, false),
             (Verdict::Unreadable("its journal is damaged".into()), false, false),
         ] {
             let candidate = Candidate { verdict: verdict.clone(), ..ignored(volumes[1].clone()) };

@@ -210,6 +210,13 @@ pub(super) enum Unrunnable {
         /// The file that it needs.
         interpreter: String,
     },
+    /// It is neither a program nor a script: an empty file, as a damage leaves it.
+    NoProgram {
+        /// The file.
+        program: String,
+    },
+    /// There is no place for the devices, and init opens its console there.
+    WithoutDev,
 }
 
 impl fmt::Display for Unrunnable {
@@ -221,6 +228,8 @@ impl fmt::Display for Unrunnable {
             Self::WithoutInterpreter { program, interpreter } => {
                 write!(f, "its {program} needs {interpreter}, which is not there")
             }
+            Self::NoProgram { program } => write!(f, "its {program} is neither a program nor a script"),
+            Self::WithoutDev => write!(f, "it has no directory /dev, and its init would have no console"),
         }
     }
 }
@@ -255,6 +264,9 @@ pub(super) fn obstacle(
     let mut program = program.to_owned();
     for _ in 0..LONGEST_CHAIN {
         let Some(head) = root.head(program.trim_start_matches('/'), HEAD)? else { return Ok(None) };
+        if is_no_program(&head) {
+            return Ok(Some(Unrunnable::NoProgram { program: shown(&program) }));
+        }
         let next = if let Some(header) = Header::parse(&head) {
             if !kernel.runs(header) {
                 let name = NAMES.iter().find(|(number, _)| *number == header.machine);
@@ -282,10 +294,24 @@ pub(super) fn obstacle(
     Ok(None)
 }
 
+/// True if no kernel starts it: it is no ELF file with a whole header, and no script that names an interpreter.
+fn is_no_program(head: &[u8]) -> bool {
+    const SHORTEST_HEADER: usize = 52;
+    if head.starts_with(b"\x7fELF") {
+        return head.len() < SHORTEST_HEADER;
+    }
+    first_line(head).is_none_or(|line| line.iter().all(|byte| matches!(byte, b' ' | b'\t' | 0)))
+}
+
+/// What follows the mark of a script in its first line.
+fn first_line(head: &[u8]) -> Option<&[u8]> {
+    head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()
+}
+
 /// The interpreter that a script's first line names.
 fn interpreter(head: &[u8]) -> Option<String> {
-    let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
-    let mut words = line.split(|byte| matches!(byte, b' ' | b'\t' | 0)).filter(|word| !word.is_empty());
+    let mut words =
+        first_line(head)?.split(|byte| matches!(byte, b' ' | b'\t' | 0)).filter(|word| !word.is_empty());
     // The kernel takes a path as it is, and this one ends with what an editor of another system left.
     Some(String::from_utf8_lossy(words.next()?).into_owned()).filter(|path| Path::new(path).is_absolute())
 }

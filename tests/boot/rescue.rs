@@ -211,7 +211,12 @@ fn once_its_usr_is_mounted_a_rescue_volume_that_cannot_be_started_is_said_to_be_
             "cannot be started: its /bin/init needs /bin/none, which is not there",
         ),
         (steered, "touch root/bin/sh".to_owned(), none),
-        (steered, "touch root/bin/sh; chmod +x root/bin/sh".to_owned(), ""),
+        (
+            steered,
+            "touch root/bin/sh; chmod +x root/bin/sh".to_owned(),
+            "cannot be started: its /bin/sh is neither a program nor a script",
+        ),
+        (steered, "echo '#!sh' >root/bin/sh; chmod +x root/bin/sh".to_owned(), ""),
         (steered, script("/bin/init"), ""),
         ("BOOTED=rescue\nDEVICE=/dev/vdy\n", "true".to_owned(), ""),
         ("BOOTED=own-root\n", "true".to_owned(), ""),

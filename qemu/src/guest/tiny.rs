@@ -94,7 +94,7 @@ impl Tiny {
         }
     }
 
-    /// Leaves a file out.
+    /// Leaves a file or an empty folder out.
     #[must_use]
     pub fn without(mut self, path: &str) -> Self {
         self.without.push(path.to_owned());
@@ -273,7 +273,8 @@ impl Tiny {
             fs::create_dir_all(tree.join(path))?;
         }
         for path in &self.without {
-            fs::remove_file(tree.join(path))?;
+            let path = tree.join(path);
+            if path.is_dir() { fs::remove_dir(path)? } else { fs::remove_file(path)? }
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ fn verdict(make: impl FnOnce(&std::path::Path)) -> Verdict {
 /// The verdict on a volume on vdb1, where these are there too.
 fn among(others: &[Volume], make: impl FnOnce(&std::path::Path)) -> Verdict {
     let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("dev")).unwrap();
     make(directory.path());
     let root = Root::open(directory.path()).unwrap();
     let all = || Ok([&[on("vdb1", "vdb", "u")], others].concat());
@@ -27,10 +28,10 @@ fn on(name: &str, disk: &str, uuid: &str) -> Volume {
     }
 }
 
-/// Makes a file that may be executed.
+/// Makes a file that may be executed, and of which nothing is known that speaks against it.
 fn program(path: std::path::PathBuf) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(&path, "").unwrap();
+    fs::write(&path, "#!init\n").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
@@ -43,6 +44,22 @@ fn a_root_with_an_init_is_fit() {
         }),
         Verdict::Fit
     );
+}
+
+#[test]
+fn a_root_without_a_directory_for_the_devices_is_not() {
+    let without = |instead: fn(&std::path::Path)| {
+        verdict(|root| {
+            program(root.join("sbin/init"));
+            fs::remove_dir(root.join("dev")).unwrap();
+            instead(root);
+        })
+    };
+    let unfit = Verdict::Unrunnable(Unrunnable::WithoutDev);
+    assert_eq!(without(|_| ()), unfit);
+    assert_eq!(without(|root| fs::write(root.join("dev"), "").unwrap()), unfit);
+    assert_eq!(without(|root| symlink("/nowhere", root.join("dev")).unwrap()), unfit);
+    assert_eq!(without(|root| fs::create_dir(root.join("dev")).unwrap()), Verdict::Fit);
 }
 
 #[test]
@@ -149,8 +166,9 @@ fn in_a_btrfs_an_installers_subvolume_is_looked_into_and_the_default_one_named()
     let judged = |make: &dyn Fn(&std::path::Path)| {
         let directory = tempfile::tempdir().unwrap();
         for name in SUBVOLUMES {
-            fs::create_dir(directory.path().join(name)).unwrap();
+            fs::create_dir_all(directory.path().join(name).join("dev")).unwrap();
         }
+        fs::create_dir(directory.path().join("dev")).unwrap();
         make(directory.path());
         let root = Root::open(directory.path()).unwrap();
         let judge = |root: &Root| judge(root, &volume, || Ok(Vec::new()), &Kernel::running());

@@ -150,10 +150,28 @@ fn the_other_order_of_bytes_is_another_kind() {
 fn what_is_no_program_that_is_known_is_left_to_the_kernel() {
     let mut strange = elf(64, 183, None);
     strange[4] = 7;
-    let short: &[u8] = b"\x7fELF\x02\x01";
-    for init in [b"".as_slice(), b"hello", &strange, short, b"#!", b"#! \n", b"#!sh\n"] {
+    for init in [strange.as_slice(), b"#!sh\n"] {
         let said = against(&[("sbin/init", init)], Extent::Whole, &kernel("x86_64", MayRun, MayRun));
         assert_eq!(said, "", "{init:?}");
+    }
+}
+
+#[test]
+fn what_no_kernel_starts_is_told() {
+    let own = elf(64, 62, None);
+    let short: &[u8] = b"\x7fELF\x02\x01";
+    for text in
+        [b"".as_slice(), b"hello", b"echo hello\n", b"\x7fEL", short, &own[..51], b"#!", b"#! \n/bin/sh"]
+    {
+        let kernel = kernel("x86_64", MayRun, MayRun);
+        let neither = |name: &str| format!("its {name} is neither a program nor a script");
+        assert_eq!(
+            against(&[("sbin/init", text)], Extent::Whole, &kernel),
+            neither("/sbin/init"),
+            "{text:?}"
+        );
+        let interpreted = [("sbin/init", b"#!/bin/sh\n".as_slice()), ("bin/sh", text)];
+        assert_eq!(against(&interpreted, Extent::WithoutUsr, &kernel), neither("/bin/sh"), "{text:?}");
     }
 }
 

@@ -39,6 +39,27 @@ pub(crate) const TESTS: &[Test] = &[
         }
         Ok(())
     }),
+    full("that_is_not_fit_is_not_taken_for_the_own_root", || {
+        let unfit = || volume("RESCUE").uuid(ROOT).file("bin/init", "");
+        let own = || root().uuid(ROOT);
+        // Its /usr is found on the other disk alone.
+        let elsewhere = || {
+            with_entry(
+                "/dev/vda2 /usr ext4 defaults 0 0\n",
+                volume("RESCUE").without("bin/init").without("bin/sh"),
+            )
+        };
+        for (first, second, name) in [
+            (Disk::Tiny(own()), Disk::Tiny(unfit()), "vda"),
+            (unfit().into(), own().into(), "vdb"),
+            (own_with_usr(), elsewhere(), "vda1"),
+        ] {
+            let mut vm = two(first, second)?.boot()?;
+            vm.wait_for_login("own")?;
+            must_hold(&vm.read("cat /proc/mounts")?, &[&format!("/dev/{name} / ext4 ro")])?;
+        }
+        Ok(())
+    }),
     full("that_is_the_only_root_is_no_rescue", own_root_with_the_label),
     gate(
         "that_is_finished_lends_no_usr_when_it_comes_second",

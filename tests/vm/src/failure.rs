@@ -408,6 +408,12 @@ fn not_chosen() -> Result<()> {
         ),
         (volume("RESCUE").file("bin/init", arm), "its /sbin/init is for arm, which this kernel (".to_owned()),
         (volume("RESCUE").file("bin/init", "#!/no/such\n"), "its /sbin/init needs /no/such".to_owned()),
+        // As a damage leaves it.
+        (
+            volume("RESCUE").file("bin/init", ""),
+            "its /sbin/init is neither a program nor a script".to_owned(),
+        ),
+        (volume("RESCUE").without("dev"), "it has no directory /dev".to_owned()),
     ] {
         let mut vm = machine()?.disk(root()).disk(volume).boot()?;
         vm.wait_for_login("own")?;
