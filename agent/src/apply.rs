@@ -4,8 +4,10 @@ mod console;
 mod conversation;
 mod final_message;
 pub(crate) mod output;
+mod packages;
 mod phone_home;
 mod power;
+mod reboot;
 mod secrets;
 mod swap;
 
@@ -73,13 +75,14 @@ pub(crate) fn apply(
             report.power = Some(change.clone());
             Ok(())
         }
+        Step::Packages(work) => packages::carry_out(work, patience, root, report),
+        Step::RebootIfRequired => reboot::if_required(root, report),
         Step::HostName(name) => Ok(rustix::system::sethostname(name.as_bytes())?),
     };
     carry_out().with_context(|| step.to_string())
 }
 
-/// Runs a program of the accounts' family. An error holds what the program said: whoever cannot log in cannot read its
-/// log either.
+/// Runs a program of the accounts' family. Whoever cannot log in cannot read its log either.
 fn change_account(
     argv: &[String],
     input: Option<&str>,
@@ -87,30 +90,43 @@ fn change_account(
     root: &Root,
     report: &mut Report,
 ) -> Result<()> {
+    run_and_quote(argv, input.map(str::as_bytes), &[], patience, root, report, first_lines)
+}
+
+/// Runs a program whose error holds what it said: those of its lines that `choose` picks.
+fn run_and_quote(
+    argv: &[String],
+    input: Option<&[u8]>,
+    environment: &[(&str, &str)],
+    patience: Patience,
+    root: &Root,
+    report: &mut Report,
+    choose: fn(&str) -> Vec<&str>,
+) -> Result<()> {
+    const LONGEST: usize = 200;
     let before = match root.locate(OUTPUT)? {
         Some(log) => usize::try_from(fs::fstat(&log)?.st_size).unwrap_or(usize::MAX),
         None => 0,
     };
     // It is read again, so it goes to our own log wherever others go.
     let outputs = std::mem::take(&mut report.outputs);
-    let ran = run(argv, input.map(str::as_bytes), &[], patience, root, report);
+    let ran = run(argv, input, environment, patience, root, report);
     report.outputs = outputs;
     ran.map_err(|error| {
         let log = root.read(OUTPUT).ok().flatten().unwrap_or_default();
-        match said(log.get(before..).unwrap_or_default()) {
+        let output = String::from_utf8_lossy(log.get(before..).unwrap_or_default());
+        let lines = choose(&output).into_iter().map(|line| line.chars().take(LONGEST).collect::<String>());
+        match lines.collect::<Vec<_>>().join(" / ") {
             said if said.is_empty() => error,
             said => anyhow!("{error:#}; it said: {said}"),
         }
     })
 }
 
-/// The first lines of an output, on one line.
-fn said(output: &[u8]) -> String {
+/// The first lines of an output.
+fn first_lines(output: &str) -> Vec<&str> {
     const MOST_LINES: usize = 3;
-    const LONGEST: usize = 200;
-    let text = String::from_utf8_lossy(output);
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).take(MOST_LINES);
-    lines.map(|line| line.chars().take(LONGEST).collect::<String>()).collect::<Vec<_>>().join(" / ")
+    output.lines().map(str::trim).filter(|line| !line.is_empty()).take(MOST_LINES).collect()
 }
 
 /// How long a program may take.

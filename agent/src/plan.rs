@@ -1,6 +1,10 @@
 //! What is to be done, as data: handlers make it, `apply` carries it out, and it prints itself.
 
 use crate::fetch;
+mod packages;
+
+pub(crate) use packages::{PackageWork, Packages};
+
 use crate::root::Rights;
 use std::fmt;
 use std::rc::Rc;
@@ -54,6 +58,10 @@ pub(crate) enum Step {
     },
     /// Sets the running system's host name.
     HostName(String),
+    /// Has packages installed.
+    Packages(Packages),
+    /// Reboots, if a package that was installed has asked for it.
+    RebootIfRequired,
     /// Runs a program that makes or changes an account.
     Account {
         /// The user or the group.
@@ -224,6 +232,11 @@ impl Step {
         }
     }
 
+    /// True if nothing may come after it in this boot.
+    pub(crate) fn may_end_the_boot(&self) -> bool {
+        matches!(self, Self::RebootIfRequired)
+    }
+
     /// The user who is there afterwards.
     pub(crate) fn makes_user(&self) -> Option<&str> {
         match self {
@@ -277,6 +290,8 @@ impl fmt::Display for Step {
             Self::Swap(SwapFile { path, mebibytes, .. }) => {
                 write!(out, "swap to {} ({mebibytes} MiB)", shown(path))
             }
+            Self::Packages(packages) => packages.fmt(out),
+            Self::RebootIfRequired => write!(out, "reboot, if a package has asked for it"),
             Self::HostName(name) => write!(out, "set the host name to {name}"),
             Self::Console { title, .. } => write!(out, "show on the console: {title}"),
             Self::FinalMessage { .. } => write!(out, "tell that the boot is over"),

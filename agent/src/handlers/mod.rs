@@ -14,6 +14,7 @@ mod install;
 mod keys_to_console;
 mod locale;
 mod mounts;
+mod packages;
 mod passwords;
 mod phone_home;
 mod power_state;
@@ -327,6 +328,24 @@ pub(crate) const ALL: &[Handler] = &[
         semaphore: "config_runcmd",
         in_rescue: InRescue::LeftOut,
         act: Act::Plan(runcmd::plan),
+    },
+    Handler {
+        name: "packages",
+        keys: &[
+            "packages",
+            "package_update",
+            "package_upgrade",
+            "package_reboot_if_required",
+            "apt_update",
+            "apt_upgrade",
+            "apt_reboot_if_required",
+        ],
+        stage: Stage::Final,
+        frequency: Frequency::Instance,
+        semaphore: "config_package_update_upgrade_install",
+        module: "package_update_upgrade_install",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(packages::plan),
     },
     Handler {
         name: "write_files",

@@ -124,6 +124,11 @@ fn carry_out(
             report.info(&format!("{name}: left out, for {user} was not made: {step}"));
             continue;
         }
+        if step.may_end_the_boot() {
+            // It must not come again on the next one.
+            root.sync(&WRITTEN_TO)?;
+            instance.set_done(root, entry.handler.semaphore, entry.frequency)?;
+        }
         match apply(&step, &environment, Patience::of(entry.stage), root, report) {
             Ok(()) => report.info(&format!("{name}: {step}")),
             Err(error) => {

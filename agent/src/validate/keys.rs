@@ -11,22 +11,8 @@ const MAPPING: Form = Form::Names(&[Form::Any]);
 const OTHERS: &[(&[Form], &[&str])] = &[
     (&[Text], &["byobu_by_default", "def_log_file", "ssh_svcname", "yum_repo_dir"]),
     (&[Text, Number, YesNo], &["apt_pipelining"]),
-    (
-        &[YesNo],
-        &[
-            "apt_reboot_if_required",
-            "apt_update",
-            "apt_upgrade",
-            "disable_ec2_metadata",
-            "manage_resolv_conf",
-            "manual_cache_clean",
-            "migrate",
-            "package_reboot_if_required",
-            "package_update",
-            "package_upgrade",
-        ],
-    ),
-    (&[LIST], &["log_cfgs", "packages", "unverified_modules"]),
+    (&[YesNo], &["disable_ec2_metadata", "manage_resolv_conf", "manual_cache_clean", "migrate"]),
+    (&[LIST], &["log_cfgs", "unverified_modules"]),
     (&[LIST, MAPPING], &["rsyslog"]),
     (&[LIST, Text], &["syslog_fix_perms"]),
     (

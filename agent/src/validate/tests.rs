@@ -215,7 +215,7 @@ fn what_is_valid_and_has_no_effect_is_told_and_no_error() {
     check(
         "#cloud-config\npackages: [vim]\nruncmd: [ls]\npackage_update: false\nruncmd: [id]\n",
         expect![[r"
-            f:2:1: warning: packages: nothing carries out this key
+            f:2:1: warning: packages: there is no apt-get on this machine, and no other manager of packages is used
               2 | packages: [vim]
                 | ^
             f:3:1: warning: runcmd: it stands again on line 5, and only the last counts

@@ -197,7 +197,8 @@ fn an_image_may_take_no_user_data() {
 #[test]
 fn user_data_that_is_left_out_asks_for_nothing() {
     let machine = Machine::new();
-    machine.write("var/lib/cloud/seed/nocloud/user-data", "#cloud-config\npackages: [vim]\nhostname: user\n");
+    machine
+        .write("var/lib/cloud/seed/nocloud/user-data", "#cloud-config\nfan: {config: x}\nhostname: user\n");
     machine.write("var/lib/cloud/seed/nocloud/meta-data", "instance-id: i-1\n");
     let boots_and_plans = |allowed: &str| {
         machine.write("etc/cloud/cloud.cfg.d/99.cfg", format!("allow_userdata: {allowed}\n"));
@@ -205,14 +206,12 @@ fn user_data_that_is_left_out_asks_for_nothing() {
         (said, machine.agent(&["plan"]).1)
     };
     let (said, planned) = boots_and_plans("true");
-    assert!(said.contains("nothing carries out the key packages"), "{said}");
+    assert!(said.contains("nothing carries out the key fan"), "{said}");
     assert!(planned.contains("set the host name to user"), "{planned}");
     let (said, planned) = boots_and_plans("false");
-    assert!(!said.contains("nothing carries out the key packages"), "{said}");
+    assert!(!said.contains("nothing carries out the key fan"), "{said}");
     assert!(
-        planned.contains("allow_userdata: false")
-            && !planned.contains("packages")
-            && !planned.contains("to user"),
+        planned.contains("allow_userdata: false") && !planned.contains("fan") && !planned.contains("to user"),
         "{planned}"
     );
 }
