@@ -150,7 +150,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Inv
     Ok(Invocation::Name(after.iter().map(|name| script.with_file_name(name)).collect()))
 }
 
-/// What is asked for in words.
+/// Finds the journey that is named by these words.
 fn named(words: &[&str], mode: Mode) -> Result<Invocation> {
     let journey = match words {
         ["later"] => return Ok(Invocation::Later(mode)),

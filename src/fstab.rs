@@ -4,7 +4,7 @@
 pub(crate) struct FstabEntry<'a> {
     /// The blanks before it.
     pub(crate) before: &'a [u8],
-    /// What is mounted as it is written.
+    /// The device or other source, as the file writes it.
     pub(crate) written_source: &'a [u8],
     /// The blanks before its mount point.
     pub(crate) gap: &'a [u8],
@@ -12,7 +12,7 @@ pub(crate) struct FstabEntry<'a> {
     pub(crate) written_point: &'a [u8],
     /// All that follows the mount point.
     pub(crate) after: &'a [u8],
-    /// What is mounted.
+    /// The device or other source, unescaped.
     pub(crate) source: String,
     /// Where it is mounted.
     pub(crate) point: Vec<u8>,

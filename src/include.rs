@@ -88,7 +88,8 @@ impl<'a> IncludePlace<'a> {
         Ok(IncludeFacts { setting, modules, held, room: Room::measure(self.destination)? })
     }
 
-    /// What a line of modules.dep names. What stands outside of the tree cannot be in the initramfs's.
+    /// Reads a line of modules.dep: a module and those that it needs. What stands outside of the tree cannot be in the
+    /// initramfs's.
     fn module(&self, line: &str) -> Result<Option<ListedModule>> {
         let Some((path, needs)) = line.split_once(':') else { return Ok(None) };
         if !Path::new(path).components().all(|part| matches!(part, Component::Normal(_))) {
@@ -113,7 +114,7 @@ impl<'a> IncludePlace<'a> {
         }
     }
 
-    /// Whether the initramfs has the module, compressed or not.
+    /// True if the initramfs has the module, compressed or not.
     fn holds(&self, path: &str) -> Result<bool> {
         let plain = FORMS.iter().find_map(|form| path.strip_suffix(form.suffix)).unwrap_or(path);
         for form in FORMS {

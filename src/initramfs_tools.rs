@@ -21,7 +21,7 @@ const OWN: [&str; 9] =
 /// Where they are kept while a rescue volume takes the root's place.
 const KEPT: &str = "init";
 
-/// What init takes for the root where it reads its fstab, while a rescue volume is the root and has one.
+/// The root that init is shown where it reads its fstab, while a rescue volume is the root and has one.
 pub(crate) const SHOWN_ROOT: &str = "/run/lifeboat/shown";
 
 /// Where init found that it cannot go on: what it tells its `panic()`.
@@ -114,7 +114,7 @@ impl Stuck {
         }
     }
 
-    /// What init still does there.
+    /// The steps that init still takes there.
     fn after(&self) -> After {
         match self {
             Self::Unnamed | Self::Unmountable => After::Nothing,
@@ -203,7 +203,7 @@ pub(crate) fn call_us_last() -> Result<()> {
     param_conf::call_us_last()
 }
 
-/// Whether a shell may be had once init has given up.
+/// The permission for init to offer a shell once it has given up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum PanicShell {
     Allowed,
@@ -218,7 +218,7 @@ impl PanicShell {
     }
 }
 
-/// Whether there are volumes that are not to be booted from.
+/// The presence of volumes that are not to be booted from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ignored {
     Some,

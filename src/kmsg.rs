@@ -14,7 +14,7 @@ const KMSG: [&str; 2] = ["/dev/kmsg", "/root/dev/kmsg"];
 pub(crate) enum LogLevel {
     /// Shown on the console even when the boot is `quiet`.
     Error = 3,
-    /// What was done, or why nothing was.
+    /// A result, or the reason why nothing was done.
     Info = 6,
 }
 

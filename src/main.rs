@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What it leaves to be called can be switched off itself.
+/// Arranges the calls after all other scripts. The journeys called then can each be switched off.
 fn later(mode: Mode) -> ExitCode {
     match mode {
         Mode::DryRun => kmsg::print("rescue last and modules are called after all other scripts\n"),

@@ -32,7 +32,7 @@ pub(crate) fn at(point: &Path) -> Result<Option<Mount>> {
     Ok(read()?.into_iter().rev().find(|mount| Path::new(&mount.point) == point))
 }
 
-/// Whether a device is mounted anywhere, by whatever name.
+/// True if a device is mounted anywhere, by whatever name.
 fn is_mounted(device: &Path) -> Result<bool> {
     let numbers = volume::numbers(device);
     let is_here = |mount: &Mount| {

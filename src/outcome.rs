@@ -3,7 +3,7 @@
 use crate::kmsg::{self, LogLevel};
 use std::process::ExitCode;
 
-/// Whether a plan is carried out or only printed.
+/// The mode of a run: the plan is carried out or only printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Mode {
     /// Carry the plan out.
@@ -23,7 +23,7 @@ pub(crate) enum Outcome {
     Skipped(String),
     /// Nothing needed to be changed, and nobody wants to read it again.
     Quiet,
-    /// What was asked for, which nobody wants to read in the log.
+    /// The answer to a question, which nobody wants to read in the log.
     Answer(String),
     /// Nothing could be done; who called goes on as if lifeboat were not there. Exit status 1.
     GaveUp(String),

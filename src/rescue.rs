@@ -49,7 +49,7 @@ struct Scan {
 }
 
 impl Scan {
-    /// As [`Self::of_new`], where it only matters whether there is a rescue volume: most machines have none.
+    /// Scans like [`Self::of_new`], where it only matters if there is a rescue volume: most machines have none.
     fn of_rescue_volumes(
         so_far: &mut BootSoFar,
         settings: &RescueSettings,

@@ -9,7 +9,8 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-/// What is read from a root is settings, tables and indexes: the largest, modules.dep, has under 1 MiB.
+/// The most bytes read from a file. A root's settings, tables and indexes are small: the largest, modules.dep, has
+/// under 1 MiB.
 const LARGEST_FILE: u64 = 16 << 20;
 
 /// A directory taken as `/`. Paths given to its functions have no leading `/`.
@@ -23,7 +24,7 @@ pub(crate) struct Root {
 pub(crate) struct DirectoryEntry {
     /// The name in the directory.
     pub(crate) name: PathBuf,
-    /// What stands there.
+    /// The entry's type.
     pub(crate) kind: FileType,
 }
 
@@ -85,7 +86,7 @@ impl Root {
         Ok(Some(content))
     }
 
-    /// Whether a path leads to a file that may be executed.
+    /// True if a path leads to a file that may be executed.
     pub(crate) fn is_program(&self, path: impl AsRef<Path>) -> Result<bool> {
         let Some(fd) = self.locate(&path)? else { return Ok(false) };
         let stat = rustix::fs::fstat(&fd).with_context(|| format!("stat {}", self.show(path)))?;
@@ -107,12 +108,12 @@ impl Root {
         Ok(Some((stat.st_dev, stat.st_ino)))
     }
 
-    /// Whether a path leads to anything.
+    /// True if a path leads to anything.
     pub(crate) fn holds(&self, path: impl AsRef<Path>) -> Result<bool> {
         Ok(self.locate(path)?.is_some())
     }
 
-    /// Whether a name stands there, even as a link that leads nowhere.
+    /// True if a name stands there, even as a link that leads nowhere.
     pub(crate) fn has_entry(&self, path: impl AsRef<Path>) -> Result<bool> {
         let path = path.as_ref();
         let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else { return Ok(false) };
@@ -127,7 +128,7 @@ impl Root {
         }
     }
 
-    /// What stands in the root directory itself, sorted by name.
+    /// The entries of the root directory itself, sorted by name.
     pub(crate) fn entries(&self) -> Result<Vec<DirectoryEntry>> {
         let listing = || -> rustix::io::Result<Vec<DirectoryEntry>> {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY;

@@ -30,11 +30,11 @@ pub(crate) struct KnownFileSystem {
     pub(crate) untouched: &'static CStr,
     /// The options without which it is refused beside a mounted copy of itself.
     pub(crate) beside_a_copy: &'static CStr,
-    /// Whether it can be written to at all.
+    /// The file system's access: writable or read-only.
     pub(crate) nature: Nature,
 }
 
-/// Whether a file system can be written to.
+/// The access that a file system allows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Nature {
     /// It can.
@@ -132,7 +132,7 @@ pub(crate) struct Volume {
     pub(crate) subvolume: Option<&'static str>,
 }
 
-/// What a partition table says of a partition.
+/// The names that a partition table gives a partition.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct PartitionNames {
     /// `PARTUUID`
@@ -142,7 +142,7 @@ pub(crate) struct PartitionNames {
 }
 
 impl Volume {
-    /// How to mount it; `None` for what is no file system that is known here.
+    /// The file system that it is mounted as; `None` where none is known here.
     pub(crate) fn file_system(&self) -> Option<&'static KnownFileSystem> {
         FILE_SYSTEMS.iter().find(|known| known.name.to_bytes() == self.kind.as_bytes())
     }
@@ -161,7 +161,7 @@ impl Volume {
         MEMBERS.iter().any(|member| member.to_bytes() == self.kind.as_bytes())
     }
 
-    /// Whether it can be written to: some file systems and some devices cannot.
+    /// The volume's access: some file systems and some devices cannot be written to.
     pub(crate) fn nature(&self) -> Nature {
         match self.file_system() {
             Some(known) if known.nature == Nature::Writable && !is_read_only(&self.device) => {
@@ -403,7 +403,7 @@ pub(crate) fn natural_order(a: &str, b: &str) -> Ordering {
     key(a).cmp(&key(b))
 }
 
-/// What the stages' tests find on devices.
+/// Volumes that the stages' tests find on devices.
 #[cfg(test)]
 pub(crate) mod for_tests {
     use super::Volume;

@@ -5,7 +5,7 @@ use super::size::{IncludeSize, Room, SharedSpace};
 use crate::kmsg::escape;
 use std::fmt;
 
-/// What else grows: later hooks, microcode, the file systems' own tables.
+/// The room left for what else grows: later hooks, microcode, the file systems' own tables.
 const RESERVE: u64 = 8 << 20;
 
 /// The facts that are found before anything is changed.

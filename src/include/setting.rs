@@ -7,7 +7,7 @@ use anyhow::Result;
 const FILE: &str = "/etc/default/lifeboat";
 const KEY: &str = "LIFEBOAT_INCLUDE";
 
-/// Which modules the initramfs is to hold beside those it has.
+/// The modules that the initramfs is to hold beside those it has.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum IncludeSetting {
     /// None: what the generator puts in, most of what boots a machine, is enough.

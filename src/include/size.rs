@@ -8,9 +8,9 @@ use std::path::Path;
 
 const BOOT: &str = "/boot";
 
-/// How a file is packed by its suffix, and what that makes of its bytes, in percent.
+/// A way to pack files, known by their suffix, and the share of the bytes that it leaves, in percent.
 pub(crate) struct PackedForm {
-    /// What its name ends with.
+    /// The end of the file's name.
     pub(crate) suffix: &'static str,
     /// In the compressed initramfs.
     packed: u64,
@@ -29,7 +29,7 @@ pub(crate) const FORMS: [PackedForm; 4] = [
 /// Sums over files, in bytes.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct IncludeSize {
-    /// As they are.
+    /// The files as they are.
     pub(crate) bytes: u64,
     /// In the compressed initramfs.
     pub(crate) packed: u64,
@@ -77,14 +77,14 @@ pub(crate) struct Room {
     pub(crate) boot: Option<u64>,
     /// Where the initramfs is put together.
     pub(crate) build: u64,
-    /// Whether that is one and the same.
+    /// The relation of the two: one file system or two.
     pub(crate) shared: SharedSpace,
 }
 
-/// Whether two places have one file system.
+/// The relation of two places: one file system or two.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum SharedSpace {
-    /// What one takes is missing in the other.
+    /// Both are on one: space that one takes is missing in the other.
     Yes,
     /// Each for itself.
     No,

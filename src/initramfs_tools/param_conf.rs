@@ -62,7 +62,7 @@ mount() {
 }
 ";
 
-/// What lifeboat's part of the file says.
+/// The contents of lifeboat's part of the file.
 #[derive(Default)]
 pub(crate) struct Conf {
     lines: String,
@@ -71,10 +71,10 @@ pub(crate) struct Conf {
 /// init mounts the root's /usr by itself; where it was stuck with another one's, that was to come next.
 const MOUNT_USR: &str = "; if read_fstab_entry /usr; then mountfs /usr; fi";
 
-/// What init says where the rescue volume that is mounted cannot be started.
+/// The message of init where the mounted rescue volume cannot be started.
 pub(crate) const NOT_STARTED: &str = "The rescue volume cannot be started.";
 
-/// What init still does where it was stuck, once the root is mounted.
+/// The steps that init still takes where it was stuck, once the root is mounted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum After {
     /// Nothing that matters.

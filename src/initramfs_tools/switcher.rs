@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Whether files stay that a mount on a top-level directory covers.
+/// The way in which init's program treats files that a mount on a top-level directory covers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Switcher {
     /// They do: the program looks at what it deletes, and leaves other file systems alone.
@@ -16,10 +16,10 @@ pub(crate) enum Switcher {
 /// Where init looks for programs, in its order.
 const PATH: [&str; 4] = ["/sbin", "/usr/sbin", "/bin", "/usr/bin"];
 
-/// What init leaves the initramfs with.
+/// The program with which init leaves the initramfs.
 const PROGRAM: &str = "run-init";
 
-/// What the programs that spare them have in them: klibc's run-init and util-linux's switch\_root.
+/// Texts in the programs that spare them: klibc's run-init and util-linux's switch\_root.
 const MARKS: [&[u8]; 2] = [b"nuking initramfs contents", b"util-linux"];
 
 /// In bytes: programs of one purpose are small.

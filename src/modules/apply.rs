@@ -31,7 +31,7 @@ const SAFE: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 
 /// Where it is seen, as the initramfs sees the root.
 struct ExportPlace {
-    /// What is mounted on, opened before.
+    /// The directory that is mounted on, opened before.
     target: OwnedFd,
     /// Its path, with every link resolved.
     point: PathBuf,
@@ -162,7 +162,7 @@ fn show(beside: &Beside, from: &Root, staged: &Path) -> Result<()> {
     move_mount(&source, "", CWD, &place, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).with_context(describe)
 }
 
-/// What leads from the release's own tree to its headers: no initramfs has it, and nothing is built without it.
+/// Copies the links from the release's own tree to its headers: no initramfs has them, and every build needs them.
 fn show_links(from: &Root, name: &Path, tree: &Path) -> Result<()> {
     let Some(theirs) = from.enter(name)? else { return Ok(()) };
     for entry in theirs.entries()?.iter().filter(|entry| entry.kind == FileType::Symlink) {

@@ -42,7 +42,7 @@ fn decode_up_to(content: &[u8], most: usize) -> Result<Cow<'_, [u8]>> {
     Ok(Cow::Borrowed(content))
 }
 
-/// What was decoded so far: the window that later bytes are copied from, and its limit.
+/// The bytes decoded so far, which later bytes are copied from, and their limit.
 struct Decoded {
     bytes: Vec<u8>,
     /// Nothing before this is copied from.
@@ -78,7 +78,7 @@ impl Decoded {
         Some(())
     }
 
-    /// How many bytes there are to copy from.
+    /// The number of bytes that can be copied from.
     fn position(&self) -> usize {
         self.bytes.len() - self.start
     }

@@ -41,7 +41,7 @@ pub(super) enum Making {
     Remounted(PathBuf),
 }
 
-/// What is known of the file system that `lib` is on.
+/// The facts about the file system that `lib` is on.
 #[derive(Clone, Debug)]
 struct Place {
     point: PathBuf,
@@ -59,7 +59,7 @@ struct Place {
     labels: Labels,
 }
 
-/// What rescue volumes have to do with it.
+/// The part that rescue volumes have in this boot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum BootedRescue {
     No,
@@ -68,7 +68,7 @@ enum BootedRescue {
     Yes,
 }
 
-/// Which of init's file systems it is.
+/// The file system's name for init.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Name {
     Root,
@@ -144,7 +144,7 @@ fn is_device_of(device: &Path, mount: &Mount) -> bool {
 }
 
 impl Making {
-    /// How it can be made in the root that is mounted there.
+    /// Finds out how the directory can be made in the root that is mounted there.
     pub(super) fn find(root: &Root, mount_point: &Path, labels: Labels) -> Result<Self> {
         let Some(lib) = root.locate("lib")? else { bail!("{} has gone", root.show("lib")) };
         let link = format!("/proc/self/fd/{}", lib.as_raw_fd());

@@ -24,7 +24,7 @@ pub(super) struct ExportFacts {
     pub(super) release: String,
     /// True if the initramfs has a tree for the release.
     pub(super) ours: bool,
-    /// What it holds, when it is to be copied.
+    /// The tree's size, when it is to be copied.
     pub(super) size: Option<TreeSize>,
     pub(super) theirs: Theirs,
     /// The root's tree for the release.
@@ -54,7 +54,7 @@ pub(super) enum Writes {
     Refused,
 }
 
-/// Whether files need labels once the root is booted.
+/// The need of files for labels once the root is booted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Labels {
     /// The root carries a policy of `SELinux` that the kernel will have.
@@ -65,7 +65,7 @@ pub(super) enum Labels {
 /// From /proc/meminfo, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MachineMemory {
-    /// What can be had without swapping.
+    /// The memory that can be had without swapping.
     pub(super) available: u64,
     pub(super) total: u64,
 }

@@ -13,10 +13,10 @@ use rustix::fs::FileType;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What the owner of the image can do.
+/// The remedy that the owner of the image has.
 const REMEDY: &str = "(make one in the image: mkdir -p /lib/modules)";
 
-/// What the rest of the boot needs of the memory that is free now.
+/// The part of the free memory that the rest of the boot needs.
 const SPARE_MEMORY: u64 = 16 << 20;
 
 #[derive(PartialEq, Eq, Debug)]
@@ -32,10 +32,10 @@ pub(super) struct ModulesExport {
     pub(super) way: ExportWay,
     /// In bytes, of the tmpfs if there is one; a limit reserves nothing.
     pub(super) limit: u64,
-    /// How the directory is made that it is mounted on, where the root has none.
+    /// The way to make the directory that is mounted on, where the root has none.
     pub(super) making: Option<Making>,
     pub(super) beside: Vec<Beside>,
-    /// Whether the booted system labels what it finds at the mount points.
+    /// The need for labels at the mount points once the root is booted.
     pub(super) labels: facts::Labels,
     /// Why the root's own tree for the release is not used.
     unusable: Option<String>,

@@ -42,7 +42,7 @@ pub(crate) fn measure(path: &Path) -> Result<Option<TreeSize>> {
 }
 
 impl TreeSize {
-    /// What is below a directory.
+    /// Adds the files below a directory.
     fn add(&mut self, directory: &Path) -> Result<()> {
         let describe = || format!("list {}", directory.display());
         for entry in fs::read_dir(directory).with_context(describe)? {

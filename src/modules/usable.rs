@@ -1,4 +1,5 @@
-//! Whether the root's tree of modules can serve the running kernel: it is complete, and of the initramfs's build.
+//! The check that the root's tree of modules can serve the running kernel: it is complete, and of the initramfs's
+//! build.
 
 use super::MODULES;
 use super::decode::decode;
@@ -8,13 +9,13 @@ use anyhow::{Context, Result, bail};
 use lifeboat_common::module_tree::{self, INDEX};
 use std::path::{Path, PathBuf};
 
-/// How many modules are unpacked before a tree of damaged ones is given up.
+/// The number of modules that are unpacked before a tree of damaged ones is given up.
 const TRIES: usize = 4;
 
-/// What a module's name may have at its end, in the root or in the initramfs.
+/// The endings that a module's name may have, in the root or in the initramfs.
 const SUFFIXES: [&str; 4] = ["", ".gz", ".xz", ".zst"];
 
-/// Whether the root's tree for a release can serve the running kernel.
+/// The verdict on the root's tree for a release: it can serve the running kernel or not.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Usable {
     /// modprobe will find what it names, and the kernel will take it.
@@ -83,7 +84,7 @@ fn built_for(content: &[u8]) -> Result<String> {
 
 /// A tree of modules.
 struct ModuleTree<'a> {
-    /// What links and absolute names in the tree are meant to start from.
+    /// The root that links and absolute names in the tree start from.
     root: &'a Root,
     path: &'a Path,
 }

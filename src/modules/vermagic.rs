@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-/// As it begins in the module's section of NUL-terminated strings, behind another one.
+/// The field's name in the module's section of NUL-terminated strings, behind another one.
 const FIELD: &[u8] = b"\0vermagic=";
 
 /// A value that is longer is none.

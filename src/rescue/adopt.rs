@@ -9,7 +9,7 @@ use crate::volume::Volume;
 use anyhow::Result;
 use lifeboat_common::environment_file::Lines;
 
-/// How long another disk with the root may take to appear, in seconds. init has waited for udev before.
+/// The time that another disk with the root may take to appear, in seconds. init has waited for udev before.
 pub(super) const PATIENCE: u64 = 10;
 
 /// Where it is kept since when the root is missed.
@@ -31,7 +31,7 @@ pub(super) fn note_missed() -> Result<u64> {
     Ok(since)
 }
 
-/// What is booted where nobody took it for the root; one that was only ignored comes before one that failed.
+/// Finds the volume to boot where none was taken for the root. One that was only ignored comes before one that failed.
 pub(super) fn last_resort<'a>(
     root: &Selector,
     volumes: &'a [Volume],
@@ -44,7 +44,7 @@ pub(super) fn last_resort<'a>(
     named().find(|volume| !so_far.has_failed(volume)).or_else(|| named().next())
 }
 
-/// What is said when it is booted.
+/// The message when it is booted.
 pub(super) fn say(root: &str, volume: &Volume) -> String {
     format!(
         "root={} is on ignored volumes alone: {volume} is booted as the machine's own root (give it another label to \

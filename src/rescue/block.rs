@@ -65,7 +65,7 @@ struct BlockState<'a> {
     own_root: Option<String>,
     /// Where the journey is switched off.
     off: Option<RescueSettingPlace>,
-    /// Whether init passes over ignored volumes already: it does since there was one, or one failed.
+    /// The volumes that init passes over already: some once a volume was ignored or failed.
     passed_over: Ignored,
     /// In seconds since the kernel's start.
     now: u64,

@@ -81,7 +81,7 @@ struct PivotFacts {
     complaints: Vec<String>,
 }
 
-/// Whether what is mounted as the root can be started.
+/// The mounted root's init, there or not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Init {
     Present,
@@ -170,7 +170,7 @@ impl PivotFacts {
     }
 }
 
-/// As init does, after which it is too late: udev has ended and /dev has moved.
+/// Looks for init as init does later, when it is too late: udev has ended and /dev has moved.
 pub(super) fn look_for_init(root: &Path) -> Result<Init> {
     let root = Root::open(root)?;
     let named = initramfs_tools::own_init().unwrap_or_default();

@@ -12,7 +12,7 @@ use lifeboat_common::rescue_volume::MARKERS;
 use std::cmp::Ordering;
 use std::fmt;
 
-/// What init tries, in its order. A volume with none of them would only end the boot.
+/// The programs that init tries, in its order. A volume with none of them would only end the boot.
 pub(super) const INITS: [&str; 4] = ["sbin/init", "etc/init", "bin/init", "bin/sh"];
 
 /// A volume that is labelled or named as a rescue volume.
@@ -28,7 +28,7 @@ pub(super) struct Candidate {
     pub(super) verdict: Verdict,
 }
 
-/// Whether a candidate is fit, or the reason why not.
+/// The verdict on a candidate: it is fit, or the reason why not.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
     /// Nothing speaks against it.
@@ -255,7 +255,7 @@ impl Looked {
     }
 }
 
-/// Whether a root that is mounted, its /usr not yet, could be started without that.
+/// Checks that a mounted root could be started before its /usr is mounted.
 pub(super) fn without_usr(root: &Root) -> Result<WithoutUsr> {
     Ok(match first_init(root)? {
         Some(_) => WithoutUsr::Starts,

@@ -21,9 +21,9 @@ pub(crate) enum OriginalRoot {
 }
 
 impl OriginalRoot {
-    /// What `root=` stands for among the volumes, the rescue volume itself left out: it may be a copy with
-    /// the same label and UUID. A root that nothing matches is in the first volume that is locked or a member
-    /// of something, where there is one.
+    /// Finds the volume that `root=` stands for. The rescue volume is left out: it may be a copy with the same label
+    /// and UUID. A root that nothing matches is in the first volume that is locked or a member of something, where
+    /// there is one.
     pub(crate) fn find(named: Option<&str>, volumes: &[Volume], rescue: &Volume) -> Self {
         let Some(named) = named else { return Self::Unknown };
         let selector = Selector::parse(named);
@@ -103,7 +103,7 @@ pub(crate) struct DecisionRecord {
     pub(crate) so_far: BootSoFar,
 }
 
-/// What happened so far in this boot: each stage is a process of its own, and reads it.
+/// The events so far in this boot: each stage is a process of its own, and reads them.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct BootSoFar {
     /// The device that was made the root.
@@ -116,7 +116,7 @@ pub(crate) struct BootSoFar {
     pub(crate) failed: Vec<String>,
     /// Those that are not to be booted from, as the kernel names them: what names the root does not mean them.
     pub(crate) ignored: Vec<String>,
-    /// Whether the root was waited for.
+    /// The state of the wait for the root.
     pub(crate) waited: Waited,
 }
 
@@ -238,7 +238,7 @@ fn seen(volume: &Volume) -> hand_off::Volume {
     }
 }
 
-/// What the machine would have booted from, as the file names it: a device's node, or what `root=` says.
+/// The root that the machine would have booted from, as the file names it: a device's node, or the value of `root=`.
 pub(crate) fn original_name() -> Result<Option<String>> {
     let Some(Rescue { boot: Boot::Rescue(record), .. }) = state::read_back()? else { return Ok(None) };
     Ok(match record.original {

@@ -6,14 +6,14 @@ use crate::fstab::{FstabEntry, entries};
 use crate::kmsg::escape;
 use crate::volume::Volume;
 
-/// What stands above a generated fstab.
+/// The header of a generated fstab.
 const HEAD: &str = "# Made by lifeboat for this rescue boot; the file on the volume is unchanged.\n";
 
 /// The names on the way to a mount point.
 const ROOT: &[&[u8]] = &[];
 const USR: &[&[u8]] = &[b"usr"];
 
-/// Whether the root holds an init without what its fstab mounts.
+/// The root's ability to start without the mounts of its fstab.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum WithoutUsr {
     /// It does: /usr can be left out.
@@ -22,11 +22,11 @@ pub(super) enum WithoutUsr {
     HasNoInit,
 }
 
-/// What the fstab's devices are on.
+/// The disk that the fstab's devices are on.
 struct Disk<'a> {
     rescue: &'a Volume,
     volumes: &'a [Volume],
-    /// What `/` is named by, without its partition's number: so the disk was called when the fstab was written.
+    /// The disk's name when the fstab was written: that of the device of `/`, without its partition's number.
     stem: Option<String>,
     without_usr: WithoutUsr,
 }
@@ -116,7 +116,7 @@ fn stem(fstab: &[u8], rescue: &Volume) -> Option<String> {
     (!stem.ends_with(|c: char| c.is_ascii_digit())).then(|| stem.to_owned())
 }
 
-/// Which partition of its disk it is.
+/// The partition's number on its disk.
 fn partition_number(volume: &Volume) -> Option<u32> {
     let name = crate::volume::name_of(&volume.device);
     name.strip_prefix(&volume.disk)?.trim_start_matches('p').parse().ok()

@@ -128,7 +128,7 @@ fn the_state(rescue: &Volume, original: OriginalRoot) {
     assert!(text.lines().all(is_one_plain_line), "{text:?}");
 }
 
-/// What systemd and a shell read; all that is quoted is between double quotes.
+/// The value that systemd and a shell read; all that is quoted is between double quotes.
 fn environment(text: &str, key: &str) -> Option<String> {
     let mut found = None;
     for line in text.lines() {

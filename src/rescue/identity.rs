@@ -357,7 +357,7 @@ mod tests {
         }
     }
 
-    /// What cannot be booted as a rescue volume may still be the own root, as far as this is known.
+    /// A volume that cannot be booted as a rescue volume may still be the own root, as far as this is known.
     #[test]
     fn only_what_cannot_be_the_own_root_gives_way_to_its_copies() {
         let foreign =

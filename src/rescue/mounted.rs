@@ -193,7 +193,7 @@ pub(super) fn cover_in_the_end(root: &Path) -> Result<()> {
     cover_file(&root, "issue", |text| notice::issue(text, &rescue, &original, tenants))
 }
 
-/// What the machine would have booted from, as it is on record.
+/// The root that the machine would have booted from, as it is on record.
 fn original(name: Option<String>, volumes: &[Volume]) -> OriginalRoot {
     let Some(name) = name else { return OriginalRoot::Unknown };
     at(Path::new(&name), volumes).map_or(OriginalRoot::Named(name), OriginalRoot::Volume)

@@ -17,7 +17,7 @@ const COMMANDS: &str =
 const CLOUD_INIT: &str = "\ncloud-init is on this volume and acts in this boot. To keep it from that in the next:\n    \
                           touch /etc/cloud/cloud-init.disabled";
 
-/// What is installed on the rescue volume and changes what its users have to know.
+/// The software on the rescue volume that changes what its users have to know.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Tenants {
     /// lifeboat's own agent.
@@ -48,8 +48,8 @@ pub(crate) fn write(rescue: &Volume, original: &OriginalRoot, tenants: Tenants) 
     files::write(MOTD, text(rescue, original, tenants).as_bytes(), 0o644)
 }
 
-/// What agetty shows above its prompt: the rescue system's own text and the notice, in which a backslash would
-/// be special. (agetty reads /run/issue.d only where there is no /etc/issue.)
+/// The text that agetty shows above its prompt: the rescue system's own, and the notice with its backslashes escaped.
+/// (agetty reads /run/issue.d only where there is no /etc/issue.)
 pub(crate) fn issue(own: &[u8], rescue: &Volume, original: &OriginalRoot, tenants: Tenants) -> Vec<u8> {
     [own, text(rescue, original, tenants).replace('\\', "\\\\").as_bytes()].concat()
 }

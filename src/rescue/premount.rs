@@ -155,7 +155,7 @@ fn plan(scan: &Scan, own_root: Option<&str>) -> SteerPlan {
     SteerPlan { decision: Decision::Rescue { volume, how: HowBooted::Steered, original }, remarks }
 }
 
-/// What is said where `root=` is a rescue volume's label, and several volumes have it.
+/// The message where `root=` is a rescue volume's label, and several volumes have it.
 fn ambiguity(root: &Selector, scan: &Scan) -> Option<String> {
     let named = || scan.volumes.iter().filter(|volume| root.names(volume));
     if !root.is_one_of(&LABELS) || named().nth(1).is_none() {
@@ -184,7 +184,7 @@ mod tests {
         }
     }
 
-    /// What is planned where these volumes are; those with a rescue volume's label are candidates.
+    /// The plan for these volumes; those with a rescue volume's label are candidates.
     fn planned(volumes: &[Volume], own_root: &str) -> String {
         let fit = |volume: &Volume| Candidate {
             volume: volume.clone(),

@@ -40,7 +40,7 @@ pub(crate) fn run(line: &CommandLine, devices: &[String]) -> Result<Outcome> {
     Ok(Outcome::Answer(meant.unwrap_or(NONE).to_owned()))
 }
 
-/// What is known of a device, the worst first.
+/// The facts about a device that decide its rank, the worst first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Standing {
     /// It is ignored or has failed.

@@ -1,4 +1,4 @@
-//! Whether this kernel can start a volume's init. In doubt it can.
+//! The check that this kernel can start a volume's init. In doubt it can.
 
 use super::candidate::INITS;
 use crate::ffi;
@@ -8,13 +8,13 @@ use lifeboat_common::command_line::CommandLine;
 use std::fmt;
 use std::path::Path;
 
-/// How much of a program is read: its header, and where its loader is named.
+/// The number of bytes that are read of a program: its header, and the name of its loader.
 const HEAD: usize = 4096;
 
-/// How many interpreters may follow one another; the kernel allows as many.
+/// The most interpreters that may follow one another; the kernel allows as many.
 const LONGEST_CHAIN: usize = 5;
 
-/// What a kernel runs, by its machine's name.
+/// The kinds of programs that a kernel runs, by its machine's name.
 const RUNS: &[(&[&str], &[Kind])] = &[
     (&["x86_64"], &[(64, X86_64), (32, X86_64), (32, I386)]),
     (&["i386", "i486", "i586", "i686"], &[(32, I386)]),
@@ -60,7 +60,7 @@ pub(super) struct Kernel {
     arm: fn() -> Compatibility,
 }
 
-/// Whether a kernel runs programs of another kind as well.
+/// The ability of a kernel to run programs of another kind as well.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Compatibility {
     /// Nothing says that it does not.
@@ -198,12 +198,12 @@ pub(super) enum Unrunnable {
     Foreign {
         /// The file.
         program: String,
-        /// What that is for.
+        /// The machine that the program is for.
         machine: String,
         /// The kernel's machine.
         kernel: String,
     },
-    /// What is to load or to interpret it is not there.
+    /// The file's loader or interpreter is not there.
     WithoutInterpreter {
         /// The file.
         program: String,
@@ -234,7 +234,7 @@ impl fmt::Display for Unrunnable {
     }
 }
 
-/// Whether what is mounted is all of the volume.
+/// The part of the volume that is mounted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Extent {
     /// It is.
@@ -303,7 +303,7 @@ fn is_no_program(head: &[u8]) -> bool {
     first_line(head).is_none_or(|line| line.iter().all(|byte| matches!(byte, b' ' | b'\t' | 0)))
 }
 
-/// What follows the mark of a script in its first line.
+/// The text that follows the mark of a script in its first line.
 fn first_line(head: &[u8]) -> Option<&[u8]> {
     head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()
 }

@@ -13,7 +13,7 @@ pub(crate) enum Selector {
     PartUuid(String),
     PartLabel(String),
     Device(PathBuf),
-    /// What was written, and was not understood.
+    /// A text that was not understood, as it was written.
     Nothing(String),
 }
 

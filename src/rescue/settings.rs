@@ -8,7 +8,7 @@ use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
 use std::fmt;
 
-/// How long a root that is missing or cannot be mounted is waited for, in seconds.
+/// The time to wait for a root that is missing or cannot be mounted, in seconds.
 const WAIT: u64 = 300;
 
 /// The settings in force, after both places were read.
@@ -16,7 +16,7 @@ const WAIT: u64 = 300;
 pub(crate) struct RescueSettings {
     /// No scan, no wait.
     pub(crate) off: Option<RescueSettingPlace>,
-    /// How long to wait when the root is missing or cannot be mounted, in seconds.
+    /// The time to wait when the root is missing or cannot be mounted, in seconds.
     pub(crate) wait: u64,
     /// Volumes that are candidates whatever their label is, and come first.
     pub(crate) named: Vec<Selector>,

@@ -7,11 +7,11 @@ use crate::initramfs_tools::PanicShell;
 use anyhow::Result;
 use lifeboat_common::rescue_volume::LABELS;
 
-/// How often the devices are looked at while waiting, in milliseconds: a volume is booted within two seconds
-/// of its appearance, most of which its own probing by the kernel takes.
+/// The time between two looks at the devices, in milliseconds. A volume is booted within two seconds of its appearance;
+/// its probing by the kernel takes most of them.
 const INTERVAL: u32 = 200;
 
-/// What is beyond the wait itself, in seconds: looking into volumes.
+/// The time beyond the wait itself, in seconds: looking into volumes.
 const MARGIN: u64 = 30;
 
 /// A wait that was begun.
@@ -74,7 +74,8 @@ pub(super) fn consoles(shell: PanicShell) -> KernelConsoles {
     }
 }
 
-/// What is wrong, what to do, and what comes after. `missing`: what `root=` says, where nothing is found for it.
+/// The announcement of the fault, of the remedy, and of what comes after. `missing`: what `root=` says, where nothing
+/// is found for it.
 pub(super) fn announcement(
     message: &str,
     missing: Option<&str>,

@@ -1,5 +1,5 @@
-//! Whether a device can hold a file system with one of these labels, seen from the few places where labels are: a
-//! fraction of what it costs to probe it, and most machines have no such volume. It never says no where libblkid, which
+//! The quick check that a device can hold a file system with one of these labels. It reads the few places where labels
+//! are: a fraction of what probing costs, and most machines have no such volume. It never says no where libblkid, which
 //! has the last word, would find one.
 
 use super::vfat::Vfat;
@@ -20,7 +20,7 @@ const LENGTH: usize = 4096;
 /// Where ext2 to ext4, xfs and btrfs have their labels.
 const LABELS: [usize; 3] = [1024 + 120, 108, (64 << 10) + 299];
 
-/// What file systems begin with whose labels can be in more than one place: iso9660, and its forerunner.
+/// The first bytes of file systems whose labels can be in more than one place: iso9660, and its forerunner.
 const SIGNATURES: [(usize, &[u8]); 2] = [((32 << 10) + 1, b"CD001"), ((32 << 10) + 9, b"CDROM")];
 
 /// The kinds of content that a device can hold.
@@ -87,7 +87,7 @@ fn open_ahead(name: &str) -> Result<Option<File>> {
     Ok(Some(file))
 }
 
-/// What was read, one part after the other.
+/// The parts that were read, one after the other.
 struct PartsRead([u8; LENGTH]);
 
 impl PartsRead {

@@ -47,7 +47,7 @@ impl UdevRecord {
         record
     }
 
-    /// What is on a device whose type is not known here: udev knows more of them.
+    /// The volume on a device whose type is not known here: udev knows more of them.
     pub(super) fn volume(&self, device: &Path, name: &str) -> Option<Volume> {
         let find = |name: &str| self.properties.iter().find(|(known, _)| known == name);
         let value = |name: &str| find(name).map(|(_, value)| value.clone());

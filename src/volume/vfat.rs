@@ -8,7 +8,7 @@ use std::fs::File;
 /// A directory's entries begin with a name, as long as a label is.
 const ENTRY: usize = 32;
 
-/// How much of the directory is read at a time: mostly it ends in the first of it.
+/// The number of bytes of the directory that are read at a time: mostly it ends in the first of them.
 const READ: usize = 512;
 
 /// Where the label of the file system is.
@@ -25,7 +25,7 @@ pub(super) struct Vfat<'a> {
 }
 
 impl<'a> Vfat<'a> {
-    /// What a device that begins with this boot sector holds; a partition table's boot code is no such thing.
+    /// Reads a device's boot sector; `None` where it is no such file system's, as a partition table's boot code.
     pub(super) fn parse(boot: &'a [u8]) -> Option<Self> {
         let byte = |at: usize| boot.get(at).copied().map(u64::from);
         let word = |at: usize| Some(byte(at)? | byte(at + 1)? << 8);
@@ -58,7 +58,7 @@ impl<'a> Vfat<'a> {
         })
     }
 
-    /// Whether it can have one of these labels, in capitals or not.
+    /// True if it can have one of these labels, in capitals or not.
     pub(super) fn may_have(&self, labels: &[&str], device: &File) -> Result<bool> {
         let named = |name: &[u8]| {
             labels.iter().any(|label| {

@@ -22,7 +22,7 @@ impl<'a> Bits<'a> {
         Some(value)
     }
 
-    /// What follows the byte that was begun.
+    /// The bytes that follow the one that was begun.
     pub(super) fn rest(&self) -> Option<&'a [u8]> {
         self.input.get(self.at.div_ceil(8)..)
     }

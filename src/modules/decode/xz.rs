@@ -6,7 +6,7 @@ use lzma_rust2::{Action, Lzma2Stream, Status};
 /// The filter's number in a block's header.
 const LZMA2: u8 = 0x21;
 
-/// How far back bytes are copied from, at the most: no module is larger. Memory is taken as the window fills.
+/// The largest distance in bytes that copies reach back: no module is larger. Memory is taken as the window fills.
 const LARGEST_WINDOW: u32 = 16 << 20;
 
 /// Each takes a window of its own. A module is packed as one, or as one for each processor.

@@ -57,7 +57,7 @@ fn frame<'a>(input: &'a [u8], output: &mut Decoded) -> Option<&'a [u8]> {
     }
 }
 
-/// What blocks take over from those before them.
+/// The state that blocks take over from those before them.
 struct Block {
     huffman: Option<Huffman>,
     sequences: Sequences,

@@ -1,4 +1,4 @@
-//! Whether the machine's own settings say that a file system stays read-only: its disk may be another machine's too.
+//! The machine's own settings that keep a file system read-only: its disk may be another machine's too.
 
 use crate::fstab;
 

@@ -1,4 +1,4 @@
-//! What must hold on a volume, tried on the corpus and on a fixed number of seeded values, and by real shells.
+//! The rules that hold on every volume, tried on the corpus and on a fixed number of seeded values, and by real shells.
 #![expect(clippy::disallowed_methods, reason = "the tests start shells")]
 
 use super::check;
@@ -12,7 +12,7 @@ use std::process::Command;
 
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/volume");
 
-/// What values are put together from.
+/// The parts that values are put together from.
 const PARTS: &[&[u8]] = &[
     b"\n",
     b"\r",

@@ -32,7 +32,7 @@ fn kernel(machine: &str, i386: Compatibility, x32: Compatibility) -> Kernel {
     Kernel { machine: machine.into(), i386, x32, arm: || MayRun }
 }
 
-/// What speaks against a root with these files, the first being its init.
+/// The objection to a root with these files, the first being its init.
 fn against(files: &[(&str, &[u8])], extent: Extent, kernel: &Kernel) -> String {
     let directory = tempfile::tempdir().unwrap();
     for (path, content) in files {

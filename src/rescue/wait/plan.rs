@@ -1,4 +1,4 @@
-//! What to do when init gave up on its root, from the state of the boot and from what happened just now.
+//! The decision when init gave up on its root, from the state of the boot and from what happened just now.
 
 use crate::initramfs_tools::{Booting, Ignored, PanicShell, Stuck};
 use crate::outcome::Mode;
@@ -19,7 +19,7 @@ pub(super) struct WaitState {
     pub(super) own_root: Option<String>,
     /// The time to wait, in seconds.
     pub(super) wait: u64,
-    /// Whether a shell comes after the wait.
+    /// The permission for a shell after the wait.
     pub(super) shell: PanicShell,
     /// In seconds since the kernel's start.
     pub(super) now: u64,
@@ -47,7 +47,7 @@ pub(super) enum WaitEvent {
 pub(super) enum LookTime {
     /// After a rescue volume could not be booted from.
     AfterFailure,
-    /// As soon as init gave up.
+    /// At once, when init gave up.
     First,
     /// While it is waited.
     Waiting,
@@ -226,8 +226,7 @@ impl WaitState {
         WaitAction::Restore { reason, device: own.map(|volume| volume.device) }
     }
 
-    /// What `root=` says, where init misses it and was not sent to it yet: a second time, init and we would go
-    /// round for ever.
+    /// The value of `root=`, where init misses it and was not sent to it yet. A second time would go round for ever.
     fn missing(&self) -> Option<(&str, Selector)> {
         match &self.stuck {
             Stuck::Missing(root) if self.so_far.waited != Waited::ENOUGH => {

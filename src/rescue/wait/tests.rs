@@ -1,4 +1,4 @@
-//! What is done about each event in each state: all of it in table.txt, and in words what matters most.
+//! The action for each event in each state: all of it in table.txt, and in words what matters most.
 
 use super::plan::{Devices, LookTime, Span, Tried, WaitAction, WaitEvent, WaitState, trouble};
 use crate::initramfs_tools::{Booting, Ignored, PanicShell, Stuck};
@@ -144,7 +144,7 @@ fn states() -> Vec<(&'static str, WaitState)> {
     ]
 }
 
-/// What a look at devices can find.
+/// The results that a look at devices can have.
 fn scans() -> [(&'static str, Scan); 9] {
     [
         ("nothing", Scan::default()),
@@ -180,7 +180,7 @@ fn events() -> impl Iterator<Item = (String, WaitEvent)> {
         .chain(others.map(|(name, event)| (name.to_owned(), event)))
 }
 
-/// What is done about it; a look at devices takes note of what is not to be booted from.
+/// The action for the event. A look at devices takes note of what is not to be booted from.
 fn after(state: &WaitState, event: WaitEvent) -> WaitAction {
     let mut so_far = state.so_far.clone();
     let event = match event {

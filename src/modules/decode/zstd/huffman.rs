@@ -3,16 +3,16 @@
 use super::fse::FseTable;
 use crate::modules::decode::bits::Backward;
 
-/// How many bits a code may have.
+/// The most bits that a code may have.
 const LONGEST_CODE: usize = 11;
 /// The accuracy that a table of weights may have.
 const WEIGHTS_ACCURACY: usize = 6;
-/// How many weights are written; the last symbol's follows from them.
+/// The most weights that are written; the last symbol's follows from them.
 const MOST_WEIGHTS: usize = 255;
 
 pub(super) struct Huffman {
     longest: usize,
-    /// What each number of `longest` bits begins with: a symbol, and the bits of its code.
+    /// The symbol that each number of `longest` bits begins with, and the bits of its code.
     codes: Vec<(u8, usize)>,
 }
 

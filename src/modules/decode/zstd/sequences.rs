@@ -40,7 +40,7 @@ const LENGTH: SequenceKind = SequenceKind {
 const LITERALS_BITS: [usize; 20] = [1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
 const LENGTH_BITS: [usize; 21] = [1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
 
-/// What is taken over from block to block.
+/// The state of sequences that is taken over from block to block.
 pub(super) struct Sequences {
     literals: Option<FseTable>,
     distance: Option<FseTable>,
