@@ -343,6 +343,12 @@ pub(crate) fn numbers(node: &Path) -> Option<String> {
     Some(format!("{}:{}", rustix::fs::major(number), rustix::fs::minor(number)))
 }
 
+/// True if two paths lead to one file. Late in the boot /dev is a link, and paths to a node begin in two ways.
+pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
+    let identity = |path| fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    identity(one).is_some_and(|one| identity(other) == Some(one))
+}
+
 /// True if the kernel refuses writes to the device that a path leads to.
 pub(crate) fn is_read_only(node: &Path) -> bool {
     numbers(node).is_some_and(|numbers| refuses_writes(&numbers))

@@ -86,7 +86,7 @@ impl Selector {
                     let numbers = path.strip_prefix("/dev/block").ok().and_then(Path::to_str);
                     numbers.is_some() && numbers == volume::numbers(&volume.device).as_deref()
                 };
-                std::fs::canonicalize(path).unwrap_or_else(|_| path.clone()) == volume.device || is_node()
+                *path == volume.device || volume::is_same_file(path, &volume.device) || is_node()
             }
         }
     }

@@ -180,6 +180,17 @@ fn the_files_of_a_rescue_volume_are_covered_in_the_end_whatever_was_made_of_it()
     }
 }
 
+/// udev's script has moved /dev into the root by then, and left a link.
+#[test]
+fn where_dev_has_become_a_link_the_volumes_devices_are_still_its_own() {
+    let fstab = "printf '/dev/vdz / ext4 defaults 0 1\n/dev/vdz /again ext4 ro 0 0\n/dev/name /link ext4 ro 0 0\n/dev/vdx /x ext4 ro 0 0\n' >root/etc/fstab";
+    let moved = "ln -s vdz dev/name; mv dev moved; ln -s moved dev";
+    let ran = mounted(RESCUED, &format!("{fstab}; {moved}"), "rescue last");
+    for line in ["\n/dev/vdz /again ", "\n/dev/vdz /link ", "\n#/dev/vdx /x "] {
+        assert!(ran.seen.contains(line), "{line}: {}", ran.seen);
+    }
+}
+
 /// The reason for a volume that cannot be mounted here: it is no device.
 #[test]
 fn a_rescue_volume_that_cannot_be_put_back_leaves_the_root_as_it_is() {
