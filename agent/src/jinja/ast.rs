@@ -46,11 +46,11 @@ pub(super) struct Macro {
     pub(super) name: String,
     pub(super) parameters: Vec<(String, Option<Expr>)>,
     pub(super) body: Vec<Node>,
-    /// Whether the body names `varargs` and `kwargs`, without which no further argument is taken.
+    /// True where the body names `varargs` and `kwargs`, one each. Without them, no further argument is taken.
     pub(super) takes_more: [bool; 2],
 }
 
-/// What is assigned to.
+/// The target of an assignment.
 #[derive(Clone, Debug)]
 pub(super) enum Target {
     Name(String),

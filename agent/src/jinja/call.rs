@@ -1,4 +1,4 @@
-//! What can be called: macros, loops, methods and the functions that are always there.
+//! Everything that can be called: macros, loops, methods and the functions that are always there.
 
 use super::ast::Macro;
 use super::scope::Scope;
@@ -27,7 +27,7 @@ impl Given {
         self.positional.get(place).or_else(named)
     }
 
-    /// Whether a switch among the arguments is on.
+    /// True if a switch among the arguments is on.
     pub(super) fn is_on(&self, place: usize, name: &str) -> bool {
         self.get(place, name).is_some_and(Value::is_true)
     }

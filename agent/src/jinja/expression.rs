@@ -6,7 +6,7 @@ use super::lexer::Token;
 use super::parse::Parser;
 use super::value::Value;
 
-/// How many operators may follow each other on one level, for each is a level of its own when it is computed.
+/// The most operators that may follow each other on one level, for each is a level of its own when it is computed.
 const LONGEST_CHAIN: usize = 100;
 
 type Parsed = Result<Expr, Failure>;

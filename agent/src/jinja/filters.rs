@@ -14,7 +14,7 @@ pub(super) use other::pairs_of;
 
 type Filtered = Result<Value, Failure>;
 
-/// What a filter is: it gets the value and the arguments.
+/// A filter's function: it gets the value and the arguments.
 type Filter = fn(&Machine, &Value, &Given) -> Filtered;
 
 type Named = (&'static str, Filter);

@@ -4,7 +4,7 @@ use super::Failure;
 
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Token {
-    /// What is written out as it is.
+    /// Text that is written out unchanged.
     Text(String),
     PrintBegin,
     PrintEnd,
@@ -24,7 +24,7 @@ const MARKS: [&str; 25] = [
     ")", "[", "]", "{", "}",
 ];
 
-/// How many tokens a template may have.
+/// The most tokens that a template may have.
 const MOST_TOKENS: usize = 500_000;
 
 /// A token and the line it stands on.
@@ -92,7 +92,7 @@ impl Lexer<'_> {
         Ok(())
     }
 
-    /// What a block's end eats: all blanks after `-%}`, nothing after `+%}`, else one line end.
+    /// Removes the blanks that a block's end eats: all after `-%}`, none after `+%}`, else one line end.
     fn after_end(&mut self, sign: Option<char>) {
         let after = match sign {
             Some('-') => self.rest.trim_start(),

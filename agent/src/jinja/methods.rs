@@ -10,7 +10,7 @@ use super::value::{Loop, Object, Value};
 use super::{Failure, Machine};
 use std::rc::Rc;
 
-/// What a method is: it gets the value it belongs to, and the arguments.
+/// A method's function: it gets the value it belongs to, and the arguments.
 type Method<T> = fn(&Machine, &T, &Given) -> Result<Value, Failure>;
 
 /// The attribute of a value, which may be a method of it.

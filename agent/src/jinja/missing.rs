@@ -1,10 +1,10 @@
-//! What a template names and nobody knows: its name, and what there is in its place.
+//! Names in a template that are not defined: the message names them, and what there is in their place.
 
 use super::ast::Expr;
 use super::value::{Undefined, Value};
 use std::rc::Rc;
 
-/// How many names are told of those that there are, and how many are looked at for them.
+/// The most names that a message lists, and the most that are looked at for it.
 const MOST_TOLD: usize = 12;
 const MOST_LOOKED_AT: usize = 200;
 
@@ -39,7 +39,7 @@ fn path(expr: &Expr) -> Option<String> {
 }
 
 impl Undefined {
-    /// What is missing, and what there is beside it.
+    /// The message: the missing name, and the names beside it.
     pub(super) fn told(&self) -> String {
         let (Some(name), Some((path, Value::Dict(dict)))) = (&self.name, &self.within) else {
             return self.problem.clone();
@@ -50,7 +50,7 @@ impl Undefined {
     }
 }
 
-/// What is told of a name that no place knows.
+/// The message for a name that no place knows.
 pub(super) fn at_the_top(name: &str) -> String {
     format!("`{name}` is undefined (there is: ds, sys_info, merged_system_cfg, v1 and the names in it)")
 }

@@ -29,19 +29,19 @@ use std::fmt;
 use std::rc::Rc;
 use value::{Undefined, Value};
 
-/// What a missing variable becomes, and its name behind it.
+/// The text in the place of a missing variable; the variable's name follows it.
 const MISSING: &str = "CI_MISSING_JINJA_VAR/";
 
 /// Steps that templates may take together. A value made is two, and each 16 bytes of text are one.
 const FUEL: usize = 2_000_000;
 
-/// What may come out of them together.
+/// The most bytes that templates may write together.
 const MOST_BYTES: usize = 10 * 1024 * 1024;
 
-/// How deep expressions and statements may be nested.
+/// The most levels to which expressions and statements may be nested.
 const DEEPEST: usize = 50;
 
-/// How deep they may be nested while they are carried out, macros that call each other among them.
+/// The most levels while they are carried out, macros that call each other among them.
 const DEEPEST_RUN: usize = 200;
 
 /// Why a template is not rendered.
@@ -53,7 +53,7 @@ pub(crate) struct Failure {
     shown: Option<String>,
 }
 
-/// What is left of what templates may do and write together.
+/// The rest of what templates may do and write together.
 pub(crate) struct Allowance {
     fuel: usize,
     bytes: usize,
@@ -87,10 +87,10 @@ pub(crate) fn text(value: &yaml::Value) -> String {
     Value::from(value).text()
 }
 
-/// How many missing variables are told.
+/// The most missing variables that are reported.
 const MOST_MISSING: usize = 20;
 
-/// What a template came to.
+/// A rendered template.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Rendered {
     /// Its text.
@@ -99,7 +99,7 @@ pub(crate) struct Rendered {
     pub(crate) missing: Vec<String>,
 }
 
-/// What stands behind `## template:`.
+/// The word behind `## template:`.
 fn template_type(line: &str) -> Option<String> {
     let rest = line.strip_prefix("##")?.trim_start();
     let (word, rest) = rest.split_at_checked("template:".len())?;
@@ -130,11 +130,11 @@ fn jinja(body: &str, variables: &yaml::Value, allowance: &mut Allowance) -> Resu
     Ok(Rendered { text: out, missing: machine.missing.into_inner() })
 }
 
-/// What computes, and what it may still do.
+/// The state of a computation, and the rest of its allowance.
 struct Machine {
     fuel: Cell<usize>,
     depth: Cell<usize>,
-    /// What was written in the place of a value that nobody knows.
+    /// The texts that were written in the place of undefined values.
     missing: RefCell<Vec<String>>,
 }
 

@@ -66,7 +66,7 @@ impl Machine {
         })
     }
 
-    /// Which comes first; `None` where a number is none.
+    /// Compares two values; `None` where one of them is NaN.
     pub(super) fn order(&self, left: &Value, right: &Value) -> Result<Option<Ordering>, Failure> {
         self.pay(1)?;
         if let Value::Str(text) = left {

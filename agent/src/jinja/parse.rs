@@ -18,7 +18,7 @@ pub(super) struct Parser {
     tokens: std::iter::Peekable<std::vec::IntoIter<Placed>>,
     line: usize,
     depth: usize,
-    /// Whether `varargs` and `kwargs` have been named.
+    /// True where `varargs` and `kwargs` have been named, one each.
     pub(super) more: [bool; 2],
 }
 

@@ -4,7 +4,7 @@ use super::call::Given;
 use super::value::Value;
 use super::{Failure, Machine, round, show};
 
-/// How a value is written: `-08.3f` and the like.
+/// The form in which a value is written: `-08.3f` and the like.
 #[derive(Default)]
 struct Form {
     side: Side,
@@ -12,7 +12,7 @@ struct Form {
     alternate: bool,
     fill: Option<char>,
     zero: bool,
-    /// What stands between thousands.
+    /// The separator of thousands.
     between: Option<char>,
     width: usize,
     precision: Option<usize>,

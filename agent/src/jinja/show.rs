@@ -5,7 +5,7 @@ use super::value::{Object, Value};
 use crate::yaml;
 use std::fmt::Write as _;
 
-/// How deep what is shown may be nested.
+/// The most levels to which a shown value may be nested.
 const DEEPEST: usize = 250;
 
 impl Value {

@@ -42,7 +42,7 @@ fn known(meta_data: &str) -> yaml::Value {
     instance_data::variables(&data)
 }
 
-/// What was recorded knew the instance alone.
+/// Removes the machine's data: the recorded runs knew the instance alone.
 fn without_the_machine(data: &mut yaml::Value) {
     let yaml::Value::Map(data) = data else { return };
     for (name, keys) in [

@@ -1,4 +1,4 @@
-//! What a template computes with: Python's values.
+//! The values that a template computes with: Python's.
 
 use super::ast::{For, Macro};
 use super::scope::Scope;
@@ -25,9 +25,9 @@ pub(super) enum Value {
 /// A variable that is not there.
 #[derive(Debug)]
 pub(super) struct Undefined {
-    /// What stands for it in the text, as Python prints it; nothing does for an `if` without an `else`.
+    /// The name that stands for it in the text, as Python prints it; an `if` without an `else` has none.
     pub(super) name: Option<String>,
-    /// What is told when it is used.
+    /// The message when it is used.
     pub(super) problem: String,
     /// The mapping that lacks it, by the name that the template has for it.
     pub(super) within: Option<(String, Value)>,
@@ -46,7 +46,7 @@ pub(super) struct Dict {
     depth: Cell<usize>,
 }
 
-/// What has no form of its own as data.
+/// A value that has no form of its own as data.
 #[derive(Debug)]
 pub(super) enum Object {
     /// A macro, the scope it was defined in, and what it gets as `caller`.
@@ -68,7 +68,7 @@ pub(super) struct Loop {
     pub(super) index: Cell<usize>,
     pub(super) depth: usize,
     pub(super) last_changed: RefCell<Option<Value>>,
-    /// What to run, where the loop can be called.
+    /// The loop to run again, where it can be called.
     pub(super) recursive: Option<(Rc<For>, Rc<Scope>)>,
 }
 
@@ -101,7 +101,7 @@ impl Value {
         }))
     }
 
-    /// How deep it is nested.
+    /// The number of levels to which it is nested.
     pub(super) fn depth(&self) -> usize {
         match self {
             Self::List(items) | Self::Tuple(items) => items.depth.get(),
@@ -110,7 +110,7 @@ impl Value {
         }
     }
 
-    /// Whether a condition takes it for true.
+    /// True if a condition takes it for true.
     pub(super) fn is_true(&self) -> bool {
         match self {
             Self::Undefined(_) | Self::None => false,
@@ -125,7 +125,7 @@ impl Value {
         }
     }
 
-    /// What Python calls its type.
+    /// The name of its type in Python.
     pub(super) fn type_name(&self) -> &'static str {
         match self {
             Self::Undefined(_) => "Undefined",
@@ -171,7 +171,7 @@ impl Value {
         })
     }
 
-    /// Whether Python's `==` holds.
+    /// True if Python's `==` holds.
     pub(super) fn is_equal(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Undefined(_), Self::Undefined(_)) | (Self::None, Self::None) => true,
@@ -220,7 +220,7 @@ impl Value {
     }
 }
 
-/// How many numbers a range has.
+/// The number of items in a range.
 pub(super) fn range_length(start: i128, end: i128, step: i128) -> i128 {
     let distance = if step > 0 { end.saturating_sub(start) } else { start.saturating_sub(end) };
     let step = step.saturating_abs().max(1);

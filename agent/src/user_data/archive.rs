@@ -17,7 +17,7 @@ const KEYS: &[&str] = &[
     "content-type",
 ];
 
-/// What is a part and says nothing of its type.
+/// The type of an entry of bytes that names none.
 const BINARY: &str = "application/octet-stream";
 
 /// A part that an entry makes.
@@ -82,7 +82,7 @@ fn header(value: &Value) -> Option<String> {
     if *value == Value::Null { Some(String::new()) } else { word(value) }
 }
 
-/// As Python's `str()` has it.
+/// Writes a value as Python's `str()` does.
 fn word(value: &Value) -> Option<String> {
     if *value == Value::Null { Some("None".into()) } else { value.scalar_text() }
 }

@@ -72,7 +72,7 @@ impl CloudConfig {
         &self.buffer
     }
 
-    /// What all parts have come to.
+    /// The merged configuration of all parts.
     pub(crate) fn into_mapping(self) -> Mapping {
         match self.buffer {
             Value::Map(mapping) => mapping,
@@ -157,7 +157,7 @@ pub(crate) fn parse(content: &[u8]) -> Result<Mapping> {
     Ok(mapping)
 }
 
-/// Whether what a configuration says of merging can be understood.
+/// Checks that the configuration's settings for merging can be understood.
 pub(crate) fn check_merging(config: &Mapping) -> Result<()> {
     let said = merge::KEYS.iter().filter_map(|key| Some(((*key).into(), config.get(key)?.clone())));
     Mergers::of_content(&mut said.collect()).map(drop)

@@ -1,4 +1,4 @@
-//! What is compressed, told by its first bytes. Nothing comes out of it beyond a limit.
+//! Compressed data, told by its first bytes. Nothing comes out of it beyond a limit.
 
 use anyhow::{Context, Result, bail};
 use bzip2::bufread::MultiBzDecoder;
@@ -44,7 +44,7 @@ const TYPES: &[&str] = &[
 const MOST_MEMORY_KIB: u32 = 66 * 1024;
 const LARGEST_WINDOW: u64 = 32 << 20;
 
-/// Whether a content type says that it is compressed.
+/// True if a content type says that it is compressed.
 pub(super) fn is_compressed(content_type: &str) -> bool {
     TYPES.contains(&content_type)
 }
@@ -97,7 +97,7 @@ fn gzip(data: &[u8], limit: u64, unpacked: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// What follows a header, whose own checksum is not looked at.
+/// The data behind a header, whose own checksum is not looked at.
 fn after_header(data: &[u8]) -> Option<&[u8]> {
     let (header, mut rest) = data.split_at_checked(10)?;
     let flags = match header {

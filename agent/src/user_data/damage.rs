@@ -4,7 +4,7 @@ use super::expand::Parts;
 use super::part::{Dropped, Part};
 use super::{Effect, cloud_config, effect, kinds, unknown};
 
-/// What is damaged, in words: what could not be taken apart, configuration that cannot be read, and a whole of no known
+/// The damage in words: data that could not be taken apart, configuration that cannot be read, or a whole of no known
 /// kind (a server's page for an error). Parts that were so before are no news.
 pub(crate) fn damage(
     parts: &Parts,

@@ -1,4 +1,4 @@
-//! What comes of parts after the first boot of an instance.
+//! The effect of parts after the first boot of an instance.
 
 use super::kinds;
 use super::part::Part;
@@ -25,7 +25,7 @@ const ALL: &[(&str, Effect)] = &[
     (kinds::PER_ONCE, Effect::Script),
 ];
 
-/// What comes of a part.
+/// Finds the effect of a part.
 pub(crate) fn effect(part: &Part) -> Effect {
     let known = ALL.iter().find(|(content_type, _)| *content_type == part.content_type);
     known.map_or(Effect::Other, |(_, effect)| *effect)

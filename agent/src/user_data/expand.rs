@@ -12,7 +12,7 @@ use anyhow::Result;
 /// Types whose content's first bytes say more than the type. A so-called script may be anything.
 const TOLD_BY_CONTENT: &[&str] = &[mime::PLAIN, kinds::UNKNOWN, kinds::SCRIPT];
 
-/// What blobs consist of, whichever machine each part is for.
+/// The parts of the blobs, whichever machine each part is for.
 #[derive(Default, Debug)]
 pub(crate) struct Expanded {
     parts: Vec<Part>,
@@ -25,7 +25,7 @@ pub(crate) struct Expanded {
 pub(crate) struct Parts {
     /// The parts in their order.
     pub(crate) all: Vec<Part>,
-    /// What could not be had.
+    /// The parts that could not be had.
     pub(crate) dropped: Vec<Dropped>,
     /// True if an include holds nothing: it may be there and not be written yet.
     has_empty_include: bool,

@@ -1,4 +1,4 @@
-//! What must hold of whatever is taken for user-data: `fuzz/` tries it on all bytes it comes upon.
+//! The rules for any data that is taken for user-data: `fuzz/` tries them on all bytes it comes upon.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what fails is a finding")]
 
 use super::cloud_config::CloudConfig;
@@ -25,7 +25,7 @@ pub(crate) fn mime(data: &[u8]) {
     kept(parts);
 }
 
-/// What is kept of parts is what they were. What holds other parts is nothing but these.
+/// Checks that parts which were kept come back unchanged. What holds other parts is nothing but these.
 fn kept(mut parts: Vec<Part>) {
     let holds =
         |part: &Part| ["multipart/", "message/"].iter().any(|kind| part.content_type.starts_with(kind));

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-/// What all includes together may take, and one of them.
+/// The time that all includes together may take, and the time for one of them.
 const ALL_TOGETHER: Duration = Duration::from_mins(1);
 const ONE: Duration = Duration::from_secs(10);
 
@@ -22,11 +22,11 @@ const EVERY_TIME: &str = "#include";
 pub(super) struct Line {
     /// The URL.
     pub(super) url: String,
-    /// Whether what was fetched once is good for ever.
+    /// The life of the fetched content.
     pub(super) keep: Keep,
 }
 
-/// How long what was fetched is good.
+/// The time for which fetched content is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Keep {
     /// Until the next boot, which fetches it again.
@@ -61,7 +61,7 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
     found
 }
 
-/// What follows a marker, however it is written.
+/// The text that follows a marker, however it is written.
 fn without<'a>(line: &'a str, marker: &str) -> Option<&'a str> {
     let (start, rest) = line.split_at_checked(marker.len())?;
     start.eq_ignore_ascii_case(marker).then(|| rest.trim_start_matches(python::is_space))
@@ -75,14 +75,14 @@ pub(crate) struct Includes<'a> {
     cache: Option<(&'a Root, String)>,
     since: Instant,
     reach: IncludeReach,
-    /// What went wrong and cost no include.
+    /// The problems that cost no include.
     problems: RefCell<Vec<String>>,
 }
 
 /// The reason for an include that is only told.
 pub(crate) const NOT_FETCHED: &str = "it is not fetched here";
 
-/// What may be fetched.
+/// The places from which includes may be fetched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum IncludeReach {
     /// Whatever is named.
@@ -100,7 +100,7 @@ impl<'a> Includes<'a> {
         Self { files, cache, since: Instant::now(), reach, problems: RefCell::default() }
     }
 
-    /// What is to be told of includes that were had all the same.
+    /// Takes the problems of includes that were had all the same.
     pub(crate) fn take_problems(&self) -> Vec<String> {
         self.problems.take()
     }
@@ -190,7 +190,7 @@ fn is_on_the_web(url: &str) -> bool {
     scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
 }
 
-/// What a URL's fragment says of the content.
+/// The pin on the content in a URL's fragment.
 #[derive(PartialEq, Eq, Debug)]
 enum Pin<'a> {
     /// Nothing.

@@ -9,7 +9,7 @@ use crate::yaml::{Allowance, Mapping, Value};
 use anyhow::{Context, Result, bail};
 use pointer::Pointer;
 
-/// What such a part begins with, which is no JSON.
+/// The first line of such a part, which is not JSON.
 const MARKER: &str = "#cloud-config-jsonp";
 
 /// Operations in their order.
@@ -47,7 +47,7 @@ impl Patch {
         Ok(Self((1..).zip(operations).map(read).collect::<Result<_>>()?))
     }
 
-    /// What a document becomes by it, and what is left of the allowance: all operations, or none.
+    /// Applies all operations to a document, or none; returns it with the rest of the allowance.
     pub(super) fn apply(self, document: Value, allowance: Allowance) -> Result<(Value, Allowance)> {
         let mut state = Patching { document, allowance };
         for (number, operation) in self.0 {

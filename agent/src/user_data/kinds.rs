@@ -2,7 +2,7 @@
 
 use super::python;
 
-/// How parts begin, in lower case and after white space, and the type that it makes of them. The longest
+/// The beginnings of parts, in lower case and after white space, and the type that each makes of them. The longest
 /// prefix that fits decides, so it stands first.
 const ALL: &[(&str, &str)] = &[
     ("text/x-shellscript-per-instance", PER_INSTANCE),
@@ -35,10 +35,10 @@ pub(super) const SCRIPT: &str = "text/x-shellscript";
 /// The type of a whole that is no MIME.
 pub(super) const UNKNOWN: &str = "text/x-not-multipart";
 pub(super) const UPSTART: &str = "text/upstart-job";
-/// What the boothooks specification calls it.
+/// The type's name in the boothooks specification.
 pub(super) const X_UPSTART: &str = "text/x-upstart";
 
-/// What the first line begins with, whatever else it says.
+/// The length of the part of the first line that tells its kind.
 const LONGEST: usize = 40;
 
 /// The type that the beginning tells.

@@ -5,7 +5,7 @@ use super::part::Part;
 use super::python;
 use crate::yaml::{self, Value};
 
-/// Whether a part is for the machine with that index. One that names none is for all.
+/// True if a part is for the machine with that index. One that names none is for all.
 pub(super) fn is_for(part: &Part, index: i128) -> bool {
     match part.headers.get("Launch-Index") {
         Some(own) => python::integer(own) == Some(index),

@@ -1,17 +1,17 @@
-//! What user-data may come to in all. Each limit is named by the message of what goes beyond it.
+//! The limits of user-data in all. Each limit is named by the message of what goes beyond it.
 
 use anyhow::{Result, bail};
 
-/// What may come out of everything that is compressed or included, and what all parts may hold.
+/// The most bytes that come out of everything compressed or included, and the most that all parts may hold.
 pub(super) const MOST_BYTES: u64 = 10 * 1024 * 1024;
 
-/// How many parts there may be.
+/// The most parts there may be.
 pub(super) const MOST_PARTS: usize = super::mime::MOST_PARTS;
 
-/// How many headers they may have together.
+/// The most headers that they may have together.
 pub(super) const MOST_HEADERS: usize = super::mime::MOST_HEADERS;
 
-/// How many includes there may be, and how deep in each other.
+/// The most includes there may be, and the most levels to which they are nested.
 pub(super) const MOST_INCLUDES: usize = 100;
 pub(super) const DEEPEST_INCLUDE: usize = 16;
 
@@ -27,7 +27,7 @@ impl Bytes {
         Self { left: MOST_BYTES, what }
     }
 
-    /// What is left.
+    /// The number of bytes left.
     pub(super) fn left(&self) -> u64 {
         self.left
     }

@@ -1,4 +1,4 @@
-//! How one configuration is merged into another: `dict(…)+list(…)+str(…)` as cloud-init understands it.
+//! Merges of one configuration into another: `dict(…)+list(…)+str(…)` as cloud-init understands it.
 
 mod apply;
 mod spell;
@@ -6,7 +6,7 @@ mod spell;
 /// The keys of a configuration that say how it is merged, and are no configuration.
 pub(crate) const KEYS: [&str; 2] = ["merge_how", "merge_type"];
 
-/// What is merged, in their order: the first for a type decides about it.
+/// The mergers in their order: the first for a type decides about it.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Mergers(Vec<Merger>);
 
@@ -17,7 +17,7 @@ enum Merger {
     Str { append: bool },
 }
 
-/// What becomes of two lists.
+/// The way in which two lists are merged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Method {
     Append,
@@ -27,7 +27,7 @@ enum Method {
     NoReplace,
 }
 
-/// Which kinds of values are merged below where they meet.
+/// The kinds of values that are merged further where they meet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Recurse {
     dict: bool,
@@ -41,7 +41,7 @@ impl Mergers {
         self.0.extend(others.0);
     }
 
-    /// What is done where nobody has asked for anything: later keys replace earlier ones.
+    /// The default where nobody has asked for anything: later keys replace earlier ones.
     pub(crate) fn or_default(self) -> Self {
         if !self.0.is_empty() {
             return self;

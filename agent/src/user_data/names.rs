@@ -9,7 +9,7 @@ const LONGEST: usize = 255;
 /// The names that are taken, each with its directory.
 #[derive(Default, Debug)]
 pub(crate) struct PartNames {
-    /// How often each was wanted.
+    /// The number of times that each name was wanted.
     wanted: HashMap<String, usize>,
     twins: Twins,
 }
@@ -90,7 +90,7 @@ fn clean(name: &str) -> String {
         .collect()
 }
 
-/// What follows the last slash.
+/// The text that follows the last slash.
 pub(super) fn base(name: &str) -> &str {
     name.rsplit_once('/').map_or(name, |(_, base)| base)
 }

@@ -31,11 +31,11 @@ pub(crate) struct Dropped {
     pub(crate) reason: String,
 }
 
-/// What the name of an include begins with that was dropped.
+/// The beginning of a dropped include's name.
 pub(super) const INCLUDE: &str = "include ";
 
 impl Dropped {
-    /// Whether it is an include, which may be had another time.
+    /// True if it is an include, which may be had another time.
     pub(crate) fn is_include(&self) -> bool {
         self.name.starts_with(INCLUDE)
     }

@@ -44,7 +44,7 @@ impl<'a> Pipeline<'a> {
         Self { instance, data, variables, upstart, names: PartNames::default() }
     }
 
-    /// What is known of the instance.
+    /// The data of the instance.
     pub(crate) fn data(&self) -> &Value {
         &self.data
     }

@@ -1,6 +1,6 @@
-//! What Python takes for white space and for the end of a line, which is more than one would think.
+//! Python's white space and line ends, which are more than one would think.
 
-/// Whether `str.isspace()` says so.
+/// True if `str.isspace()` says so.
 pub(super) fn is_space(character: char) -> bool {
     character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
 }

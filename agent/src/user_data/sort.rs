@@ -15,11 +15,11 @@ use crate::root::Root;
 use crate::yaml::Value;
 use anyhow::Result;
 
-/// What is done with the parts of a type.
+/// The treatment of parts of one type.
 struct PartKind {
     content_type: &'static str,
     take: fn(&mut Sorter<'_>, &Part),
-    /// Whether a template may be one.
+    /// The function for a template that renders to this type; `None` where templates cannot.
     template: Option<fn(&mut Sorter<'_>, &Part)>,
 }
 
@@ -45,27 +45,27 @@ const ALL: &[PartKind] = &[
     kind(kinds::ARCHIVE, not_here),
 ];
 
-/// What the parts come to.
+/// The sorted parts.
 #[derive(Default, Debug)]
 pub(crate) struct Sorted {
     /// Files to write.
     pub(crate) files: Vec<File>,
-    /// What is done in the order of the parts.
+    /// The work in the order of the parts.
     pub(crate) work: Vec<Work>,
     /// The configuration.
     pub(crate) config: CloudConfig,
-    /// What nothing is done with.
+    /// The parts that nothing is done with.
     pub(crate) dropped: Vec<Dropped>,
-    /// What is to be told of the others.
+    /// The messages about the other parts.
     pub(crate) told: Vec<String>,
 }
 
-/// What is done while the parts are gone through.
+/// A piece of work that is done while the parts are gone through.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Work {
     /// Runs the boothook in a file.
     Boothook(String),
-    /// Has a handler for the parts that follow.
+    /// Makes a file the handler of parts that follow.
     Handler(HandlerFile),
     /// Gives a part of a type that is not ours to the handler of it.
     Offer(Part),
@@ -76,11 +76,11 @@ pub(crate) enum Work {
 pub(crate) struct HandlerFile {
     /// Its file.
     pub(crate) path: String,
-    /// What it is written in.
+    /// The form that it is written in.
     pub(crate) language: Language,
 }
 
-/// How a handler is called.
+/// The way in which a handler is called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Language {
     /// A module with `list_types` and `handle_part`.
@@ -89,7 +89,7 @@ pub(crate) enum Language {
     Executable,
 }
 
-/// What sorting may know.
+/// The facts that sorting may know.
 pub(super) struct Circumstances<'a> {
     /// Whose parts they are.
     pub(super) instance: &'a Instance,
@@ -97,13 +97,13 @@ pub(super) struct Circumstances<'a> {
     pub(super) scripts: &'static str,
     /// Types of which nothing is wanted.
     pub(super) unwanted: &'a [String],
-    /// What templates may name.
+    /// The variables that templates may name.
     pub(super) variables: &'a Value,
-    /// Whether there is anybody for upstart's jobs.
+    /// The reader of upstart's jobs, if there is one.
     pub(super) upstart: Upstart,
 }
 
-/// Whether the system has upstart.
+/// The presence of upstart in the system.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Upstart {
     /// It has.

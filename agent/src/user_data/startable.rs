@@ -4,7 +4,7 @@ use super::part::Part;
 use super::{kinds, python, sort, text};
 use std::borrow::Cow;
 
-/// How a program begins that is no script.
+/// The first bytes of a program that is not a script.
 const ELF: &[u8] = b"\x7fELF";
 
 /// Why the kernel cannot start what comes of a part; `None` if it can, or if nothing of it is run.
@@ -39,7 +39,7 @@ pub(crate) fn cannot_start(content: &[u8]) -> Option<String> {
     first_line(&line).or_else(|| other_lines(content))
 }
 
-/// What the line lacks behind `#!`.
+/// The fault of the line behind `#!`.
 fn first_line(line: &str) -> Option<String> {
     if line.ends_with('\r') {
         return Some(

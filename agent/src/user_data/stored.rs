@@ -61,7 +61,7 @@ pub(crate) fn from_mime(stored: &[u8], whole: &str) -> Vec<Part> {
     parts.collect()
 }
 
-/// What goes through a reader of lines unchanged.
+/// True if the payload goes through a reader of lines unchanged.
 fn is_plain(payload: &[u8]) -> bool {
     payload.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t'))
 }

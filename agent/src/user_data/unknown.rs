@@ -29,7 +29,7 @@ const MISTAKES: &[Mistake] = &[
     (is_bare_config, "it looks like a cloud-config (its first line has to be `#cloud-config`)"),
 ];
 
-/// What is said where nothing more is known.
+/// The message where nothing more is known.
 const NO_KIND: &str = "its first line names no known kind (`#cloud-config`, `#!`, `#include` or another)";
 
 /// No more of the content is looked at.

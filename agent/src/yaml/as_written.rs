@@ -1,6 +1,6 @@
 //! Places where a text is wanted. YAML 1.1 makes a number of an unquoted `33:33`, and yes or no of a user called `on`.
 
-/// What is wanted of a value, and of what it holds.
+/// The places in a value where a text is wanted.
 #[derive(Debug)]
 pub(crate) struct Texts {
     /// A scalar stays as it is written.

@@ -15,7 +15,7 @@ pub(super) struct Node {
     /// Where it begins.
     pub(super) place: TextPlace,
     pub(super) content: Content,
-    /// How deep what it holds is nested.
+    /// The number of levels nested in it.
     height: usize,
 }
 
@@ -41,7 +41,7 @@ impl Content {
     }
 }
 
-/// How a scalar was written.
+/// The style in which a scalar was written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Style {
     Plain,

@@ -17,7 +17,7 @@ pub(super) fn construct(node: Rc<Node>, texts: &'static Texts) -> Result<Value, 
 struct Constructor {
     /// Pays for every expansion of an alias, unlike the composer.
     allowance: Allowance,
-    /// How many mappings `<<` has named, and how many pairs they have brought.
+    /// The number of mappings that `<<` has named, and of pairs that they have brought.
     merged: usize,
 }
 
@@ -132,7 +132,7 @@ impl Constructor {
     }
 }
 
-/// What a node is to become.
+/// The type that a node is to become.
 #[derive(Clone, Copy)]
 enum Type {
     Kind(ScalarKind),

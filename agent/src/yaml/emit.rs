@@ -10,7 +10,7 @@ const LONGEST_SIMPLE_KEY: usize = 128;
 
 const STEP: usize = 4;
 
-/// What stands deeper is written on one line: each of very many values would have its margin.
+/// The deepest margin. Deeper values are written on one line: each of very many would have its margin.
 const DEEPEST_MARGIN: usize = 10 * STEP;
 
 /// A document in block style with sorted keys, without `---`.

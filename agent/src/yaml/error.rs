@@ -16,7 +16,7 @@ impl From<libyaml_safer::Mark> for TextPlace {
     }
 }
 
-/// What is wrong with a YAML text, and where.
+/// A fault in a YAML text, and its place.
 #[derive(Debug)]
 pub(crate) struct Error {
     problem: String,

@@ -1,4 +1,4 @@
-//! What must hold of whatever is read as YAML: `fuzz/` tries it on all bytes it comes upon.
+//! The rules for any data that is read as YAML: `fuzz/` tries them on all bytes it comes upon.
 #![allow(clippy::panic, reason = "what fails is a finding")]
 
 use super::{Allowance, load, to_json, to_yaml};

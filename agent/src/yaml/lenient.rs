@@ -1,4 +1,4 @@
-//! What `PyYAML` takes and libyaml refuses, written in a way that libyaml takes too.
+//! YAML that `PyYAML` takes and libyaml refuses, written in a way that libyaml takes too.
 
 use super::error::{Error, TextPlace};
 use std::borrow::Cow;
@@ -15,13 +15,13 @@ const ENTRY: [&str; 2] = ["did not find expected ',' or ']'", "did not find expe
 /// Writes the place of an error in another way.
 type Rewrite = fn(&str, TextPlace) -> Option<String>;
 
-/// What is refused, and how it is written instead.
+/// The refusals, and the way each place is written instead.
 const OTHERWISE: &[(&str, Rewrite)] = {
     let [list, mapping] = ENTRY;
     &[(TAB, with_indentation), (COLON, with_blank), (list, with_blank_before), (mapping, with_blank_before)]
 };
 
-/// How many bytes may be read again for such places.
+/// The most bytes that may be read again for such places.
 const MOST_AGAIN: usize = 8 * 1024 * 1024;
 
 /// Reads a text with `read`, and where that stumbles over what can be written in another way, reads that.

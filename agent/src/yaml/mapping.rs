@@ -101,12 +101,12 @@ impl<V> Table<V> {
         self.pairs.iter()
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     pub(crate) fn len(&self) -> usize {
         self.pairs.len()
     }
 
-    /// Whether it holds nothing.
+    /// True if it holds nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }

@@ -1,7 +1,8 @@
-//! What ends the program in libyaml-safer: a comma right behind a tag in a list or a mapping on one line, a block
-//! in the last line when that has no end, and a backslash in double quotes at the very end. Only a scanner knows
-//! which of them is what, so such a comma is read as a character that is one in texts and is refused behind a tag,
-//! and such a last line gets an end behind a comment, which is taken out of the block again.
+//! Protection against texts that end the program in libyaml-safer. One has a comma right behind a tag in a list or a
+//! mapping on one line. Another has a block without an end in the last line, or a backslash in double quotes at the
+//! very end. Only a scanner knows which of them is what, so such a comma is read as a character that is one in texts
+//! and is refused behind a tag, and such a last line gets an end behind a comment, which is taken out of the block
+//! again.
 
 use super::error::{Error, TextPlace};
 use std::borrow::Cow;
@@ -92,7 +93,7 @@ fn commas(text: &str) -> Vec<usize> {
     found
 }
 
-/// Whether a text, whose last word begins and ends so and has ended or not, goes on with a `!` behind that.
+/// True if a text goes on with a `!` behind its last word, which begins and ends so and has ended or not.
 fn goes_on((first, last): (char, char), ended: bool) -> bool {
     let is_indicator = ended && (last == ':' || (first, last) == ('-', '-'));
     !(is_indicator || "&*!|>%@`\"'#?:".contains(first) || is_quote(last))
@@ -106,7 +107,7 @@ fn is_break(character: char) -> bool {
     matches!(character, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// What tags consist of.
+/// True for characters that tags consist of.
 fn is_of_tags(character: char) -> bool {
     character.is_ascii_alphanumeric() || "-_;/?:@&=+$.%!~*'()".contains(character)
 }

@@ -29,13 +29,13 @@ pub(crate) use value::Value;
 /// Editors of Windows write it before a text.
 pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// How many values a document may hold, with every alias expanded.
+/// The most values that a document may hold, with every alias expanded.
 const MOST_NODES: usize = 300_000;
 
-/// How many bytes its texts may have together, with every alias expanded.
+/// The most bytes that its texts may have together, with every alias expanded.
 const LARGEST: usize = 10 * 1024 * 1024;
 
-/// How deep its values may be nested.
+/// The most levels to which its values may be nested.
 const DEEPEST: usize = 100;
 
 /// Reads a text of one document; an empty one is `Null`.

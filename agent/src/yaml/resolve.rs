@@ -1,4 +1,4 @@
-//! What an untagged plain scalar is. The rules are YAML 1.1's as `PyYAML` has them, which differ from the
+//! The types of untagged plain scalars. The rules are YAML 1.1's as `PyYAML` has them, which differ from the
 //! specification's (`y` is a text, `1e3` is a text).
 
 /// The types a scalar can be resolved to.
@@ -18,7 +18,7 @@ pub(super) enum ScalarKind {
 
 type Test = fn(&str) -> bool;
 
-/// What a text can begin with to be of a kind, and the test. The first that holds decides.
+/// The kinds, each with the characters that a text of it can begin with, and the test. The first that holds decides.
 const RULES: &[(ScalarKind, &[u8], Test)] = &[
     (ScalarKind::Null, b"~nN", |text| ["~", "null", "Null", "NULL"].contains(&text)),
     (ScalarKind::Bool, b"yYnNtTfFoO", |text| BOOLS.contains(&text)),

@@ -2,7 +2,7 @@
 
 use super::value::Value;
 
-/// What is told when a text is not of its type.
+/// The message when a text is not of its type.
 type ScalarProblem = String;
 
 pub(super) fn boolean(text: &str) -> Result<Value, ScalarProblem> {

@@ -1,10 +1,10 @@
-//! How much values take, so that no input makes them take more than a machine has.
+//! The memory that values take, so that no input makes them take more than a machine has.
 
 use super::{DEEPEST, LARGEST, MOST_NODES, Value};
 
 const MEBIBYTE: usize = 1024 * 1024;
 
-/// What is left of what values may come to.
+/// The rest of the allowance for values.
 #[derive(Clone, Debug)]
 pub(crate) struct Allowance {
     nodes: usize,

@@ -4,12 +4,12 @@
 struct Fields {
     date: [u32; 3],
     time: Option<[u32; 3]>,
-    /// How long each of the date's numbers was written.
+    /// The number of digits in which each of the date's numbers was written.
     date_widths: [usize; 3],
     offset_minutes: Option<u32>,
 }
 
-/// Whether a plain scalar is a date or a time. A date alone has to be written in full.
+/// True if a plain scalar is a date or a time. A date alone has to be written in full.
 pub(super) fn looks_like_one(text: &str) -> bool {
     parse(text).is_some_and(|fields| fields.time.is_some() || fields.date_widths == [4, 2, 2])
 }

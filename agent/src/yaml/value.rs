@@ -1,4 +1,4 @@
-//! What a YAML document holds.
+//! The values that a YAML document holds.
 
 use super::Mapping;
 
@@ -64,7 +64,7 @@ impl Value {
         }
     }
 
-    /// Whether a switch is on: `true`, or a word or number that cloud-init takes for it.
+    /// True if a switch is on: `true`, or a word or number that cloud-init takes for it.
     pub(crate) fn is_on(&self) -> bool {
         match self {
             Self::Bool(on) => *on,
@@ -74,7 +74,7 @@ impl Value {
         }
     }
 
-    /// Whether Python takes both for equal: 1, 1.0 and True are.
+    /// True if Python takes both for equal: 1, 1.0 and True are.
     pub(crate) fn is_equal(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Seq(own), Self::Seq(others)) => {
@@ -94,7 +94,7 @@ impl Value {
         }
     }
 
-    /// What kind of value it is, for messages.
+    /// The kind of value, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
@@ -109,12 +109,12 @@ impl Value {
         }
     }
 
-    /// Whether it can be a key.
+    /// True if it can be a key.
     pub(super) fn is_key(&self) -> bool {
         !matches!(self, Self::Seq(_) | Self::Set(_) | Self::Map(_))
     }
 
-    /// Whether both are one key. Texts are compared as they are, for nearly all keys are texts.
+    /// True if both are one key. Texts are compared as they are, for nearly all keys are texts.
     pub(super) fn is_same_key(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Str(own), Self::Str(other)) => own == other,

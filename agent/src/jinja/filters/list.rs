@@ -216,7 +216,7 @@ fn folded(value: Value, case: bool) -> Value {
 }
 
 impl Machine {
-    /// What an item is sorted by.
+    /// The key that an item is sorted by.
     pub(in super::super) fn sort_key(&self, item: &Value, attribute: Option<&Value>, case: bool) -> Filtered {
         self.pay(1)?;
         match attribute {

@@ -131,7 +131,7 @@ fn needed(given: &Given, place: usize) -> Result<&Value, Failure> {
     given.positional.get(place).ok_or_else(|| Failure::new("an argument is missing"))
 }
 
-/// What goes into something that can be changed goes in as a copy: so nothing can hold itself.
+/// Copies a value that can be changed before it goes into another: so nothing can hold itself.
 fn incoming(machine: &Machine, value: &Value) -> Result<Value, Failure> {
     machine.pay_items(1)?;
     machine.pay_shown(value, 0)?;

@@ -1,4 +1,4 @@
-//! How configurations of several parts are merged.
+//! Merges of configurations of several parts.
 
 use super::*;
 use expect_test::{Expect, expect};

@@ -4,10 +4,10 @@
 use crate::yaml::{Mapping, Value};
 use anyhow::{Result, bail};
 
-/// How deep lists and objects may be nested.
+/// The most levels to which lists and objects may be nested.
 const DEEPEST: usize = 100;
 
-/// How many values there may be.
+/// The most values there may be.
 const MOST: usize = 300_000;
 
 const WORDS: [(&str, Value); 6] = [

@@ -10,7 +10,7 @@ fn patched(patch: &str) -> Result<Value> {
     Ok(Patch::parse(patch.as_bytes())?.apply(document, Allowance::default())?.0)
 }
 
-/// What a patch makes of one key.
+/// Checks one key of the patched configuration.
 fn check(patch: &str, key: &str, expected: &str) {
     let patched = patched(patch).unwrap();
     let found = patched.as_map().unwrap().get(key).map(yaml::to_json);

@@ -5,7 +5,7 @@ use crate::yaml::Value;
 use anyhow::{Result, bail};
 
 impl Mergers {
-    /// Whether two values can be merged at all.
+    /// Checks that two values can be merged at all.
     ///
     /// Said beforehand, for what has been merged halfway is not to be had back without a copy.
     pub(crate) fn check(&self, below: &Value, above: &Value) -> Result<()> {

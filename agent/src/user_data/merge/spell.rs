@@ -1,4 +1,4 @@
-//! How a merge is spelt: as one text, or as a list in the configuration.
+//! The spellings of a merge: one text, or a list in the configuration.
 
 use super::{KEYS, Merger, Mergers, Method, Recurse};
 use crate::yaml::{Mapping, Value};

@@ -55,7 +55,7 @@ fn quoted_printable(body: &[u8]) -> Vec<u8> {
     content
 }
 
-/// What stands between `begin MODE NAME` and `end`.
+/// Decodes the lines between `begin MODE NAME` and `end`.
 fn uuencoded(body: &[u8]) -> Option<Vec<u8>> {
     let mut lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
     lines.find(|line| {

@@ -21,7 +21,7 @@ impl Headers {
         self.0.iter()
     }
 
-    /// How many there are.
+    /// The number of headers.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
@@ -48,7 +48,7 @@ impl Headers {
         if word.matches('/').count() == 1 { word } else { super::PLAIN.to_owned() }
     }
 
-    /// What separates the parts of a multipart.
+    /// The separator of a multipart's parts.
     pub(super) fn boundary(&self) -> Option<String> {
         let boundary = parameter(self.get("Content-Type")?, "boundary")?;
         Some(boundary.trim_end_matches(super::super::python::is_space).to_owned())
@@ -67,7 +67,7 @@ impl Headers {
         self.set("Content-Disposition", &format!("attachment; {parameter}"));
     }
 
-    /// How the body is encoded.
+    /// The encoding of the body.
     pub(super) fn encoding(&self) -> String {
         self.get("Content-Transfer-Encoding").unwrap_or_default().to_lowercase()
     }

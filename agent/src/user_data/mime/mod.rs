@@ -13,7 +13,7 @@ pub(crate) use parse::{MOST as MOST_PARTS, MOST_HEADERS};
 pub(crate) const PLAIN: &str = "text/plain";
 const RFC822: &str = "message/rfc822";
 
-/// How much of the data is searched for `MIME-Version:`.
+/// The number of the first bytes that are searched for `MIME-Version:`.
 const HEAD: usize = 4096;
 
 /// The content of a body with its headers.
@@ -24,7 +24,7 @@ pub(crate) fn decode_payload(body: &[u8], headers: &Headers) -> Vec<u8> {
 /// A message: a part, or what holds parts.
 #[derive(Debug)]
 pub(crate) struct Message<'a> {
-    /// What stands above the body.
+    /// The headers above the body.
     pub(crate) headers: Headers,
     default_type: &'static str,
     body: Body<'a>,
@@ -36,7 +36,7 @@ enum Body<'a> {
     Parts(Vec<Message<'a>>),
 }
 
-/// Whether the data is to be read as MIME.
+/// True if the data is to be read as MIME.
 pub(crate) fn is_mime(data: &[u8]) -> bool {
     let word = b"mime-version:";
     let head = data.get(..data.len().min(HEAD)).unwrap_or_default();
@@ -49,7 +49,7 @@ pub(crate) fn parse(data: &[u8]) -> (Message<'_>, Option<String>) {
 }
 
 impl<'a> Message<'a> {
-    /// What is no MIME, as a message.
+    /// Takes data that is not MIME for a message.
     pub(crate) fn plain(data: &'a [u8], content_type: &str) -> Self {
         let mut headers = Headers::default();
         headers.add("Content-Type", content_type);

@@ -4,11 +4,11 @@
 use super::headers::Headers;
 use super::{Body, Message, PLAIN, RFC822};
 
-/// How deep messages may be nested, and how many there may be.
+/// The most levels to which messages may be nested, and the most messages there may be.
 pub(crate) const DEEPEST: usize = 50;
 pub(crate) const MOST: usize = 10_000;
 
-/// How many headers all of them may have together.
+/// The most headers that all of them may have together.
 pub(crate) const MOST_HEADERS: usize = 100_000;
 
 /// A message, and what was left out of it.
@@ -18,7 +18,7 @@ pub(super) fn parse(data: &[u8]) -> (Message<'_>, Option<String>) {
     (message, parser.overflow)
 }
 
-/// What ends the part that is read, and those around it.
+/// The end of the part that is read, or of one around it.
 enum End {
     Boundary(Vec<u8>),
     EmptyLine,

@@ -1,4 +1,4 @@
-//! What becomes of parts.
+//! The results of sorting parts.
 
 use super::super::expand;
 use super::super::include::{IncludeReach, Includes};
