@@ -22,26 +22,8 @@ enum Password {
 #[expect(clippy::unnecessary_wraps, reason = "a handler's plan may fail; this one's cannot")]
 pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
     let mut plan = HandlerPlan::default();
-    let mut wanted = Vec::new();
-    let settings = match facts.config.get("chpasswd") {
-        None | Some(Value::Null) => None,
-        Some(Value::Map(settings)) => Some(settings),
-        Some(other) => {
-            plan.problem(format!("it is {} and no mapping", other.kind()));
-            None
-        }
-    };
-    if let Some(settings) = settings {
-        read_users(settings, &mut wanted, &mut plan);
-        read_list(settings, &mut wanted, &mut plan);
-    }
-    let password = facts.config.get("password").and_then(Value::scalar_text).filter(|text| !text.is_empty());
-    if let (true, Some(password)) = (wanted.is_empty(), password) {
-        match People::read(facts.config).default {
-            Some(user) => wanted.push((user, of_text(&password))),
-            None => plan.problem("password: there is no default user whose password it could be"),
-        }
-    }
+    let wanted = wanted(facts.config, &mut plan);
+    let settings = facts.config.get("chpasswd").and_then(Value::as_map);
     let expires = settings.and_then(|settings| settings.get("expire")).is_none_or(Value::is_on);
     for (user, password) in wanted {
         plan.push(set(&user, password));
@@ -50,6 +32,31 @@ pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
         }
     }
     Ok(plan)
+}
+
+/// Who gets a password.
+pub(super) fn users(config: &Mapping) -> Vec<String> {
+    wanted(config, &mut HandlerPlan::default()).into_iter().map(|(user, _)| user).collect()
+}
+
+fn wanted(config: &Mapping, plan: &mut HandlerPlan) -> Vec<(String, Password)> {
+    let mut wanted = Vec::new();
+    match config.get("chpasswd") {
+        None | Some(Value::Null) => {}
+        Some(Value::Map(settings)) => {
+            read_users(settings, &mut wanted, plan);
+            read_list(settings, &mut wanted, plan);
+        }
+        Some(other) => plan.problem(format!("it is {} and no mapping", other.kind())),
+    }
+    let password = config.get("password").and_then(Value::scalar_text).filter(|text| !text.is_empty());
+    if let (true, Some(password)) = (wanted.is_empty(), password) {
+        match People::read(config).default {
+            Some(user) => wanted.push((user, of_text(&password))),
+            None => plan.problem("password: there is no default user whose password it could be"),
+        }
+    }
+    wanted
 }
 
 fn read_users(settings: &Mapping, wanted: &mut Vec<(String, Password)>, plan: &mut HandlerPlan) {

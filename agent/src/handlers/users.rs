@@ -1,6 +1,6 @@
 //! `users`, `user` and `groups`: accounts with their groups, passwords, keys and sudo rules.
 
-use super::{HandlerFacts, ssh_authorized_keys};
+use super::{HandlerFacts, passwords, ssh_authorized_keys};
 use crate::people::{self, People, Person, Plan};
 use crate::plan::{File, HandlerPlan, Step};
 use crate::yaml::{Mapping, Value};
@@ -17,7 +17,7 @@ const AT_HOME: [&str; 3] = ["ssh_authorized_keys", "ssh_import_id", "ssh_redirec
 #[expect(clippy::unnecessary_wraps, reason = "a handler's plan may fail; this one's cannot")]
 pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
     let people = People::read(facts.config);
-    let mut plan = Plan::new(facts.accounts);
+    let mut plan = Plan::new(facts.accounts, passwords::users(facts.config));
     plan.made.problems.extend(people.problems);
     plan.made.idle.extend(people.idle);
     people.groups.iter().for_each(|group| plan.make_group(&group.name));
@@ -142,6 +142,18 @@ mod tests {
     use super::super::testing::{self, check};
     use super::*;
     use expect_test::expect;
+
+    #[test]
+    fn a_password_that_comes_later_is_none_that_is_missing() {
+        let idle = |chpasswd: &str| {
+            let config = format!("{{users: [{{name: ann, lock_passwd: false}}], {chpasswd}}}");
+            testing::plan(plan, &config, "").idle
+        };
+        assert_eq!(idle("chpasswd: {users: [{name: ann, type: RANDOM}]}"), [""; 0]);
+        assert_eq!(idle("chpasswd: {list: ['ann:secret']}"), [""; 0]);
+        let told = ["entry 1: ann: lock_passwd: there is no password that could be unlocked"];
+        assert_eq!(idle("chpasswd: {list: ['bob:secret']}"), told);
+    }
 
     #[test]
     fn a_user_gets_groups_a_locked_password_keys_and_sudo() {

@@ -16,14 +16,18 @@ pub(crate) struct Plan<'a> {
     accounts: &'a Accounts,
     groups: BTreeSet<String>,
     users: BTreeSet<String>,
+    /// Who gets a password afterwards.
+    with_password: Vec<String>,
     /// The steps and problems so far.
     pub(crate) made: HandlerPlan,
 }
 
 impl<'a> Plan<'a> {
     /// An empty plan for a machine with these accounts.
-    pub(crate) fn new(accounts: &'a Accounts) -> Self {
-        Self { accounts, groups: BTreeSet::new(), users: BTreeSet::new(), made: HandlerPlan::default() }
+    /// `chpasswd` gives a password to the users `with_password` afterwards.
+    pub(crate) fn new(accounts: &'a Accounts, with_password: Vec<String>) -> Self {
+        let made = HandlerPlan::default();
+        Self { accounts, groups: BTreeSet::new(), users: BTreeSet::new(), with_password, made }
     }
 
     /// Makes a group unless it is there.
@@ -62,7 +66,10 @@ impl<'a> Plan<'a> {
             self.change(&user.name, &argv, input);
         }
         self.made.problems.extend(problems.iter().map(|message| user.problem(message)));
-        self.made.idle.extend(idle.iter().map(|message| user.problem(message)));
+        // What has no effect yet has one with the password that comes.
+        if !self.with_password.contains(&user.name) {
+            self.made.idle.extend(idle.iter().map(|message| user.problem(message)));
+        }
     }
 
     fn add_user(&mut self, user: &Person) {

@@ -15,6 +15,7 @@ mod lab;
 mod later;
 mod layout;
 mod left;
+mod logins;
 mod media;
 mod modules;
 mod modules_debian;
@@ -57,6 +58,7 @@ const FILES: &[(&str, Family, &[Test])] = &[
     ("later", Family::Harmless, later::TESTS),
     ("layout", Family::Choose, &[]),
     ("left", Family::Choose, left::TESTS),
+    ("logins", Family::Agent, logins::TESTS),
     ("media", Family::Choose, media::TESTS),
     ("modules", Family::Modules, modules::TESTS),
     ("modules_debian", Family::Modules, modules_debian::TESTS),
