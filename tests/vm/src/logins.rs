@@ -42,7 +42,7 @@ fn log_in() -> Result<()> {
     vm.run("systemctl is-system-running --wait")?;
     must_hold(&vm.read("lifeboat-agent status")?, &["status: done"])?;
     let with_key =
-        vm.read(&format!("{SSH} -i /root/key -o PasswordAuthentication=no ann@localhost id -un"))?;
+        vm.read(&format!("{SSH} -i /root/key -o PasswordAuthentication=no ann@127.0.0.1 id -un"))?;
     ensure!(with_key == "ann", "with the key: {with_key}");
     ensure!(by_password(&mut vm, "ann", "correct-horse")?, "the password is refused");
     for (user, password) in [("ann", "wrong"), ("eve", "correct-horse"), ("bob", "")] {
@@ -70,7 +70,7 @@ fn user_data() -> Result<String> {
 fn by_password(vm: &mut Vm, user: &str, password: &str) -> Result<bool> {
     let ask = format!("ANSWER={password} SSH_ASKPASS=/root/ask SSH_ASKPASS_REQUIRE=force");
     let only = "-o PubkeyAuthentication=no -o NumberOfPasswordPrompts=1";
-    let said = vm.run(&format!("{ask} {SSH} {only} {user}@localhost id -un"))?;
+    let said = vm.run(&format!("{ask} {SSH} {only} {user}@127.0.0.1 id -un"))?;
     Ok(said.status == 0 && said.text.contains(user))
 }
 
@@ -89,7 +89,7 @@ fn random_password(vm: &mut Vm) -> Result<()> {
 fn host_keys(vm: &mut Vm) -> Result<String> {
     let files = vm.read("cat /etc/ssh/ssh_host_*_key.pub | cut -d' ' -f1,2 | sort")?;
     ensure!(files.lines().count() == 3, "the host keys are:\n{files}");
-    let shown = vm.read("ssh-keyscan localhost 2>/dev/null | cut -d' ' -f2,3 | sort")?;
+    let shown = vm.read("ssh-keyscan 127.0.0.1 2>/dev/null | cut -d' ' -f2,3 | sort")?;
     ensure!(shown == files, "sshd shows:\n{shown}\nand the files hold:\n{files}");
     let old = vm.read(
         "grep -h root@localhost /etc/ssh/ssh_host_*_key.pub | wc -l; ls /etc/ssh/ssh_host_*key* | wc -l",
