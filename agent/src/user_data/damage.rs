@@ -4,8 +4,8 @@ use super::expand::Parts;
 use super::part::{Dropped, Part};
 use super::{Effect, cloud_config, effect, kinds, unknown};
 
-/// The damage in words: data that could not be taken apart, configuration that cannot be read, or a whole of no known
-/// kind (a server's page for an error). Parts that were so before are no news.
+/// The damage in words: data that could not be taken apart, and configuration that cannot be read. A whole of no known
+/// kind (a server's page for an error) is damage too. Parts that were so before are no news.
 pub(crate) fn damage(
     parts: &Parts,
     was_bad: impl Fn(&Dropped) -> bool,

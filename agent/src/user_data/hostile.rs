@@ -25,7 +25,7 @@ pub(crate) fn mime(data: &[u8]) {
     kept(parts);
 }
 
-/// Checks that parts which were kept come back unchanged. What holds other parts is nothing but these.
+/// Checks that parts which were kept come back unchanged. A part that holds others is left out: it consists of them.
 fn kept(mut parts: Vec<Part>) {
     let holds =
         |part: &Part| ["multipart/", "message/"].iter().any(|kind| part.content_type.starts_with(kind));
