@@ -22,7 +22,7 @@ pub(super) fn tell(text: &str, root: &Root, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// What a message may name, in small and in capital letters.
+/// The variables that a message may name, in small and in capital letters.
 fn variables(root: &Root) -> Result<Mapping> {
     let record = record::read(layout::STATUS, root)?.unwrap_or_default();
     let source = record.get("datasource").and_then(Value::scalar_text).unwrap_or_default();

@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(written(&through, "p"), "ONE E TWO E ");
     }
 
-    /// As cloud-init 26.2 does it for its log and for what a program writes.
+    /// The modes are cloud-init 26.2's for its log and for the output of programs.
     #[test]
     fn who_reads_logs_reads_these_and_nobody_else_does() {
         let directory = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use std::io::Write;
 
 const CONSOLE: &str = "/dev/console";
 
-/// As many letters and digits as cloud-init takes.
+/// The number of letters and digits; cloud-init takes as many.
 const LENGTH: usize = 20;
 
 /// Without those that look alike on a console: the password is typed.

@@ -19,7 +19,7 @@ const FSTAB: &str = "etc/fstab";
 const PAGES: [u64; 4] = [4096, 8192, 16384, 65536];
 const MARK: &[u8; 10] = b"SWAPSPACE2";
 
-/// What `statfs` says of a btrfs, whose copies on write would leave a swap file in pieces.
+/// The type that `statfs` gives for a btrfs, whose copies on write would leave a swap file in pieces.
 const BTRFS: FsWord = 0x9123_683e;
 
 /// Makes it, swaps to it, and has each boot do so.

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 
-/// What others may do with a directory on the way, in which they could exchange the keys.
+/// The permissions with which others could exchange the keys, in a directory on the way.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 /// Debian's home of those who are to have none.

@@ -66,7 +66,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// What an included file says outside of its own Match blocks belongs to the block around it.
+    /// Reads an included file. Settings outside of its own Match blocks belong to the block around it.
     fn include(&mut self, path: &str, block: Block) -> Result<()> {
         if self.included == MOST_INCLUDED {
             return Ok(());

@@ -21,7 +21,7 @@ pub(crate) struct Names<'a> {
     meta_data: &'a MetaData,
 }
 
-/// What a name turned out to be.
+/// The result of looking up a name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Found {
     /// A device, by a path below /dev.

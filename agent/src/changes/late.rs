@@ -8,7 +8,7 @@ use crate::root::Root;
 use crate::yaml::Mapping;
 use anyhow::Result;
 
-/// What is said of it. `whose`: user-data or vendor-data.
+/// The message about the late parts. `whose`: user-data or vendor-data.
 pub(crate) fn told(whose: &str) -> String {
     format!("parts of the {whose} that could not be had before are there now: they are carried out")
 }

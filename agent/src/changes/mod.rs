@@ -27,8 +27,8 @@ const OFFERED: &str = "user-data.offered.i";
 const RAW: &str = "user-data.txt";
 const STORED: &str = "user-data.txt.i";
 
-/// What handlers make of user-data once per instance and nobody runs again: what says that it was made, and the
-/// file. It is made anew, so that it is what the user-data says.
+/// Files that handlers make of user-data once per instance and that nobody runs again: the semaphore, and the file. It
+/// is made anew, so that it is what the user-data says.
 const MADE: &[(&str, &str)] = &[("sem/config_runcmd", "scripts/runcmd")];
 
 /// The names of the setting: in the system's configuration, and on the kernel command line.
@@ -109,11 +109,11 @@ impl Treatment {
     }
 }
 
-/// What is said on each boot after that.
+/// The message on each boot after that.
 const LEFT_OUT: &str = "a part of the user-data came late, after the user-data was changed: nothing of it is done \
                         (user_data_policy: reapply does everything again)";
 
-/// What decides about a source's user-data.
+/// The facts that decide about a source's user-data.
 struct Facts<'a> {
     /// The instance's record; `None` if nothing was kept.
     kept: Option<&'a PartsRecord>,
@@ -188,7 +188,7 @@ pub(crate) enum Blob {
     Damaged,
 }
 
-/// What is damaged of a source's user-data, and was not in the kept one.
+/// The damage of a source's user-data that was not in the kept one.
 pub(crate) fn damage(parts: &Parts, instance: &Instance, root: &Root) -> Vec<String> {
     let kept = PartsRecord::read(instance, root).ok().flatten();
     let Some(kept) = kept else { return Vec::new() };
@@ -309,7 +309,7 @@ fn make_anew(instance: &Instance, root: &Root) -> Result<()> {
     })
 }
 
-/// What was made from parts.
+/// The files that were made from parts.
 pub(crate) struct Made {
     /// Their paths.
     pub(crate) files: Vec<String>,

@@ -1,4 +1,4 @@
-//! What is kept of an instance's user-data: a digest for each part, and the files that came of them.
+//! The record of an instance's user-data: a digest for each part, and the files that came of them.
 
 use super::Policy;
 use crate::instance::Instance;
@@ -22,7 +22,7 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// What is to be known of a part.
+    /// Takes down a part.
     pub(crate) fn of(part: &Part) -> Self {
         Self {
             name: part.name.clone(),
@@ -32,7 +32,7 @@ impl Known {
     }
 }
 
-/// What is kept.
+/// The kept record of the parts.
 #[derive(Default, PartialEq, Eq, Debug)]
 pub(crate) struct PartsRecord {
     /// The parts of the user-data that is kept, in their order.

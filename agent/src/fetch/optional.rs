@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 /// The pauses before another attempt.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(600)];
-/// What one attempt may take.
+/// The time that one attempt may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What may be lost in all before attempts become one, and before there are none.
+/// The time that may be lost in all before attempts become one, and before there are none.
 const ENOUGH: Duration = Duration::from_secs(8);
 const TOO_MUCH: Duration = Duration::from_secs(20);
-/// What one attempt may take after that.
+/// The time that one attempt may take after that.
 const LESS_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Client {

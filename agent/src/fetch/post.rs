@@ -4,7 +4,7 @@ use super::{Client, Failure, Refused, hexadecimal, passing, shown};
 use anyhow::{Context, Result, bail};
 use std::time::Duration;
 
-/// What one request may take.
+/// The time that one request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Client {

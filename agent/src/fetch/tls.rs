@@ -37,7 +37,7 @@ pub(crate) fn config(root: &Root) -> Result<TlsConfig> {
         .build())
 }
 
-/// Whether the server will not be believed later either. A certificate that is not valid yet, or any more, may be once
+/// True if the server will not be believed later either. A certificate that is not valid yet, or any more, may be once
 /// the machine's clock is right.
 pub(crate) fn is_lasting(error: &std::io::Error) -> bool {
     match error.get_ref().and_then(|cause| cause.downcast_ref()) {

@@ -6,7 +6,7 @@ use ureq::http::Uri;
 /// Where a service makes tokens.
 pub(super) const PLACE: &str = "/latest/api/token";
 
-/// How long a token is to live, under Firecracker's name and under EC2's.
+/// The seconds that a token is to live, under Firecracker's name and under EC2's.
 pub(super) const LIFE: [(&str, &str); 2] =
     [("X-metadata-token-ttl-seconds", "21600"), ("X-aws-ec2-metadata-token-ttl-seconds", "21600")];
 

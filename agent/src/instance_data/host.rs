@@ -1,4 +1,4 @@
-//! What `VMware`'s source adds to its meta-data: the machine's own names, addresses and interfaces.
+//! The data that `VMware`'s source adds to its meta-data: the machine's own names, addresses and interfaces.
 
 use crate::interfaces::{Address, Family, Interface, is_global};
 use crate::meta_data::{self, MetaData};
@@ -31,7 +31,7 @@ pub(super) fn complete(all: &mut Mapping, meta_data: &MetaData, info: &SystemInf
     fill(all, own);
 }
 
-/// How the text under `network` is encoded.
+/// The key for the encoding of the text under `network`.
 const ENCODING: &str = "network.encoding";
 
 /// The network's configuration, which may be encoded, under a key of its own.

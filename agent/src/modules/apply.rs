@@ -16,7 +16,7 @@ use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-/// What a kernel's package leaves for itself between two of its scripts.
+/// The file that a kernel's package leaves for itself between two of its scripts.
 const FRESH: &str = ".fresh-install";
 
 /// Where the disk is mounted for as long as a directory of it is mounted elsewhere.
@@ -73,7 +73,7 @@ pub(crate) fn apply(steps: &Steps, facts: &ModulesFacts) -> Result<()> {
     }
 }
 
-/// What is written there from now on is on the disk at once.
+/// Shows the disk's own directory there, so that files written from now on are on the disk at once.
 fn show_built(tree: &str, disk: &Disk, release: &str) -> Result<()> {
     let here = format!("{tree}/{BUILT}");
     make(Path::new(&here))?;
@@ -132,7 +132,7 @@ fn step_aside(tree: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether the cover was not taken away at all.
+/// True if the cover was not taken away at all.
 fn still_there(whole: &OwnedFd, cover: &str) -> bool {
     let number = |path: rustix::io::Result<rustix::fs::Stat>| path.map(|stat| (stat.st_dev, stat.st_ino));
     match (number(rustix::fs::fstat(whole)), number(rustix::fs::stat(cover))) {

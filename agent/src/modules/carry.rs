@@ -1,4 +1,4 @@
-//! What was written into a cover is carried over to the disk: whole names, under a temporary name first.
+//! The way of files from a cover to the disk: whole names, under a temporary name first.
 
 use super::disk::Disk;
 use anyhow::{Context, Result};

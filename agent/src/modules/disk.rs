@@ -69,7 +69,7 @@ impl Disk {
         Ok(Path::new(point).join(&self.below))
     }
 
-    /// Whether it can be written to now.
+    /// Asks if the disk can be written to now.
     pub(crate) fn access(&self) -> Result<Access> {
         let flags = fstatvfs(&self.above).context("ask whether the disk can be written to")?.f_flag;
         Ok(if flags.contains(StatVfsMountFlags::RDONLY) { Access::ReadOnly } else { Access::Writable })

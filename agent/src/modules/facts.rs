@@ -19,7 +19,7 @@ pub(crate) const ASIDE: &str = "/run/lifeboat/aside";
 /// way of the next boot's.
 pub(crate) const SHOWN: &str = "/run/lifeboat/moved";
 
-/// What is known before anything is changed.
+/// The facts before anything is changed.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct ModulesFacts {
     /// The running kernel's.
@@ -38,11 +38,11 @@ pub(crate) struct ModulesFacts {
     pub(crate) written: BTreeMap<String, ModulesEntry>,
     /// Names on the disk.
     pub(crate) on_disk: BTreeMap<String, ModulesEntry>,
-    /// Whether the disk can be written to.
+    /// The disk's access: writable or read-only.
     pub(crate) access: Access,
-    /// Whether the disk's tree for the release is complete; looked at only while the export is aside.
+    /// True if the disk's tree for the release is complete; looked at only while the export is aside.
     pub(crate) complete: bool,
-    /// What is not of the initramfs; looked at only while the export is on its own directory.
+    /// Names that are not the initramfs's; looked at only while the export is on its own directory.
     pub(crate) local: Local,
 }
 
@@ -59,7 +59,7 @@ pub(crate) enum Tree {
     Gone,
 }
 
-/// What a name stands for.
+/// The kind of entry that a name stands for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum ModulesEntry {
     /// A directory or a file.
@@ -104,7 +104,7 @@ impl ModulesFacts {
     }
 }
 
-/// What the mount table says.
+/// The facts in the mount table.
 struct Seen {
     tree: Tree,
     cover: Option<String>,
@@ -172,7 +172,7 @@ pub(crate) fn holds_something(directory: impl AsRef<Path>) -> bool {
     fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some())
 }
 
-/// What is in a directory.
+/// Lists the names in a directory.
 pub(crate) fn names(directory: &Path) -> Result<BTreeMap<String, ModulesEntry>> {
     let list = || -> std::io::Result<BTreeMap<String, ModulesEntry>> {
         let mut names = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What stands beside a kernel's modules and is of this machine alone: links to the headers, and modules that were built
+//! Files beside a kernel's modules that are this machine's alone: links to the headers, and modules that were built
 //! here. In an export it would be gone at the next boot, and DKMS and dpkg would still believe it there.
 
 use super::disk::Disk;
@@ -15,7 +15,7 @@ pub(crate) const BUILT: &str = "updates";
 /// Who builds modules while nobody looks.
 const DKMS: &str = "/usr/sbin/dkms";
 
-/// What is in the export and on the disk below it.
+/// The local files in the export and on the disk below it.
 #[derive(Default, PartialEq, Eq, Debug)]
 pub(crate) struct Local {
     /// Links in the export that the disk has not, or not so.

@@ -46,7 +46,7 @@ fn settle(root: &Root, report: &mut Report) -> Result<()> {
     plan::keep(&facts).map_or(Ok(()), |plan| carry_out(plan, &facts, report))
 }
 
-/// Has the export of a release make way for what is about to be done to the disk's tree, until `settle`.
+/// Makes the export of a release give way to changes of the disk's tree, until `settle`.
 fn aside(release: &str, root: &Root, report: &mut Report) -> Result<()> {
     let Some(export) = Export::find(root)? else { return Ok(()) };
     let _lock = export.lock()?;
@@ -71,7 +71,7 @@ fn disk(root: &Root) -> Result<Disk> {
     }
 }
 
-/// What lifeboat exported in this boot.
+/// The modules that lifeboat exported in this boot.
 struct Export<'a> {
     modules: Modules,
     root: &'a Root,

@@ -1,11 +1,11 @@
-//! What is to be done with the export, decided from facts alone.
+//! The plan for the export, decided from facts alone.
 
 use super::facts::{ASIDE, ModulesEntry, ModulesFacts, SHOWN, Tree};
 use super::local::{BUILT, Built, Local};
 use crate::rescue::mounts::Access;
 use std::fmt;
 
-/// What is done, or why nothing is.
+/// The steps to take, or why there are none.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum ModulesPlan {
     /// There is nothing to do.
@@ -47,18 +47,18 @@ pub(crate) enum Steps {
         /// The export's directory.
         tree: String,
     },
-    /// What is of this machine alone is on the disk, and seen in the export.
+    /// The machine's own files go to the disk, and are seen in the export.
     Keep {
         /// The export's directory.
         tree: String,
         /// Names in it that go to the disk.
         carry: Vec<String>,
-        /// What then becomes of the modules that were built here.
+        /// The place of the modules that were built here.
         built: Built,
     },
 }
 
-/// What brings the disk's directory back into use, and the export to where it belongs.
+/// Plans to bring the disk's directory back into use, and the export to where it belongs.
 pub(crate) fn settle(facts: &ModulesFacts) -> ModulesPlan {
     let (release, place) = (&facts.release, &facts.place);
     let tree = format!("{place}/{release}");
@@ -94,7 +94,7 @@ pub(crate) fn settle(facts: &ModulesFacts) -> ModulesPlan {
     })
 }
 
-/// What keeps on the disk what is of this machine alone; `None` where it is there already.
+/// Plans to keep the machine's own files on the disk; `None` where they are there already.
 pub(crate) fn keep(facts: &ModulesFacts) -> Option<ModulesPlan> {
     let Local { links, built } = &facts.local;
     let tree = format!("{}/{}", facts.place, facts.release);
@@ -122,7 +122,7 @@ fn is_new(name: &str, kind: &ModulesEntry, facts: &ModulesFacts) -> bool {
     *kind == ModulesEntry::Content || facts.on_disk.get(name) != Some(kind)
 }
 
-/// What is done before a kernel's package is installed, upgraded or removed.
+/// Plans for the time before a kernel's package is installed, upgraded or removed.
 pub(crate) fn aside(facts: &ModulesFacts, version: &str) -> ModulesPlan {
     let (release, place) = (&facts.release, &facts.place);
     if version != release {

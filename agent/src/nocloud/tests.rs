@@ -1,5 +1,5 @@
-//! What cloud-init 26.2 makes of the same places: each row was recorded from a run of its `NoCloud`, with a directory in
-//! the place of a mounted volume.
+//! The results of cloud-init 26.2 for the same places. Each row was recorded from a run of its `NoCloud`, with a
+//! directory in the place of a mounted volume.
 
 use super::*;
 use crate::root::Root;

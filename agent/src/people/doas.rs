@@ -5,10 +5,10 @@ use crate::yaml::Value;
 
 const DOAS_CONF: &str = "/etc/doas.conf";
 
-/// What may stand between `permit` and the user.
+/// The options that may stand between `permit` and the user.
 const OPTIONS: [&str; 4] = ["nolog", "nopass", "persist", "keepenv"];
 
-/// What is appended to doas.conf; nothing for an empty list. One bad rule costs all of the user's.
+/// The text that is appended to doas.conf; nothing for an empty list. One bad rule costs all of the user's.
 pub(super) fn rules(user: &str, value: &Value) -> Result<Option<File>, String> {
     let rules: Vec<Option<String>> = match value {
         Value::Null => Vec::new(),

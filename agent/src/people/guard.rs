@@ -1,13 +1,13 @@
 //! Keys that let nobody in, but say who to log in as.
 
-/// What stands before a key: `$USER` is who to log in as, `$DISABLE_USER` who is turned away.
+/// The options before a key: `$USER` is the user to log in as, and `$DISABLE_USER` the one who is turned away.
 const OPTIONS: &str = concat!(
     "no-port-forwarding,no-agent-forwarding,no-X11-forwarding,command=\"",
     "echo 'Please login as the user \\\"$USER\\\" rather than the user \\\"$DISABLE_USER\\\".';",
     "echo;sleep 10;exit 142\"",
 );
 
-/// How the names of key types begin.
+/// The beginnings of the names of key types.
 const TYPES: [&str; 3] = ["ssh-", "ecdsa-", "sk-"];
 
 /// Keys with these options (or the usual ones) in the place of their own.

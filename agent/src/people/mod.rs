@@ -30,9 +30,9 @@ pub(crate) struct People {
     pub(crate) default: Option<String>,
     /// Accounts that `snap` makes.
     pub(crate) snap_users: Vec<Mapping>,
-    /// What was left out, and why.
+    /// The settings that were left out, and why.
     pub(crate) problems: Vec<String>,
-    /// What is valid, and has no effect.
+    /// The settings that are valid, and have no effect.
     pub(crate) idle: Vec<String>,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Person {
     pub(crate) name: String,
     /// The entry of `users` that names it first, counted from 1.
     pub(crate) entry: Option<usize>,
-    /// What is wanted, by key.
+    /// The settings that are wanted, by key.
     pub(crate) settings: Mapping,
 }
 

@@ -83,7 +83,7 @@ mod tests {
         (options.join(" "), problems.len())
     }
 
-    /// As with cloud-init 26.2 and Debian sid's useradd.
+    /// Good values are options of useradd, as with cloud-init 26.2 and Debian sid's useradd.
     #[test]
     fn good_values_are_options_of_useradd() {
         for (settings, options) in [

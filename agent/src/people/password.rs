@@ -20,18 +20,18 @@ pub(super) struct Call<'a> {
     pub(super) input: Option<String>,
 }
 
-/// What becomes of a password.
+/// The plan for a password.
 #[derive(PartialEq, Eq, Default, Debug)]
 pub(super) struct Planned<'a> {
     /// Calls of chpasswd and passwd.
     pub(super) calls: Vec<Call<'a>>,
-    /// What cannot be used.
+    /// The settings that cannot be used, and why.
     pub(super) problems: Vec<String>,
-    /// What has no effect.
+    /// The settings that have no effect.
     pub(super) idle: Vec<String>,
 }
 
-/// How a key gives a password.
+/// The form in which a key gives a password.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Plain,
@@ -137,7 +137,7 @@ mod tests {
 
     const OLD: &str = "$6$abc$OLD";
 
-    /// What passwd and chpasswd make of the field of a user in /etc/shadow, and `?` where something is told.
+    /// The field of a user in /etc/shadow after passwd and chpasswd, and `?` where something is told.
     fn field(before: Option<&str>, settings: &str) -> String {
         let settings = load(&format!("{{{settings}}}")).unwrap().as_map().unwrap().clone();
         let user = Person { name: "u".into(), entry: None, settings };

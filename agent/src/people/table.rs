@@ -36,7 +36,7 @@ pub(super) fn read(config: &Mapping, people: &mut People) {
     }
 }
 
-/// What the system's own configuration says of its default user.
+/// The default user in the system's own configuration.
 pub(super) fn system_default(config: &Mapping) -> Option<&Mapping> {
     config.get("system_info")?.as_map()?.get("default_user")?.as_map()
 }

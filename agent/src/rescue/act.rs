@@ -1,4 +1,4 @@
-//! What is done to mounts, as data; it prints itself as the command that a person would type.
+//! Changes of mounts, as data; each prints itself as the command that a person would type.
 
 use super::mounts::Access;
 use crate::report::Report;
@@ -30,7 +30,7 @@ pub(crate) enum Act {
     RemoveIfEmpty(String),
 }
 
-/// Whether what is mounted below is shown too.
+/// The extent of a bind: with the mounts below or without.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Depth {
     /// It is.

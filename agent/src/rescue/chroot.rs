@@ -6,7 +6,7 @@ use crate::root::Root;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 
-/// What a program finds in the rescue system, and whether with what is mounted below.
+/// The file systems that a program finds in the rescue system, each with the mounts below it or without.
 const SYSTEM: &[(&str, Depth)] =
     &[("dev", Depth::Tree), ("proc", Depth::Alone), ("sys", Depth::Tree), ("run", Depth::Alone)];
 
@@ -15,14 +15,14 @@ const SHELLS: [&str; 2] = ["bin/bash", "bin/sh"];
 
 const RESOLV_CONF: &str = "etc/resolv.conf";
 
-/// What is in the mounted original root.
+/// The facts about the mounted original root.
 #[derive(Debug)]
 pub(crate) struct Inside {
     point: String,
     access: Access,
     /// Those of SYSTEM that it has a directory for.
     directories: Vec<&'static str>,
-    /// What is bound already, by an earlier call.
+    /// The names that an earlier call has bound already.
     bound: Vec<String>,
     names: Names,
     modules: Modules,
@@ -108,7 +108,7 @@ impl Inside {
     }
 }
 
-/// As those of `systemd-resolved`, `NetworkManager` and `resolvconf` do.
+/// True if a link leads into /run, as those of `systemd-resolved`, `NetworkManager` and `resolvconf` do.
 fn leads_to_run(target: &str) -> bool {
     in_root(target).starts_with("run/")
 }
@@ -122,9 +122,9 @@ fn in_root(target: &str) -> String {
 /// Acts in their order, and what the admin should know.
 #[derive(Default, PartialEq, Eq, Debug)]
 pub(crate) struct ChrootPlan {
-    /// What to do.
+    /// The changes to make.
     pub(crate) acts: Vec<Act>,
-    /// What will be missing.
+    /// The notes on what will be missing.
     pub(crate) notes: Vec<String>,
 }
 
@@ -174,7 +174,7 @@ pub(crate) fn plan(inside: &Inside) -> ChrootPlan {
     plan
 }
 
-/// What to run: the words given, or the shell that is there.
+/// The command to run: the words given, or the shell that is there.
 pub(crate) fn command(inside: &Inside, words: &[String]) -> Result<Vec<String>> {
     if !words.is_empty() {
         return Ok(words.to_vec());

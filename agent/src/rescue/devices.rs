@@ -13,7 +13,7 @@ const DATABASE: &str = "run/udev/data";
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Device {
     node: String,
-    /// What is on it, by libblkid's name.
+    /// The type of its content, by libblkid's name.
     pub(crate) kind: Option<String>,
     /// The file system's label.
     pub(crate) label: Option<String>,
@@ -24,7 +24,7 @@ pub(crate) struct Device {
     links: Vec<String>,
 }
 
-/// What is no file system, and what makes one of it.
+/// The types that are not file systems, each with the command that opens it.
 const MEMBERS: &[(&str, &str)] = &[
     ("crypto_LUKS", "cryptsetup open DEVICE NAME"),
     ("LVM2_member", "vgchange --activate y"),
@@ -87,7 +87,7 @@ impl Device {
         &self.node
     }
 
-    /// Whether the next boot may take it for one.
+    /// True if the next boot may take it for one.
     pub(crate) fn is_rescue_volume(&self) -> bool {
         let kind = self.kind.as_deref().unwrap_or_default();
         let is_member = MEMBERS.iter().any(|(member, _)| *member == kind);
@@ -98,7 +98,7 @@ impl Device {
                 .is_some_and(|label| rescue_volume::label_of(kind, label.as_bytes()).is_some())
     }
 
-    /// Whether `root=` with this means it.
+    /// True if `root=` with this name means it.
     pub(crate) fn is_named(&self, name: &str) -> bool {
         let same = |ours: &Option<String>, theirs: &str| {
             ours.as_ref().is_some_and(|ours| ours.eq_ignore_ascii_case(theirs))
@@ -152,7 +152,7 @@ pub(crate) fn locate(original: &Original, rescue: &Volume, devices: &[Device]) -
     }
 }
 
-/// What is no file system, with what makes one of it; `None` for all else.
+/// The command that opens a volume which is not a file system; `None` for all else.
 pub(crate) fn what_opens(volume: &Volume) -> Option<String> {
     let (_, command) = MEMBERS.iter().find(|(kind, _)| *kind == volume.kind)?;
     Some(command.replace("DEVICE", &volume.device))

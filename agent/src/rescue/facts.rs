@@ -1,4 +1,4 @@
-//! What `mount`, `umount`, `finish` and `status` know before they decide.
+//! The facts that `mount`, `umount`, `finish` and `status` gather before they decide.
 
 use super::devices::{self, Device};
 use super::mounts::{self, Identity, Mount};
@@ -9,13 +9,13 @@ use anyhow::Result;
 /// The machine in a rescue boot.
 #[derive(Debug)]
 pub(crate) struct RescueFacts {
-    /// What the initramfs decided.
+    /// The record of the initramfs's decision.
     pub(crate) record: Record,
     /// The original root as it is now, or why it is not known.
     pub(crate) original: std::result::Result<Volume, String>,
-    /// How its mounts are known.
+    /// The marks by which its mounts are known.
     pub(crate) identity: Identity,
-    /// How the rescue volume's are.
+    /// The marks by which the rescue volume's mounts are known.
     pub(crate) rescue: Identity,
     /// All mounts.
     pub(crate) mounts: Vec<Mount>,

@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow, bail};
 /// nothing is left on it.
 pub(crate) const POINT: &str = "/run/lifeboat/original";
 
-/// What is asked for.
+/// The mount that is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Request {
     /// Where, as an absolute path.
@@ -19,7 +19,7 @@ pub(crate) struct Request {
     pub(crate) access: Access,
 }
 
-/// How a file system is mounted.
+/// The way in which a file system is mounted.
 struct FileSystem {
     kind: &'static str,
     /// So that not a byte of it changes: no journal is replayed.

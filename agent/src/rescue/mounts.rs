@@ -1,4 +1,4 @@
-//! What is mounted where, from /proc/self/mountinfo.
+//! The mount table, from /proc/self/mountinfo.
 
 use crate::root::Root;
 use anyhow::Result;
@@ -7,7 +7,7 @@ pub(crate) use lifeboat_common::mounts::{Access, Mount, at, parse};
 use rustix::fs::{FileType, major, minor, stat};
 use std::path::Path;
 
-/// How the mounts of a device are known.
+/// The marks by which the mounts of a device are known.
 #[derive(Default, PartialEq, Eq, Debug)]
 pub(crate) struct Identity {
     number: Option<String>,
@@ -32,12 +32,12 @@ impl Identity {
         }
     }
 
-    /// Whether the device is there.
+    /// True if the device is there.
     pub(crate) fn is_there(&self) -> bool {
         self.number.is_some()
     }
 
-    /// Whether this is a mount of it.
+    /// True if this is a mount of it.
     pub(crate) fn is_of(&self, mount: &Mount) -> bool {
         self.number.as_ref() == Some(&mount.number)
             || self.nodes.iter().any(|node| mount.source == Path::new(node))
@@ -50,7 +50,7 @@ pub(crate) fn holding<'a>(path: &str, mounts: &'a [Mount]) -> Option<&'a Mount> 
     within.max_by_key(|mount| mount.point.len())
 }
 
-/// Whether a path is this directory or below it.
+/// True if a path is this directory or below it.
 pub(crate) fn is_within(path: &str, directory: &str) -> bool {
     directory == "/"
         || path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -1,4 +1,4 @@
-//! Whether the rescue volume is marked as finished, and so what the next boot does; `finish` marks it.
+//! The mark of a finished rescue volume, which decides about the next boot; `finish` sets it.
 
 use super::devices::Device;
 use super::facts::RescueFacts;
@@ -40,7 +40,7 @@ pub(crate) fn mark(root: &Root) -> Result<()> {
     root.sync(&[""])
 }
 
-/// What the next boot does, in words.
+/// The next boot in words.
 pub(crate) fn boot(facts: &RescueFacts, marker: Option<&str>) -> String {
     let Some(marker) = marker else {
         return format!("this rescue volume again ({})", "`lifeboat-agent rescue finish` ends that");

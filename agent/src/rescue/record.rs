@@ -1,4 +1,4 @@
-//! What lifeboat says of this boot: whether it is from a rescue volume, and why.
+//! The record that lifeboat keeps of this boot: from a rescue volume or not, and why.
 
 use crate::root::Root;
 use anyhow::Result;

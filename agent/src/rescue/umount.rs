@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::Path;
 
-/// How many users are named; there may be a process for each of hundreds of connections.
+/// The most users that are named; there may be a process for each of hundreds of connections.
 const MOST_NAMED: usize = 8;
 
 /// The acts, the last mount first; none when nothing is mounted.

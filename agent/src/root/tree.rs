@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// How deep directories may be in each other.
+/// The most levels of directories in each other.
 const DEEPEST: usize = 64;
 
 impl Root {

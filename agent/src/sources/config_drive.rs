@@ -100,5 +100,5 @@ fn from_directory(
     })
 }
 
-/// What EC2's service would say.
+/// The file with the answers that EC2's service would give.
 const EC2_META_DATA: &str = "ec2/latest/meta-data.json";

@@ -9,7 +9,7 @@ use anyhow::Result;
 
 const DIRECTORY: &str = "run/credentials/@system";
 
-/// What the names begin with.
+/// The beginning of the credentials' names.
 pub(super) const PREFIX: &str = "cloud-init.";
 
 pub(super) fn detect(facts: &SourceFacts<'_>) -> Result<Option<Signal>> {

@@ -27,8 +27,8 @@ const TOKEN_LIFE: (&str, &str) = ("X-aws-ec2-metadata-token-ttl-seconds", "21600
 const TOKEN_PLACE: &str = "latest/api/token";
 const TOKEN: &str = "X-aws-ec2-metadata-token";
 
-/// What firmware says on clouds that speak like EC2 and need know no tokens: the file, how its value ends, and
-/// cloud-init's name of the cloud.
+/// The marks in the firmware of clouds that speak like EC2 and need no tokens. Each has the file, the end of its value,
+/// and cloud-init's name of the cloud.
 const OTHERS: &[(&str, &str, &str)] = &[
     ("product_serial", ".brightbox.com", "brightbox"),
     ("chassis_asset_tag", ".zstack.io", "zstack"),
@@ -49,7 +49,7 @@ fn other(facts: &SourceFacts<'_>) -> Option<&'static (&'static str, &'static str
     OTHERS.iter().find(|(file, end, _)| facts.dmi(file).ends_with(end))
 }
 
-/// What shows that the machine is Amazon's.
+/// The mark that shows that the machine is Amazon's.
 fn amazon(facts: &SourceFacts<'_>) -> Result<Option<String>> {
     for file in ["sys_vendor", "bios_vendor", "board_vendor"] {
         let value = facts.dmi(file);
@@ -109,7 +109,7 @@ pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Optio
     }))
 }
 
-/// What else templates know of Amazon's machines.
+/// The path of further data that templates know of Amazon's machines.
 const IDENTITY: &str = "dynamic/instance-identity";
 
 /// A service that has answered.
@@ -118,7 +118,7 @@ struct Service<'a> {
     address: String,
     /// `None` where version 1 is spoken.
     token: RefCell<Option<String>>,
-    /// Whether a new token is worth asking for: the last one was of use.
+    /// True while a new token is worth asking for: the last one was of use.
     renews: Cell<bool>,
     facts: &'a SourceFacts<'a>,
 }

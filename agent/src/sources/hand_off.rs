@@ -1,5 +1,4 @@
-//! What the kernel command line says about a seed: as the initramfs hands it over, or else read from it by the
-//! same rules.
+//! The seed on the kernel command line: as the initramfs hands it over, or else read from it by the same rules.
 
 use super::{Signal, SourceFacts, nocloud};
 use crate::command_line;
@@ -37,7 +36,8 @@ pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Optio
     nocloud("hand_off", facts, report)
 }
 
-/// What the command line says beside other places; what is wrong with it as a whole is told where it is looked for.
+/// The seed of the command line, to be joined with other places. Faults of the whole line are reported by its own
+/// reader.
 #[expect(clippy::unnecessary_wraps, reason = "reading a place may fail; this one's cannot")]
 pub(super) fn said(facts: &SourceFacts<'_>, _: &mut Report) -> Result<Option<Said>> {
     let hand_off = of(facts).ok().flatten().filter(HandOff::names_a_seed);

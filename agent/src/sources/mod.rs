@@ -37,7 +37,7 @@ use lifeboat_common::command_line::CommandLine;
 use lifeboat_common::hand_off::{Seed as HandOff, source_of};
 use std::time::Duration;
 
-/// What sources may know.
+/// The facts that sources may know.
 pub(crate) struct SourceFacts<'a> {
     /// The machine.
     pub(crate) root: &'a Root,
@@ -47,7 +47,7 @@ pub(crate) struct SourceFacts<'a> {
     pub(crate) line: CommandLine,
     /// The instance that the machine was last.
     pub(crate) kept: Option<String>,
-    /// How long each source may take.
+    /// The time that each source may take.
     pub(crate) budget: Duration,
     volumes: Volumes,
 }
@@ -58,7 +58,7 @@ pub(crate) struct Source {
     pub(crate) name: &'static str,
     /// Its name in `datasource_list` and `ds=`.
     pub(crate) cloud: &'static str,
-    /// What it is recognised by, for people.
+    /// The sign by which it is recognised, for people.
     pub(crate) sign: &'static str,
     /// Looks for it without asking anyone.
     pub(crate) detect: fn(&SourceFacts<'_>) -> Result<Option<Signal>>,
@@ -69,7 +69,7 @@ pub(crate) struct Source {
 /// Why a source is believed to be there.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Signal {
-    /// What was seen.
+    /// The sign that was seen.
     pub(crate) seen: String,
     /// Where its data is.
     pub(crate) reach: Reach,
@@ -225,7 +225,7 @@ fn nocloud(first: &str, facts: &SourceFacts<'_>, report: &mut Report) -> Result<
     nocloud::join(nocloud_places(first, facts, report)?, facts, report)
 }
 
-/// What the places of a source and of those behind it say.
+/// Reads the places of a source and of those behind it.
 pub(crate) fn nocloud_places(first: &str, facts: &SourceFacts<'_>, report: &mut Report) -> Result<Vec<Said>> {
     let from_first = || ALL.iter().skip_while(|source| source.name != first);
     let mut all = Vec::new();
@@ -255,15 +255,15 @@ impl<'a> SourceFacts<'a> {
         Ok(Self { root, config, line, kept, budget, volumes: Volumes::default() })
     }
 
-    /// Whether a seed without user-data is about the instance that is kept: under the id that it gives, if any, there
-    /// is user-data already, whose volume has gone.
+    /// True if a seed without user-data is about the kept instance. Under the id that it gives, if any, there is
+    /// user-data already, whose volume has gone.
     pub(crate) fn goes_on_as(&self, id: Option<&str>) -> Result<bool> {
         let Some(kept) = self.kept.as_deref() else { return Ok(false) };
         let path = Instance::new(kept).path("user-data.txt");
         Ok(id.is_none_or(|id| id == kept) && self.root.read(&path)?.is_some_and(|data| !data.is_empty()))
     }
 
-    /// Whether the instance that is kept has an id that nothing but meta-data can have given it.
+    /// True if the kept instance has an id that nothing but meta-data can have given it.
     pub(crate) fn kept_has_id_of_meta_data(&self) -> bool {
         let is_given = |hand_off: HandOff| hand_off.instance_id.is_some();
         self.kept.as_deref().is_some_and(|kept| kept != NO_ID)
@@ -312,7 +312,7 @@ impl<'a> SourceFacts<'a> {
         Some(urls.iter().map(|url| url.trim_end_matches('/').to_owned()).collect())
     }
 
-    /// How long one attempt may take.
+    /// The time that one attempt may take.
     fn patience(&self, cloud: &str) -> Duration {
         self.seconds(cloud, "timeout").unwrap_or(PATIENCE)
     }
@@ -338,7 +338,7 @@ impl<'a> SourceFacts<'a> {
         given.find(|(_, source)| !source.is_empty())
     }
 
-    /// What in the firmware names a source, and the name.
+    /// The places in the firmware that name a source, and the name.
     pub(crate) fn named_by_firmware(&self) -> Vec<(String, String)> {
         let named = |what: String, value: &str| (what, source_of(value).to_owned());
         let serial = smbios_serial::value(self)
@@ -383,7 +383,7 @@ impl<'a> SourceFacts<'a> {
     }
 }
 
-/// Whether `datasource_list` and `ds=` may name a source so.
+/// True if `datasource_list` and `ds=` may name a source so.
 pub(crate) fn is_known(name: &str) -> bool {
     name.eq_ignore_ascii_case("nocloud-net")
         || ALL.iter().any(|source| source.cloud.eq_ignore_ascii_case(name))
@@ -424,10 +424,10 @@ pub(crate) fn kept_as(text: &str) -> (String, String) {
     (cloud.trim_end_matches("Local").trim_end_matches("Net").to_lowercase(), place)
 }
 
-/// What one attempt to ask a metadata service may take.
+/// The time that one attempt to ask a metadata service may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Whether a source may be there, and whether any of those needs the network.
+/// The signs of sources that may be there, each with the reach that its data needs.
 pub(crate) fn signals(facts: &SourceFacts<'_>) -> Vec<Signal> {
     let sources = ALL.iter().filter(|source| facts.left_out(source).is_none());
     // One that cannot even be looked for is to be told in its stage.

@@ -20,7 +20,7 @@ pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Optio
     nocloud("nocloud_config", facts, report)
 }
 
-/// What it says beside other places.
+/// The seed in the configuration, to be joined with other places.
 #[expect(clippy::unnecessary_wraps, reason = "reading a place may fail; this one's cannot")]
 pub(super) fn said(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Said>> {
     let Some(settings) = facts.settings(NOCLOUD).filter(|settings| has_a_seed(settings)) else {

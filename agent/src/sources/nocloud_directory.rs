@@ -24,7 +24,7 @@ pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Optio
     nocloud("nocloud_directory", facts, report)
 }
 
-/// What it says beside other places.
+/// The seed in the directories, to be joined with other places.
 pub(super) fn said(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Said>> {
     let Some(path) = directory(facts)? else { return Ok(None) };
     Ok(Files::in_directory(path, facts.root, report)?.map(Said::of_files))

@@ -19,7 +19,7 @@ pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Optio
     nocloud("nocloud_volume", facts, report)
 }
 
-/// What the first of them that holds a seed says beside other places.
+/// The seed on the first volume that holds one, to be joined with other places.
 pub(super) fn said(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Option<Said>> {
     for path in labelled(facts)? {
         let files = volume::open(&path, facts.root)?;

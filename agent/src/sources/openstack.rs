@@ -17,7 +17,7 @@ use anyhow::{Context, Result, bail};
 const CLOUD: &str = "OpenStack";
 const ADDRESS: &str = "http://169.254.169.254";
 
-/// What firmware says on clouds that are `OpenStack`.
+/// The product names in the firmware of clouds that are `OpenStack`.
 const PRODUCTS: [&str; 2] = ["OpenStack Nova", "OpenStack Compute"];
 const ASSET_TAGS: [&str; 6] = [
     "OpenStack Nova",
@@ -86,7 +86,7 @@ pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Optio
     files.seed(facts, report, |report| tree.below(EC2_DIRECTORY, report).into()).map(Some)
 }
 
-/// Of a service and of a drive.
+/// The directory of a service and of a drive.
 pub(super) const DIRECTORY: &str = "openstack";
 /// In a version's directory.
 pub(super) const META_DATA: &str = "meta_data.json";

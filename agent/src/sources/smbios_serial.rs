@@ -18,7 +18,7 @@ pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Optio
     nocloud("smbios_serial", facts, report)
 }
 
-/// What it says beside other places.
+/// The seed that the serial number names, to be joined with other places.
 #[expect(clippy::unnecessary_wraps, reason = "reading a place may fail; this one's cannot")]
 pub(super) fn said(facts: &SourceFacts<'_>, _: &mut Report) -> Result<Option<Said>> {
     Ok(parse(facts).map(|hand_off| Said::of_line(hand_off, "dmi")))

@@ -13,7 +13,7 @@ use lifeboat_common::hand_off::Seed as HandOff;
 const ENTRIES: &str = "sys/firmware/dmi/entries";
 /// The number of the entries that hold strings.
 const STRINGS: &str = "11-";
-/// What begins the string of a credential that is text, and of one that is base64.
+/// The beginning of a string with a credential that is text, and of one with base64.
 const TEXT: &str = "io.systemd.credential:";
 const BINARY: &str = "io.systemd.credential.binary:";
 
@@ -36,7 +36,7 @@ pub(super) fn read(facts: &SourceFacts<'_>, report: &mut Report) -> Result<Optio
     seed.map(|seed| seed::completed(seed, facts, report)).transpose()
 }
 
-/// What the string that names a seed says beside other places.
+/// The seed in the string that names one, to be joined with other places.
 pub(super) fn said(facts: &SourceFacts<'_>, _: &mut Report) -> Result<Option<Said>> {
     Ok(line(&strings(facts)?).map(|hand_off| Said::of_line(hand_off, "dmi")))
 }
@@ -51,7 +51,7 @@ fn value_in(strings: &[Vec<u8>]) -> Option<&str> {
     texts.find_map(|text| text.trim().strip_prefix("ds="))
 }
 
-/// What the string that names a source says behind `ds=`.
+/// The text behind `ds=` in the string that names a source.
 pub(super) fn value(facts: &SourceFacts<'_>) -> Option<String> {
     value_in(&strings(facts).ok()?).map(str::to_owned)
 }

@@ -97,7 +97,7 @@ impl<'a> Turns<'a> {
     }
 }
 
-/// What a tool says to an order.
+/// Gives a tool an order, and returns its answer.
 fn tell_tool((program, words): &Tool, order: &str) -> Result<String> {
     let mut argv: Vec<String> = TIMEOUT.map(str::to_owned).to_vec();
     argv.push(format!("/{program}"));
@@ -139,7 +139,7 @@ enum GuestValue {
     Given(Result<Vec<u8>>),
 }
 
-/// What a deployment sets when a value has been used up.
+/// The value that a deployment sets when the original has been used up.
 const USED_UP: &str = "---";
 
 fn value(key: &str, ask: impl Fn(&str) -> Result<Option<String>>) -> Result<GuestValue> {

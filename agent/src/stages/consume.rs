@@ -1,4 +1,4 @@
-//! What a source gave: taken apart, written, and what is left to do with it.
+//! The consumption of a source's data: it is taken apart and written, and the rest of the work is returned.
 
 use super::kept::KeptConfig;
 use super::vendor::{self, Before, VendorSettings, settings};
@@ -59,7 +59,7 @@ const ORIGINS: [Origin; 3] = [
     },
 ];
 
-/// What a source gave.
+/// The data that a source gave.
 pub(super) struct Given<'a> {
     /// From whom.
     pub(super) identity: SeedIdentity<'a>,
@@ -69,7 +69,7 @@ pub(super) struct Given<'a> {
     pub(super) vendors: [&'a VendorData; 2],
     /// The system's configuration, which may want no vendor's.
     pub(super) system: &'a Mapping,
-    /// How the user-data is treated.
+    /// The treatment of the user-data.
     pub(super) treatment: Treatment,
 }
 
@@ -90,9 +90,9 @@ impl<'a> UserData<'a> {
     }
 }
 
-/// What came of data.
+/// The result of consuming data.
 pub(super) struct Consumed {
-    /// What is left to do.
+    /// The work that is left to do.
     pub(super) work: Vec<Work>,
     /// The configuration before it, if parts of it could not be had on an earlier boot.
     pub(super) before_late: Option<Mapping>,
@@ -171,7 +171,7 @@ pub(super) struct SeedIdentity<'a> {
     pub(super) meta_data: &'a MetaData,
 }
 
-/// What is left to do with what an earlier boot kept.
+/// Finds the work left to do with the data that an earlier boot kept.
 pub(super) fn kept(
     identity: &SeedIdentity<'_>,
     system: &Mapping,
@@ -199,7 +199,7 @@ struct Consumption<'a> {
     pipeline: Pipeline<'a>,
     /// The user's configuration.
     user: Mapping,
-    /// Whether some configuration has commands, which become a script.
+    /// True if some configuration has commands, which become a script.
     has_commands: bool,
     files: Vec<File>,
     /// The paths of those that came of parts.

@@ -1,4 +1,4 @@
-//! What must hold whatever a seed holds: `fuzz/` tries it on all bytes it comes upon.
+//! The rules for any seed: `fuzz/` tries them on all bytes it comes upon.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what fails is a finding")]
 
 use super::network::process_from;
@@ -61,7 +61,7 @@ pub(crate) fn check(data: &[u8]) {
 
 type Files = Vec<(String, Vec<u8>)>;
 
-/// What is written; nothing where the command says that nothing could be.
+/// The files that are written; `None` where the command says that nothing could be.
 fn processed(here: &Path, user_data: &[u8]) -> Option<Files> {
     let [all, seed, root] = ["", "seed", "root"].map(|name| Root::open(&here.join(name)).unwrap());
     let mut report = Report::default();

@@ -50,7 +50,7 @@ impl Kept {
         run::stage(stage, self.given(), &context, report);
     }
 
-    /// What its handlers are given.
+    /// The data for its handlers.
     pub(super) fn given(&self) -> run::Given<'_> {
         run::Given { config: &self.config, meta_data: &self.meta_data }
     }
@@ -84,7 +84,7 @@ impl KeptConfig {
             .fold(Mapping::default(), system_config::over)
     }
 
-    /// What counts of it, over the system's configuration. What cannot be read is reported.
+    /// Lays the kept configuration that counts over the system's. What cannot be read is reported.
     pub(super) fn over(&self, system: &SystemConfig, report: &mut Report) -> Mapping {
         let is_allowed = system_config::allows_user_data(system.mapping());
         let mut config = Mapping::default();

@@ -1,4 +1,4 @@
-//! What systemd calls at boot, a file for each stage.
+//! The stages that systemd calls at boot, a file for each.
 
 mod config;
 mod consume;
@@ -25,7 +25,7 @@ use crate::instance::Instance;
 use crate::rescue::record::Boot;
 use crate::root::Root;
 
-/// What a stage works on.
+/// The things that a stage works on.
 struct Context<'a> {
     instance: &'a Instance,
     boot: &'a Boot,

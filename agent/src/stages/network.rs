@@ -103,8 +103,8 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
     Ok(Some(source))
 }
 
-/// What a person may have taken apart: parts of which none is taken may be in it, and make it larger than they
-/// all may be.
+/// The most bytes of a file that a person may have taken apart. Parts that are not taken may be in it, and make it
+/// larger than they all may be.
 const LARGEST: u64 = 32 * 1024 * 1024;
 
 /// Below the instance's directory: that the user-data could not be fetched yet.

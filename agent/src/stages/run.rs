@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 /// Where handlers write, each perhaps a file system of its own.
 const WRITTEN_TO: [&str; 4] = ["", "etc", "home", "var"];
 
-/// What the handlers of a stage are given.
+/// The data for the handlers of a stage.
 #[derive(Clone, Copy)]
 pub(super) struct Given<'a> {
     pub(super) config: &'a Mapping,

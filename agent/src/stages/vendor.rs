@@ -1,4 +1,5 @@
-//! What the platform gives in the user's form: what is taken of it, and what was kept of it where it cannot be had.
+//! The platform's data in the user's form: the parts that are taken of it, and those that were kept where it cannot be
+//! had.
 
 use crate::instance::Instance;
 use crate::root::Root;
@@ -7,10 +8,10 @@ use crate::user_data::{self, IncludeReach, Includes, Part, Parts};
 use crate::yaml::Value;
 use anyhow::Result;
 
-/// What is wanted of a vendor's data.
+/// The settings for a vendor's data.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) struct VendorSettings {
-    /// Whether any of it is.
+    /// True if any of it is wanted.
     pub(super) wanted: bool,
     /// The types of which nothing is.
     pub(super) unwanted: Vec<String>,
@@ -43,7 +44,7 @@ pub(super) fn path(name: &str, instance: &Instance) -> String {
     instance.path(&format!("{name}.txt"))
 }
 
-/// What an earlier boot kept: as it came, and taken apart.
+/// The data that an earlier boot kept: as it came, and taken apart.
 #[derive(Default)]
 pub(super) struct Before {
     raw: Option<Vec<u8>>,
@@ -59,8 +60,8 @@ impl Before {
     }
 }
 
-/// What counts of what was given: nothing new, where it arrived damaged and an earlier boot kept some. `told` gets the
-/// reason.
+/// The data that counts: the given one, or nothing new where it arrived damaged and an earlier boot kept some. `told`
+/// gets the reason.
 pub(super) fn undamaged<'a>(
     name: &str,
     given: &'a VendorData,
@@ -82,7 +83,7 @@ pub(super) fn undamaged<'a>(
     }
 }
 
-/// What is to be kept as it came, beside what is: of the first kind there is always a file.
+/// The raw data to keep beside what is kept: of the first kind there is always a file.
 pub(super) fn raw<'a>(name: &str, given: &'a VendorData, before: &Before) -> Option<&'a [u8]> {
     let raw = match given.content() {
         Some((raw, _)) => raw.as_slice(),
@@ -98,7 +99,7 @@ pub(super) fn parts_before(given: &VendorData, before: &Before) -> Option<usize>
     before.parts.as_ref().filter(|_| before.raw.as_ref() == Some(raw)).map(Vec::len)
 }
 
-/// What it consists of; `None` when there is nothing.
+/// The parts of the data; `None` when there is nothing.
 pub(super) fn parts(
     name: &str,
     given: &VendorData,

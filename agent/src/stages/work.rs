@@ -1,4 +1,4 @@
-//! What is done in the order of the parts: boothooks run, and handlers get the parts that they are for.
+//! The work in the order of the parts: boothooks run, and handlers get the parts that they are for.
 
 use super::Context;
 use crate::apply::{self, Patience};
@@ -10,11 +10,11 @@ use crate::user_data::{self, Part, Work};
 use anyhow::Result;
 use std::time::{Duration, Instant};
 
-/// What says that the handlers have had their parts.
+/// The semaphore that says that the handlers have had their parts.
 const SEMAPHORE: &str = "consume_data";
 
-/// What all of it may take together, and one at most half of what is left of it. Users and their keys come after it,
-/// and systemd ends the stage after 10 minutes.
+/// The time that all of it may take together; one may take at most half of what is left. Users and their keys come
+/// after it, and systemd ends the stage after 10 minutes.
 const PATIENCE: Duration = Duration::from_mins(4);
 
 /// Does it. What fails costs only itself.

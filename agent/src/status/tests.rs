@@ -1,4 +1,4 @@
-//! What a record comes to.
+//! The status that a record gives.
 
 use super::*;
 use crate::record::{CONFIG, LOCAL, NETWORK, finish, start};

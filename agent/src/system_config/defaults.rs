@@ -1,4 +1,4 @@
-//! What a distribution's own cloud.cfg says of its default user, for images that have none.
+//! The default user of a distribution's own cloud.cfg, for images that have none.
 
 use crate::yaml::{Mapping, Value};
 use lifeboat_common::environment_file::lookup;

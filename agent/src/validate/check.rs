@@ -13,7 +13,7 @@ pub(super) struct Fault {
     pub(super) message: String,
 }
 
-/// What follows from a fault.
+/// The consequence of a fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum FaultKind {
     /// The value is none that could be used.
@@ -29,7 +29,7 @@ pub(super) enum FaultKind {
 /// More are not told, and no more than one beyond is looked for: each is looked up in the text.
 pub(super) const MOST: usize = 1000;
 
-/// What is told of a value of its own is no longer than this.
+/// The most characters of a value that a message quotes.
 const LONGEST: usize = 40;
 
 /// Adds what is wrong with a value to `found`.
@@ -56,7 +56,7 @@ pub(super) fn check(value: &Value, forms: &[Form], steps: &mut Vec<PathStep>, fo
     }
 }
 
-/// What is wrong within a value; `None` when it has not this form.
+/// Lists the faults within a value; `None` when it has not this form.
 fn against(value: &Value, form: &Form, steps: &mut Vec<PathStep>) -> Option<Vec<Fault>> {
     let mut found = Vec::new();
     match (form, value) {
@@ -148,7 +148,7 @@ fn not_one_of(value: &Value, forms: &[Form]) -> String {
     format!("it is {value} and not {}", words.join(" or "))
 }
 
-/// What is deprecated is not proposed.
+/// Describes a form for a proposal; `None` for deprecated ones, which are not proposed.
 fn described(form: &Form) -> Option<String> {
     let word = match form {
         Form::Any | Form::Old(..) => return None,

@@ -1,4 +1,4 @@
-//! What is found, and how it is printed.
+//! Findings, and the way they are printed.
 
 use crate::json;
 use crate::report::harmless;
@@ -18,11 +18,11 @@ pub(crate) struct Finding {
     pub(crate) line: Option<String>,
     /// Keys and the numbers of entries, with dots between.
     pub(crate) key: Option<String>,
-    /// What it is.
+    /// The message.
     pub(crate) message: String,
 }
 
-/// How bad it is.
+/// The gravity of a finding.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) enum Gravity {
     /// It is not as it should be.
@@ -47,7 +47,7 @@ pub(super) fn shown(line: &str) -> String {
     line.chars().take(LONGEST_LINE).map(harmless).collect()
 }
 
-/// Whether nothing of it is an error.
+/// True if nothing of it is an error.
 pub(super) fn is_valid(findings: &[Finding]) -> bool {
     findings.iter().all(|finding| finding.gravity != Gravity::Error)
 }

@@ -1,4 +1,4 @@
-//! What the keys that are carried out hold, as data: one table, which `check` goes through.
+//! The forms of the keys that are carried out, as data: one table, which `check` goes through.
 //!
 //! To add a key: a line in `TOP` here or in the file of its group, and its form. What is understood and no longer the way to write it is `Old`, with
 //! what to write in its place.
@@ -8,7 +8,7 @@ mod software;
 mod storage;
 mod system;
 
-/// What a value may be. Nothing (`null`) may stand anywhere.
+/// The form of a value. Nothing (`null`) may stand anywhere.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Form {
     Any,
@@ -23,7 +23,7 @@ pub(super) enum Form {
     Names(&'static [Form]),
     /// A mapping with these keys and no others.
     Keys(&'static Keys),
-    /// What is deprecated, and what is written instead.
+    /// A deprecated form, and the text that names its replacement.
     Old(&'static Form, &'static str),
 }
 
@@ -36,10 +36,10 @@ pub(super) struct Keys {
     pub(super) spelling: Spelling,
 }
 
-/// How the keys of a mapping may be written.
+/// The spellings that the keys of a mapping may have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Spelling {
-    /// As they stand in the table.
+    /// The keys as they stand in the table.
     Exact,
     /// With `-` in the place of `_`, as of old.
     HyphensOfOld,

@@ -56,7 +56,7 @@ const OTHERS: &[(&[Form], &[&str])] = &[
     ),
 ];
 
-/// What a key may hold; `None` when there is no such key.
+/// The forms that a key may hold; `None` when there is no such key.
 pub(super) fn forms(key: &str) -> Option<&'static [Form]> {
     let own = top().find(|(name, _)| *name == key).map(|(_, forms)| *forms);
     own.or_else(|| OTHERS.iter().find(|(_, names)| names.contains(&key)).map(|(forms, _)| *forms))
@@ -74,7 +74,7 @@ pub(super) fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> 
     (near.0 <= 2 && near.0 * 2 < name.len()).then_some(near.1)
 }
 
-/// How many characters have to be changed, left out or put in.
+/// The number of characters that have to be changed, left out or put in.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().take(LONGEST).collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();

@@ -44,7 +44,7 @@ pub(crate) fn run(files: &[PathBuf], reader: Audience, root: &Root) -> Result<bo
     Ok(all.iter().all(|(_, findings)| finding::is_valid(findings)))
 }
 
-/// What is wrong with user-data.
+/// Lists the faults of user-data.
 pub(crate) fn findings(data: &[u8], target: &TargetMachine<'_>) -> Vec<Finding> {
     const WHOLE: &str = "user-data";
     let (mut parts, problems) = target.parts_and_problems([(WHOLE, data)]);
@@ -89,7 +89,7 @@ pub(crate) fn findings(data: &[u8], target: &TargetMachine<'_>) -> Vec<Finding> 
     found
 }
 
-/// Whether it keeps a configuration from being taken: it cannot be read, or it cannot be told how it is merged.
+/// True if a finding keeps a configuration from being taken: it cannot be read, or cannot be merged as it says.
 fn is_about_all(finding: &Finding) -> bool {
     let is_of = |key: &String| user_data::MERGE_KEYS.iter().any(|name| key.starts_with(name));
     finding.gravity == Gravity::Error && finding.key.as_ref().is_none_or(is_of)
@@ -99,7 +99,7 @@ fn is_about_all(finding: &Finding) -> bool {
 const OF_THE_SYSTEM: [&str; 5] =
     ["allow_public_ssh_keys", "disable_root", "disable_root_opts", "system_info", "user"];
 
-/// What is wrong with a configuration.
+/// Lists the faults of a configuration.
 fn config(part: &Part, target: &TargetMachine<'_>) -> Vec<Finding> {
     let config = match user_data::read_config(&part.payload) {
         Ok(config) => config,
@@ -216,7 +216,7 @@ fn faults(config: &Mapping) -> Vec<Fault> {
 /// A finding whose place in the text is not looked up yet.
 type Problem = (Gravity, Vec<PathStep>, String);
 
-/// What the handlers say of what the table has nothing against.
+/// Lists the handlers' problems with values that the table has nothing against.
 fn problems(config: &Mapping, faults: &[Fault], target: &TargetMachine<'_>) -> Vec<Problem> {
     let unusable: Vec<&[PathStep]> = faults
         .iter()

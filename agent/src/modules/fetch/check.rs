@@ -1,5 +1,5 @@
-//! What says that a tarball is the right one: decided before anything is fetched, and looked at before anything
-//! is unpacked.
+//! The proof that a tarball is the right one: chosen before anything is fetched, and checked before anything is
+//! unpacked.
 
 use super::settings::{Setting, hexadecimal};
 use crate::apply;
@@ -13,10 +13,10 @@ use std::path::Path;
 /// Keys whose signatures count, in the syntax of `allowed_signers`.
 const SIGNERS: &str = "etc/lifeboat/modules-signers";
 
-/// What a signature has to be for: one that was made for something else does not count.
+/// The purpose that a signature must have: one that was made for something else does not count.
 const NAMESPACE: &str = "lifeboat-modules";
 
-/// What the tarball is checked against.
+/// The evidence that the tarball is checked against.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Check {
     /// The digest that was given with the URL.
@@ -27,7 +27,7 @@ pub(crate) enum Check {
     Beside,
 }
 
-/// What was fetched beside the tarball.
+/// The proof that was fetched beside the tarball.
 #[derive(Debug)]
 pub(crate) enum Proof {
     /// The digest that it must have.
@@ -56,7 +56,7 @@ impl Check {
         )
     }
 
-    /// What the tarball may be fetched over.
+    /// The transports over which the tarball may be fetched.
     pub(crate) fn over(&self) -> Over {
         match self {
             Self::Given(_) | Self::Signature => Over::Either,
@@ -81,7 +81,7 @@ impl Check {
 }
 
 impl Proof {
-    /// Whether the tarball is what it should be. Temporary files are made in `scratch`.
+    /// Checks the tarball against the evidence. Temporary files are made in `scratch`.
     pub(crate) fn hold(&self, tarball: &Path, sha256: &str, scratch: &Path, root: &Root) -> Result<()> {
         match self {
             Self::Sha256(expected) if expected == sha256 => Ok(()),

@@ -26,7 +26,7 @@ const RELEASE: &str = "proc/sys/kernel/osrelease";
 const LARGEST_TARBALL: u64 = 1 << 30;
 const LARGEST_TREE: u64 = 4 << 30;
 
-/// Whether a tarball is asked for, so that someone has to wait for the network.
+/// True if a tarball is asked for, so that someone has to wait for the network.
 pub(crate) fn is_asked_for(root: &Root) -> bool {
     // A setting that cannot be read is told by the unit.
     !matches!(settings::read(root), Ok(None))
@@ -102,7 +102,7 @@ fn index(base: &Path, release: &str) -> Result<()> {
     apply::ask(&words, None, "kmod").map(drop).context("make the index of the modules")
 }
 
-/// As `uname -r` says, of the root that is worked on.
+/// The release that `uname -r` prints, of the root that is worked on.
 fn running_release(root: &Root) -> Result<String> {
     let release = root.read_text(RELEASE)?.with_context(|| format!("{} is not there", root.show(RELEASE)))?;
     let release = release.trim();
@@ -112,7 +112,7 @@ fn running_release(root: &Root) -> Result<String> {
     Ok(release.to_owned())
 }
 
-/// As `uname -m` says.
+/// The machine that `uname -m` prints.
 fn architecture() -> String {
     rustix::system::uname().machine().to_string_lossy().into_owned()
 }

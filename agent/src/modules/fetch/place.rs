@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-/// What names begin with that are ours, and not yet anyone else's.
+/// The beginning of names that are ours, and not yet anyone else's.
 const TEMPORARY: &str = ".lifeboat-new-";
 
 /// Left free on the disk.
@@ -61,13 +61,13 @@ impl Place {
         Ok(path)
     }
 
-    /// What may be written.
+    /// The number of bytes that may be written.
     pub(crate) fn room(&self) -> Result<u64> {
         let space = fstatvfs(&self.fd).with_context(|| format!("ask for the space in /{MODULES}"))?;
         Ok(space.f_bavail.saturating_mul(space.f_frsize).saturating_sub(SPARE))
     }
 
-    /// Whether the kernel's tree is there, as far as its index and some of its files show.
+    /// True if the kernel's tree is there, as far as its index and some of its files show.
     pub(crate) fn is_complete(&self, release: &str) -> Result<bool> {
         complete(&self.path.join(release))
     }

@@ -10,15 +10,15 @@ const CONFIGURATION: &str = "etc/default/lifeboat-agent";
 
 const PARAMETER: &str = "lifeboat.modules-url";
 
-/// What stands for the kernel's release and for the machine's architecture.
+/// The placeholders for the kernel's release and for the machine's architecture.
 const PLACEHOLDERS: [&str; 2] = ["{release}", "{arch}"];
 
-/// What is asked for.
+/// The tarball that is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Setting {
     /// With `{release}` and `{arch}` still in it.
     url: String,
-    /// What the tarball has to be, in lower case.
+    /// The digest that the tarball must have, in lower case.
     pub(crate) sha256: Option<String>,
 }
 

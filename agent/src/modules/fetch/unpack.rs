@@ -17,7 +17,7 @@ const MOST_ENTRIES: usize = 100_000;
 /// Where archives have the tree; other safe names are passed over, so that a kernel package's own data serves.
 const PLACES: [&[&str]; 3] = [&["usr", "lib", "modules"], &["lib", "modules"], &[]];
 
-/// What came out of the archive.
+/// The sums over what came out of the archive.
 #[derive(Default, PartialEq, Eq, Debug)]
 pub(crate) struct Unpacked {
     pub(crate) files: usize,
@@ -108,8 +108,8 @@ fn inside<'a>(names: &'a [&'a OsStr], release: &str) -> Option<&'a [&'a OsStr]> 
     })
 }
 
-/// Whether a link's target stays inside, when the link is `depth` directories below the tree. `..` is only taken
-/// at its head: behind a name that is a link itself, it would lead elsewhere than it reads.
+/// Checks that a link's target stays inside, when the link is `depth` directories below the tree. `..` is only taken at
+/// its head: behind a name that is a link itself, it would lead elsewhere than it reads.
 fn check_link(target: &[u8], depth: usize) -> Result<()> {
     let names: Vec<&[u8]> = target.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
     let up = |name: &&&[u8]| **name == b"..";

@@ -8,7 +8,7 @@ use crate::seed::Seed;
 use crate::yaml::{Mapping, Value};
 use anyhow::{Context, Result, bail};
 
-/// What a machine's owner gives, with user-data and keys among it.
+/// The file that a machine's owner gives, with user-data and keys in it.
 const META: &str = "meta.js";
 const KEYS: &str = "root/.ssh/authorized_keys";
 const NETWORK: &str = "etc/network/interfaces";

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 const MOST_VALUES: usize = 2_000;
 const DEEPEST: usize = 10;
 
-/// How many values that could not be had are told one by one.
+/// The most missing values that are reported one by one.
 const MOST_TOLD: usize = 8;
 
 /// A service with a tree. A value that cannot be had costs only itself.

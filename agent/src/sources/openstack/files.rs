@@ -9,17 +9,17 @@ use crate::root::Root;
 use crate::yaml::Value;
 use anyhow::{Context, Result, bail};
 
-/// As cloud-init writes them.
+/// The mode of the files; cloud-init writes them with the same.
 const MODE: u32 = 0o660;
 
-/// What may be given.
+/// The most files that may be given, and their most bytes together.
 const MOST_FILES: usize = 100;
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 
 /// The semaphore that says that they were written.
 const DONE: &str = "config_drive_files";
 
-/// Whether an instance has had them.
+/// True if an instance has had them.
 pub(crate) fn are_written(instance: &Instance, root: &Root) -> bool {
     instance.is_done(root, DONE, Frequency::Instance).unwrap_or_default()
 }

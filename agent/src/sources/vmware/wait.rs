@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const KEY: &str = "wait-on-network";
 const FAMILIES: [(&str, Family); 2] = [("ipv4", IpAddr::is_ipv4), ("ipv6", IpAddr::is_ipv6)];
 
-/// How often the kernel is asked.
+/// The pause between two questions to the kernel.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Waits until an interface has an address of each family that the meta-data names, but not for ever.
