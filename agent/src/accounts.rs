@@ -19,7 +19,7 @@ struct Group {
     members: Vec<String>,
 }
 
-/// What a user may log in with, without the hash itself.
+/// The password that a user may log in with, without the hash itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Password {
     /// A hash, or a text that no password has as its hash.

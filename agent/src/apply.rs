@@ -129,7 +129,7 @@ fn first_lines(output: &str) -> Vec<&str> {
     output.lines().map(str::trim).filter(|line| !line.is_empty()).take(MOST_LINES).collect()
 }
 
-/// How long a program may take.
+/// The time that a program may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Patience {
     /// Logins wait for it.

@@ -1,4 +1,4 @@
-//! What the program is called for: a command of its own, or one of cloud-init's programs.
+//! The call of the program: a command of its own, or one of cloud-init's programs.
 
 use crate::args::{self, AgentArguments, AgentCommand, BAD_USAGE};
 use crate::report::{self, Report};

@@ -38,7 +38,7 @@ const MADE: &[(MadeKind, &str, &str, &str)] = &[
     (MadeKind::Network, "etc/NetworkManager/conf.d", "30-cloud-init-", ".conf"),
 ];
 
-/// What there is.
+/// The facts before anything is removed.
 #[derive(Default, Debug)]
 struct CleanFacts {
     /// The names below `KEPT`.

@@ -11,8 +11,8 @@ pub(crate) fn read(root: &Root) -> Result<CommandLine> {
     Ok(CommandLine::parse(&root.read_text(COMMAND_LINE)?.unwrap_or_default()))
 }
 
-/// What stands between `cc:` at the start of a word and the next `end_cc`, each on a line of its own, with `\n` and
-/// percent signs resolved; `None` when there is nothing.
+/// Reads the text between `cc:` at the start of a word and the next `end_cc`, with `\n` and percent signs resolved.
+/// Several texts are joined by line ends; `None` when there is nothing.
 pub(crate) fn cloud_config(line: &CommandLine) -> Option<String> {
     let mut texts = Vec::new();
     let mut rest = line.text();

@@ -1,4 +1,4 @@
-//! What shells complete is made of the command line's definition, and kept in `agent/completions` for the package.
+//! The shells' completions are made of the command line's definition, and kept in `agent/completions` for the package.
 //! `UPDATE_EXPECT=1 cargo test completions` makes it anew.
 
 use crate::args::AgentArguments;

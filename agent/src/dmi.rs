@@ -1,4 +1,4 @@
-//! What the firmware says of the machine, as the kernel shows it in /sys.
+//! The firmware's data about the machine, as the kernel shows it in /sys.
 
 use crate::root::Root;
 

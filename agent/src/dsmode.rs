@@ -4,12 +4,12 @@ use crate::seed::Seed;
 use crate::sources::SourceFacts;
 use crate::yaml::{Mapping, Value};
 
-/// What the owner of a config drive of version 1 gives, in its meta-data.
+/// The key for the data that the owner of a config drive of version 1 gives, in its meta-data.
 pub(crate) const META_JS: &str = "meta_js";
 
 const KEY: &str = "dsmode";
 
-/// What it may be. Anything else counts as `net`.
+/// The values it may have. Anything else counts as `net`.
 const MODES: [&str; 4] = ["local", "net", "pass", "disabled"];
 
 /// Why a seed is not taken; `None` if it is.

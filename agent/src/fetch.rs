@@ -21,7 +21,7 @@ use ureq::ResponseExt as _;
 pub(crate) const LARGEST: u64 = 10 * 1024 * 1024;
 const TOO_LARGE: &str = "it is larger than 10 MiB, the most that is taken";
 
-/// How long a connection may take to come up, and one request in all.
+/// The time that a connection may take to come up, and that one request may take in all.
 const CONNECT: Duration = Duration::from_secs(10);
 const REQUEST: Duration = Duration::from_secs(30);
 
@@ -29,7 +29,7 @@ const REQUEST: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
-/// What a request came to.
+/// The result of a request.
 #[derive(Debug)]
 pub(crate) enum Fetched {
     /// The content.
@@ -38,7 +38,7 @@ pub(crate) enum Fetched {
     Absent,
 }
 
-/// What a metadata service said.
+/// The answer of a metadata service.
 #[derive(Debug)]
 pub(crate) enum Answered {
     /// The content.
@@ -51,13 +51,13 @@ pub(crate) enum Answered {
 pub(crate) struct Question<'a> {
     /// Reading, or the making of a token.
     pub(crate) verb: Verb,
-    /// What goes with it, which may be a secret.
+    /// The headers that go with it, which may hold a secret.
     pub(crate) headers: &'a [(&'a str, &'a str)],
-    /// How long one attempt may take.
+    /// The time that one attempt may take.
     pub(crate) patience: Duration,
 }
 
-/// What a request does.
+/// The verb of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Verb {
     /// It reads.
@@ -66,12 +66,12 @@ pub(crate) enum Verb {
     Put,
 }
 
-/// What the saving of a large file came to.
+/// The result of saving a large file.
 #[derive(Debug)]
 pub(crate) enum Saved {
     /// It is on the disk.
     Whole {
-        /// How large it is.
+        /// The file's size.
         bytes: u64,
         /// Its SHA-256, in lower case.
         sha256: String,
@@ -91,7 +91,7 @@ pub(crate) struct Client {
     lost: Cell<Duration>,
 }
 
-/// What a request, and each redirect of it, may go over.
+/// The transports that a request, and each redirect of it, may go over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Over {
     /// http or https.
@@ -113,7 +113,7 @@ pub(crate) struct Refused(pub(crate) u16);
 
 impl std::error::Error for Refused {}
 
-/// What is missing where a server refuses.
+/// The hints at what is missing where a server refuses.
 const HINTS: [(u16, &str); 3] = [
     (
         401,
@@ -316,7 +316,7 @@ impl Client {
         Ok(is_one)
     }
 
-    /// What one attempt may take of the time that is left.
+    /// The part of the time left that one attempt may take.
     fn left(&self, limit: Duration) -> Duration {
         let left = self.deadline.saturating_duration_since(Instant::now()).min(limit);
         // A limit of nothing would count as no limit.
@@ -379,7 +379,7 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
-/// What the person can look at where no connection comes up.
+/// The hints at what the person can look at where no connection comes up.
 const UNREACHABLE: [(ErrorKind, &str); 3] = [
     (ErrorKind::ConnectionRefused, "is the server running, and is the port right?"),
     (ErrorKind::NetworkUnreachable, "does the machine have an address and a route?"),

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// The instance-id where nobody gives one.
 pub(crate) const NO_ID: &str = "nocloud";
 
-/// How often something is done.
+/// The frequency with which something is done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Frequency {
     /// Once for each instance-id.
@@ -65,7 +65,7 @@ impl Instance {
         root.write(layout::INSTANCE_ID, id.as_bytes(), 0o644)
     }
 
-    /// Whether something need not be done again.
+    /// True if something need not be done again.
     pub(crate) fn is_done(&self, root: &Root, name: &str, frequency: Frequency) -> Result<bool> {
         match self.semaphore(name, frequency) {
             Some(path) => root.holds(&path),

@@ -20,7 +20,7 @@ const OPERATORS: [&str; 26] = [
     "=", ".", ":", "|", ",", ";",
 ];
 
-/// What there is to know.
+/// The facts that instance-data is made from.
 pub(crate) struct InstanceFacts<'a> {
     /// Who the machine is.
     pub(crate) meta_data: &'a MetaData,
@@ -43,7 +43,7 @@ const ABOUT: &str = "_doc";
 const ABOUT_SOURCE: &str = "as the source gave it; the source decides what is in it";
 const ABOUT_SYSTEM: &str = "the system's configuration: the kernel command line and /etc/cloud";
 
-/// What is known, as cloud-init writes it.
+/// Builds instance-data as cloud-init writes it.
 pub(crate) fn of(facts: &InstanceFacts<'_>) -> Value {
     let ds = given::of(facts);
     let parts = ds.iter().filter_map(|(key, _)| key.as_str()).filter(|key| *key != ABOUT);
@@ -63,7 +63,7 @@ pub(crate) fn of(facts: &InstanceFacts<'_>) -> Value {
     data.into()
 }
 
-/// What every source has.
+/// The standard keys that every source has.
 fn standard(facts: &InstanceFacts<'_>) -> Mapping {
     let InstanceFacts { meta_data, info, .. } = facts;
     let platform = platform(facts.source);

@@ -20,7 +20,7 @@ pub(crate) struct Interface {
 pub(crate) struct Address {
     /// The address itself.
     pub(crate) ip: IpAddr,
-    /// How many of its bits name the network.
+    /// The number of its bits that name the network.
     pub(crate) prefix: u8,
     /// The network's broadcast address.
     pub(crate) broadcast: Option<IpAddr>,

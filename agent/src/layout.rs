@@ -21,7 +21,7 @@ pub(crate) const OUTPUT: &str = "var/log/cloud-init-output.log";
 pub(crate) const USER_CONFIG: &str = "var/lib/cloud/data/user-config.txt";
 pub(crate) const INSTANCE_DATA: &str = "run/cloud-init/instance-data.json";
 pub(crate) const SENSITIVE_INSTANCE_DATA: &str = "run/cloud-init/instance-data-sensitive.json";
-/// What belongs to a source, in a directory of its name.
+/// The directory of data that belongs to a source, in a directory of its name.
 pub(crate) const DATA: &str = "var/lib/cloud/data";
 /// A link to the file that names the source, whose own name names it too.
 pub(crate) const CLOUD_ID: &str = "run/cloud-init/cloud-id";
@@ -31,10 +31,10 @@ pub(crate) const UPSTART: &str = "etc/init";
 pub(crate) const BOOTCMD: &str = "run/cloud-init/bootcmd";
 /// The handlers of this boot, with their times and results.
 pub(crate) const TRACE: &str = "run/cloud-init/handlers.jsonl";
-/// Which process is at work on a stage of this boot.
+/// The file that names the process at work on a stage of this boot.
 pub(crate) const RUN_STAGE: &str = "run/cloud-init/.stage";
-/// What switches the agent off for good.
+/// The file that switches the agent off for good.
 pub(crate) const SWITCHED_OFF: &str = "etc/cloud/cloud-init.disabled";
-/// What the generator found for this boot.
+/// The generator's finding for this boot: one of these two files.
 pub(crate) const ENABLED: &str = "run/cloud-init/enabled";
 pub(crate) const DISABLED: &str = "run/cloud-init/disabled";

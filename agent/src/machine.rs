@@ -1,4 +1,5 @@
-//! What a plan may look up on the machine. A plan that reads through this trait is tested with files in memory.
+//! The lookups that a plan may make on the machine. A plan that reads through this trait is tested with files in
+//! memory.
 
 use crate::root::Root;
 use anyhow::Result;

@@ -10,11 +10,11 @@ use crate::{jinja, texts};
 use anyhow::{Context, Result, bail};
 use std::net::Ipv4Addr;
 
-/// What it may hold, which is little: it is kept in several forms.
+/// The most values it may hold, which is little: it is kept in several forms.
 const MOST_VALUES: usize = 30_000;
 const MOST_MEBIBYTES: usize = 1;
 
-/// What meta-data says.
+/// The contents of meta-data.
 #[derive(Clone, Default, PartialEq, Debug)]
 pub(crate) struct MetaData {
     /// `instance-id`
@@ -25,7 +25,7 @@ pub(crate) struct MetaData {
     pub(crate) public_keys: Vec<String>,
     /// All of it, as it came.
     pub(crate) all: Mapping,
-    /// What the source gives beside it, by the names that instance-data's `ds` has for it.
+    /// The data that the source gives beside it, by the names that instance-data's `ds` has for it.
     pub(crate) beside: Mapping,
 }
 

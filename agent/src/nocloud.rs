@@ -10,12 +10,12 @@ use crate::yaml::Mapping;
 use anyhow::{Context, Result, bail};
 use lifeboat_common::hand_off::{Place, Seed as HandOff};
 
-/// What one place says.
+/// The parts of a seed at one place.
 #[derive(Debug)]
 pub(crate) struct Said {
     /// The place, as cloud-init names it.
     pub(crate) place: String,
-    /// What kind of place it is.
+    /// The kind of place it is.
     pub(crate) kind: Kind,
     /// The meta-data; `None` where the place has none.
     pub(crate) meta_data: Option<Result<Mapping>>,
@@ -34,7 +34,7 @@ pub(crate) enum Kind {
     Line {
         /// Its name of the source.
         source: String,
-        /// What was left out of it, and why.
+        /// The setting that was left out of it, and why.
         refused: Option<String>,
     },
     /// The system's configuration.
@@ -44,7 +44,7 @@ pub(crate) enum Kind {
 }
 
 impl Said {
-    /// What words say.
+    /// Takes the seed in words like the kernel command line's.
     pub(crate) fn of_line(line: HandOff, place: &str) -> Self {
         let mut meta_data = Mapping::default();
         for (key, value) in [("instance-id", line.instance_id), ("local-hostname", line.local_hostname)] {
@@ -62,7 +62,7 @@ impl Said {
         }
     }
 
-    /// What files say.
+    /// Takes the seed in the files of a directory or a volume.
     pub(crate) fn of_files(files: Files) -> Self {
         let meta_data = files.meta_data.map(|data| meta_data::parse(&data).map(|parsed| parsed.all));
         Self {
@@ -187,7 +187,7 @@ fn from(said: &[Said]) -> Result<Option<String>> {
     }
 }
 
-/// What the places come to.
+/// The places joined to one seed.
 #[derive(Default)]
 struct Joined {
     places: Vec<String>,

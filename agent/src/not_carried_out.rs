@@ -83,7 +83,7 @@ pub(crate) fn message(whose: &str, config: &Mapping) -> Option<String> {
     (!keys.is_empty()).then(|| format!("{whose}: nothing carries out the key{plural} {}", keys.join(", ")))
 }
 
-/// What is said of one key.
+/// The message for one key.
 pub(crate) const ONE: &str = "nothing carries out this key";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a distribution says of itself, os-release(5).
+//! The distribution's data about itself, os-release(5).
 
 use crate::root::Root;
 use anyhow::Result;

@@ -11,10 +11,10 @@ const ENVIRONMENT: &str = "Environment";
 /// The element of another machine of the same deployment, which has properties of its own.
 const ENTITY: &str = "Entity";
 
-/// What stands for characters that XML uses itself.
+/// The names for characters that XML uses itself.
 const ENTITIES: &[(&str, char)] = &[("lt", '<'), ("gt", '>'), ("amp", '&'), ("quot", '"'), ("apos", '\'')];
 
-/// What is passed over: how it begins and ends.
+/// The parts that are passed over: the beginning and the end of each.
 const PASSED_OVER: &[(&str, &str)] = &[("!--", "-->"), ("![CDATA[", "]]>"), ("?", "?>")];
 
 /// The keys and values of all properties, in their order. What is wrong with others is added to the problems. Prefixes of

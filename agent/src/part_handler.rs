@@ -28,7 +28,7 @@ pub(crate) struct PartHandler {
     end: Instant,
 }
 
-/// What a handler did with a part.
+/// The handler's result for a part.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Taken {
     Handled,

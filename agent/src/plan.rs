@@ -1,4 +1,4 @@
-//! What is to be done, as data: handlers make it, `apply` carries it out, and it prints itself.
+//! Plans as data: handlers make them, `apply` carries them out, and they print themselves.
 
 use crate::fetch;
 mod packages;
@@ -12,11 +12,11 @@ use std::rc::Rc;
 /// Steps in their order, and what was dropped on the way.
 #[derive(Default, PartialEq, Eq, Debug)]
 pub(crate) struct HandlerPlan {
-    /// What to do.
+    /// The steps to take.
     pub(crate) steps: Vec<Step>,
-    /// What is not done, and why.
+    /// The settings that are not carried out, and why.
     pub(crate) problems: Vec<String>,
-    /// What is valid, and has no effect on this machine.
+    /// The settings that are valid, and have no effect on this machine.
     pub(crate) idle: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ pub(crate) enum Step {
     },
     /// Sets the running system's host name.
     HostName(String),
-    /// Has packages installed.
+    /// Installs packages.
     Packages(Packages),
     /// Reboots, if a package that was installed has asked for it.
     RebootIfRequired,
@@ -66,7 +66,7 @@ pub(crate) enum Step {
     Account {
         /// The user or the group.
         name: String,
-        /// What the program does.
+        /// The program's work.
         work: AccountWork,
         /// The program and its arguments.
         argv: Vec<String>,
@@ -140,14 +140,14 @@ pub(crate) struct SwapFile {
     pub(crate) is_used: bool,
 }
 
-/// What is posted to a server.
+/// The data that is posted to a server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct PhoneCall {
     /// Where to.
     pub(crate) url: String,
     /// The fields of a form.
     pub(crate) fields: Vec<(String, String)>,
-    /// How often it is tried.
+    /// The number of tries.
     pub(crate) tries: u32,
 }
 
@@ -160,7 +160,7 @@ pub(crate) struct PowerChange {
     pub(crate) condition: Option<Vec<String>>,
 }
 
-/// What a program does to an account.
+/// A program's work on an account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum AccountWork {
     /// It makes the user, without whom nothing can be done for it.
@@ -186,7 +186,7 @@ pub(crate) struct File {
     pub(crate) placing: Placing,
 }
 
-/// What becomes of a file that is already there.
+/// The treatment of a file that is already there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Placing {
     /// It is replaced.

@@ -16,13 +16,13 @@ use std::path::Path;
 /// The indentation that cloud-init has here.
 const STEP: usize = 1;
 
-/// What a template begins with, but need not here.
+/// The first line of a template, which is not needed here.
 const HEAD: &str = "## template: jinja";
 
-/// What stands before what is no text.
+/// The mark before a value that is not text.
 const BINARY: &str = "ci-b64:";
 
-/// What may come out of packed data.
+/// The most bytes that may come out of packed data.
 const LARGEST: u64 = 10 << 20;
 
 /// Prints what is asked for.

@@ -72,7 +72,7 @@ fn entry(start: Value) -> Mapping {
     entry
 }
 
-/// What was told in all stages under a key.
+/// The messages of all stages under a key.
 pub(crate) fn told(record: &Mapping, key: &str) -> Vec<String> {
     let entries = STAGES.into_iter().filter_map(|stage| record.get(stage)?.as_map()?.get(key));
     let lists = entries.filter_map(|value| match value {

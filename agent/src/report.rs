@@ -1,4 +1,4 @@
-//! What is told while a stage runs: lines for the journal, of which warnings and errors are kept for `status`.
+//! The messages of a stage: lines for the journal, of which warnings and errors are kept for `status`.
 
 use crate::apply::output::Outputs;
 use crate::plan::PowerChange;
@@ -8,13 +8,13 @@ use std::process::ExitCode;
 /// A stage's log.
 #[derive(Default, Debug)]
 pub struct Report {
-    /// What went wrong and may be lived with.
+    /// The faults that may be lived with.
     pub(crate) warnings: Vec<String>,
-    /// What was to be done and was not.
+    /// The steps that were to be taken and were not.
     pub(crate) errors: Vec<String>,
     /// Where the output of programs goes.
     pub(crate) outputs: Outputs,
-    /// What becomes of the machine after the stage.
+    /// The change of the machine's power after the stage.
     pub(crate) power: Option<PowerChange>,
 }
 
@@ -71,7 +71,7 @@ impl Report {
     }
 }
 
-/// What is shown of data may hold what a terminal acts on.
+/// Escapes the characters of shown data that a terminal acts on.
 pub(crate) fn harmless(text: String) -> String {
     let acts = |character: char| character.is_control() && !"\n\t".contains(character);
     if !text.contains(acts) {

@@ -14,7 +14,7 @@ use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-/// How the name of a file ends that is not whole yet; it begins with a dot.
+/// The end of the name of a file that is not whole yet; the name begins with a dot.
 const TEMPORARY: &str = ".lifeboat-new";
 
 /// Links that may follow each other, as in the kernel.
@@ -61,7 +61,7 @@ impl Root {
         Self { fd, path: PathBuf::from(shown) }
     }
 
-    /// Whether it is the running system's own, on which commands are run.
+    /// True if it is the running system's own, on which commands are run.
     pub(crate) fn is_live(&self) -> bool {
         self.path == Path::new("/")
     }
@@ -94,13 +94,13 @@ impl Root {
         Ok(self.read(path)?.map(|content| String::from_utf8_lossy(&content).into_owned()))
     }
 
-    /// What a path leads to, not opened; `None` when that is nothing.
+    /// Finds the file that a path leads to, without opening it; `None` when there is none.
     pub(crate) fn locate(&self, path: &str) -> Result<Option<OwnedFd>> {
         none_if_missing(self.open_at(path, OFlags::PATH))
             .with_context(|| format!("look at {}", self.show(path)))
     }
 
-    /// What the link at a path says; `None` when there is no link.
+    /// Reads the link at a path; `None` when there is no link.
     pub(crate) fn link_target(&self, path: &str) -> Result<Option<String>> {
         let (directory, name) = split(path)?;
         let Some(directory) = self.locate(directory)? else { return Ok(None) };
@@ -111,7 +111,7 @@ impl Root {
         }
     }
 
-    /// Whether a name stands there, even as a link that leads nowhere.
+    /// True if a name stands there, even as a link that leads nowhere.
     pub(crate) fn has_entry(&self, path: &str) -> Result<bool> {
         let (directory, name) = split(path)?;
         let Some(directory) = self.locate(directory)? else { return Ok(false) };
@@ -122,7 +122,7 @@ impl Root {
         }
     }
 
-    /// Whether a path leads to anything.
+    /// True if a path leads to anything.
     pub(crate) fn holds(&self, path: &str) -> Result<bool> {
         Ok(self.locate(path)?.is_some())
     }
@@ -370,7 +370,7 @@ fn write_temporary(directory: &OwnedFd, temporary: &str, content: &[u8], rights:
     written
 }
 
-/// What /proc, /sys, bind mounts and read-only directories answer.
+/// True for the errors with which /proc, /sys, bind mounts and read-only directories refuse to replace a file.
 fn is_no_place_to_replace(error: &anyhow::Error) -> bool {
     let refusals = [Errno::PERM, Errno::ACCESS, Errno::ROFS, Errno::BUSY, Errno::NOENT, Errno::OPNOTSUPP];
     error.chain().any(|cause| match cause.downcast_ref::<Errno>() {
@@ -391,7 +391,7 @@ pub(crate) fn give(fd: impl std::os::fd::AsFd, rights: Rights) -> rustix::io::Re
     fs::fchmod(&fd, Mode::from_raw_mode(rights.mode & 0o7777))
 }
 
-/// Whether a file of that name is one that is not whole yet.
+/// True if a file of that name is one that is not whole yet.
 pub(crate) fn is_temporary(name: &str) -> bool {
     name.starts_with('.') && name.ends_with(TEMPORARY)
 }

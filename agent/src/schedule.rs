@@ -1,4 +1,4 @@
-//! Which handlers run in which stage, in which order, and how often: as the table has it, unless the image's
+//! The handlers of each stage, their order and their frequency. The table decides, unless the image's
 //! `cloud_init_modules`, `cloud_config_modules` and `cloud_final_modules` say otherwise.
 
 use crate::handlers::{ALL, Act, Handler, InRescue, Stage};

@@ -26,20 +26,20 @@ pub(crate) struct Looked {
 
 /// Configuration of the system that was fetched.
 pub(crate) struct FetchedConfig {
-    /// As it came.
+    /// The configuration as it came.
     pub(crate) content: Vec<u8>,
-    /// What it says.
+    /// The configuration as a mapping.
     pub(crate) mapping: Mapping,
 }
 
-/// What the search came to.
+/// The result of the search.
 #[derive(Default)]
 pub(crate) struct Found {
     /// The first seed that a source had.
     pub(crate) seed: Option<Seed>,
     /// That source's name.
     name: &'static str,
-    /// What showed a source that had nothing.
+    /// The signs of a source that had nothing.
     empty: Vec<String>,
     /// The names of the sources that are there and gave nothing.
     silent: Vec<(&'static str, anyhow::Error)>,

@@ -80,7 +80,7 @@ pub(crate) enum VendorData {
     Given(Vec<u8>),
     /// Several contents, beside what they came as.
     Several {
-        /// As it came.
+        /// The data as it came.
         raw: Vec<u8>,
         /// Each of them.
         blobs: Vec<Vec<u8>>,
@@ -96,7 +96,7 @@ impl Default for VendorData {
 }
 
 impl VendorData {
-    /// What came, and its contents; `None` where it cannot be fetched.
+    /// The raw data, and its contents; `None` where it cannot be fetched.
     pub(crate) fn content(&self) -> Option<(&Vec<u8>, &[Vec<u8>])> {
         match self {
             Self::Given(raw) => Some((raw, std::slice::from_ref(raw))),
@@ -183,7 +183,7 @@ impl Files {
         Self::read(files.show(path).trim_end_matches('/'), read, report)
     }
 
-    /// What they say.
+    /// Builds the seed that they give.
     fn seed(self, facts: &SourceFacts<'_>, report: &mut Report) -> Seed {
         let Self { place, user_data, meta_data, vendor_data } = self;
         let mut seed = Seed { source: "nocloud".into(), place, vendor_data, ..Seed::default() };

@@ -16,19 +16,19 @@ use rustix::process::{Pid, test_kill_process};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// How often it is looked again while it is waited for.
+/// The pause between two looks while it is waited for.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What is known of this boot.
+/// The status of this boot.
 #[derive(Debug)]
 pub(crate) struct Status {
-    /// Whether the agent is switched on.
+    /// The agent's switch.
     pub(crate) switch: Switch,
-    /// How far it is.
+    /// The agent's progress.
     pub(crate) progress: Progress,
-    /// What was to be done and was not.
+    /// The steps that were to be taken and were not.
     pub(crate) errors: Vec<String>,
-    /// What went wrong and may be lived with.
+    /// The faults that may be lived with.
     pub(crate) warnings: Vec<String>,
     /// The record's latest time, in seconds since 1970; 0 when there is none.
     pub(crate) latest: u64,
@@ -41,7 +41,7 @@ pub(crate) struct Status {
     rescue: bool,
 }
 
-/// How far the agent is.
+/// The agent's progress.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Progress {
     /// Its first stage has not begun.
@@ -246,7 +246,7 @@ fn begun(record: &Mapping, stage: &str) -> bool {
     start.is_some_and(|start| *start != Value::Null)
 }
 
-/// Whether the process that opened the latest stage is there.
+/// True if the process that opened the latest stage is there.
 fn is_at_work(root: &Root) -> Result<bool> {
     let id = root.read_text(layout::RUN_STAGE)?.and_then(|id| id.trim().parse().ok());
     let Some(pid) = id.filter(|id| *id > 0).and_then(Pid::from_raw) else { return Ok(false) };

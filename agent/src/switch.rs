@@ -1,18 +1,18 @@
-//! Whether the agent is switched on for this boot, by the switches that cloud-init has.
+//! The switch of the agent for this boot, as cloud-init has it.
 
 use crate::command_line;
 use crate::layout;
 use crate::root::Root;
 use anyhow::Result;
 
-/// What says so.
+/// The agent's switch, and the reason for its position.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Switch {
     /// cloud-init's word for it.
     pub(crate) code: &'static str,
     /// The same for people.
     pub(crate) reason: &'static str,
-    /// What it comes to.
+    /// The position: on or off.
     pub(crate) position: Position,
 }
 
@@ -25,7 +25,7 @@ pub(crate) enum Position {
     Off,
 }
 
-/// What there is to see.
+/// The facts that decide about the switch.
 #[derive(Default, Debug)]
 struct SwitchFacts {
     systemd: bool,
@@ -34,7 +34,7 @@ struct SwitchFacts {
     generated: Option<Position>,
 }
 
-/// Whether a switch is the one.
+/// A condition: true if a switch is the one.
 type Holds = fn(&SwitchFacts) -> bool;
 
 /// The first that holds decides.
@@ -77,7 +77,7 @@ const fn switch(code: &'static str, reason: &'static str, position: Position) ->
 }
 
 impl Switch {
-    /// What decides about this boot.
+    /// Reads the switch for this boot.
     pub(crate) fn read(root: &Root) -> Result<Self> {
         let generated = if root.holds(layout::DISABLED)? {
             Some(Position::Off)

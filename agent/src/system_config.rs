@@ -25,7 +25,7 @@ pub(crate) struct SystemConfig {
     layers: Vec<Layer>,
 }
 
-/// What one place says.
+/// The configuration at one place.
 #[derive(Debug)]
 struct Layer {
     place: String,
@@ -76,7 +76,7 @@ impl SystemConfig {
         &self.mapping
     }
 
-    /// What was left out, and why.
+    /// The settings that were left out, and why.
     pub(crate) fn problems(&self) -> impl Iterator<Item = &str> {
         self.layers.iter().filter_map(|layer| layer.said.as_ref().err().map(String::as_str))
     }
@@ -129,7 +129,7 @@ impl SystemConfig {
         }
     }
 
-    /// What is under `datasource` for one source.
+    /// The settings under `datasource` for one source.
     pub(crate) fn datasource(&self, name: &str) -> Option<&Mapping> {
         let all = self.mapping.get("datasource")?.as_map()?;
         let same = |key: &Value| key.as_str().is_some_and(|key| key.eq_ignore_ascii_case(name));
@@ -165,7 +165,7 @@ fn mapping(value: &Value) -> Result<Mapping> {
 pub(crate) const LEFT_OUT: &str =
     "the user-data is left out: the system's configuration says allow_userdata: false";
 
-/// Whether an image takes user-data at all, as cloud-init reads its switch. Vendor-data is taken in any case.
+/// True if an image takes user-data at all, as cloud-init reads its switch. Vendor-data is taken in any case.
 pub(crate) fn allows_user_data(system: &Mapping) -> bool {
     system.get("allow_userdata").is_none_or(Value::is_on)
 }

@@ -1,4 +1,4 @@
-//! What runs on the machine: its distribution, kernel and Python, by the names that cloud-init has for them.
+//! The software of the machine: its distribution, kernel and Python, by cloud-init's names for them.
 
 use crate::interfaces::Interfaces;
 use crate::os_release;
@@ -48,12 +48,12 @@ const VARIANTS: &[(&str, &str)] = &[
     ("sles", "suse"),
 ];
 
-/// What is known of it; a text is empty, and Python is missing, where nothing is.
+/// The facts about the system; a text is empty, and Python is missing, where nothing is known.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct SystemInfo {
     /// The distribution's name, version and code name.
     pub(crate) distribution: [String; 3],
-    /// What uname(2) says: system, node, release, version, machine.
+    /// The names from uname(2): system, node, release, version, machine.
     pub(crate) kernel: [String; 5],
     /// The host name that it has.
     pub(crate) host_name: String,

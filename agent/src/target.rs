@@ -10,7 +10,7 @@ use crate::system_info::SystemInfo;
 use crate::user_data::{self, IncludeReach, Includes, Parts, Pipeline, Upstart};
 use anyhow::Result;
 
-/// What is known of the machine.
+/// The facts about the machine.
 pub(crate) struct TargetMachine<'a> {
     /// Its files.
     pub(crate) root: &'a Root,

@@ -9,7 +9,7 @@ use anyhow::Result;
 use rustix::time::{ClockId, clock_gettime};
 use std::fmt;
 
-/// What a handler did.
+/// The work that a handler did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Did {
     /// Steps of its plan.

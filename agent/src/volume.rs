@@ -27,7 +27,7 @@ struct VolumeKind {
     mark: (u64, &'static [u8]),
     /// Where its label is, and how long that can be.
     label: (u64, usize),
-    /// What it is told so that nothing is written.
+    /// The options that keep it from being written to.
     options: &'static [&'static str],
 }
 
@@ -149,7 +149,7 @@ impl VolumeKind {
     }
 }
 
-/// What the file system itself is to be.
+/// The access that the file system itself is to have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum VolumeAccess {
     ReadOnly,
