@@ -1,4 +1,4 @@
-//! What the distribution is like, for what differs among them.
+//! The distribution's traits, for whatever differs among distributions.
 
 use crate::machine::Machine;
 use anyhow::Result;

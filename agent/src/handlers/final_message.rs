@@ -10,7 +10,7 @@ use anyhow::Result;
 const USUAL: &str = "## template: jinja
 Cloud-init v. {{version}} finished at {{timestamp}}. Datasource {{datasource}}.  Up {{uptime}} seconds";
 
-/// What a message may name.
+/// The variables that a message may name.
 const VARIABLES: [&str; 8] =
     ["datasource", "timestamp", "uptime", "version", "DATASOURCE", "TIMESTAMP", "UPTIME", "VERSION"];
 

@@ -1,4 +1,4 @@
-//! What the machine is called: by its user, by meta-data, or as it is called already.
+//! The machine's names: from its user, from meta-data, or those it has already.
 
 use super::HandlerFacts;
 use crate::yaml::Value;
@@ -11,7 +11,7 @@ pub(super) struct HostNames {
     pub(super) host: String,
     /// The name with its domain, as far as one is known.
     pub(super) full: String,
-    /// Which of them becomes the system's.
+    /// The name that becomes the system's.
     pub(super) chosen: String,
 }
 
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(plan.problems, [expected], "{config} {meta}");
     }
 
-    /// As cloud-init 26.2's `get_hostname_fqdn` has them (read in its source).
+    /// Names come as from cloud-init 26.2's `get_hostname_fqdn` (read in its source).
     #[test]
     fn names_come_from_the_user_then_meta_data_then_the_machine() {
         let meta = "local-hostname: meta.example.org";

@@ -70,7 +70,7 @@ mod tests {
         expected.assert_eq(&shown.collect::<String>());
     }
 
-    /// As cloud-init's `write-ssh-key-fingerprints` writes them (read in its source).
+    /// Keys are written as by cloud-init's `write-ssh-key-fingerprints` (read in its source).
     #[test]
     fn keys_and_fingerprints_are_shown() {
         check(

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 const DEBIANS: &str = "/etc/default/locale";
 const OTHERS: &str = "/etc/locale.conf";
 
-/// What is generated, and what can be.
+/// The file with the locales that are generated, and those that can be.
 const GENERATED: &str = "etc/locale.gen";
 const SUPPORTED: &str = "usr/share/i18n/SUPPORTED";
 

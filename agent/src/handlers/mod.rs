@@ -1,4 +1,4 @@
-//! What is done for the keys of a cloud-config, a file each.
+//! The handlers for the keys of a cloud-config, a file each.
 //!
 //! To add one: a file here with a `plan` function, a line in `ALL` at its place in the order, and a case in
 //! `agent/tests/`. A plan is made from facts alone and changes nothing. A problem with one entry leaves the other
@@ -45,7 +45,7 @@ use crate::plan::HandlerPlan;
 use crate::yaml::Mapping;
 use anyhow::Result;
 
-/// What a handler may know.
+/// The facts that a handler may know.
 pub(crate) struct HandlerFacts<'a> {
     /// The user's configuration over the system's.
     pub(crate) config: &'a Mapping,
@@ -69,20 +69,20 @@ pub(crate) struct Handler {
     pub(crate) keys: &'static [&'static str],
     /// When it runs, unless the image's lists of modules say otherwise.
     pub(crate) stage: Stage,
-    /// How often.
+    /// The frequency of its runs.
     pub(crate) frequency: Frequency,
     /// cloud-init's module, which is its name in an image's lists. A module may have several handlers.
     pub(crate) module: &'static str,
     /// The name of its semaphore: the last handler of a module has the one of cloud-init's module. The others count as
     /// done by that one too, because a machine that cloud-init set up has no other.
     pub(crate) semaphore: &'static str,
-    /// What becomes of it in a rescue boot.
+    /// The handler's treatment in a rescue boot.
     pub(crate) in_rescue: InRescue,
-    /// What it does.
+    /// The handler's act.
     pub(crate) act: Act,
 }
 
-/// What a handler does.
+/// The act of a handler.
 pub(crate) enum Act {
     /// Facts -> steps.
     Plan(fn(&HandlerFacts<'_>) -> Result<HandlerPlan>),
@@ -141,7 +141,7 @@ impl Stage {
     pub(crate) const ALL: [Self; 3] = [Self::Init, Self::Config, Self::Final];
 }
 
-/// What becomes of a handler when the machine was booted from a rescue volume.
+/// The treatment of a handler when the machine was booted from a rescue volume.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum InRescue {
     /// It lets the machine's people in, and is done in each rescue boot: the volume may have served another

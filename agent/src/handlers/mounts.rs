@@ -15,7 +15,7 @@ use lifeboat_common::mounts::{self, MOUNTINFO};
 
 const FSTAB: &str = "etc/fstab";
 
-/// What a line has where nobody says otherwise. `nofail`: a disk that is gone must not hold up the boot.
+/// The fields of a line where nobody says otherwise. `nofail`: a disk that is gone must not hold up the boot.
 const DEFAULTS: [Option<&str>; 6] = [
     None,
     None,
@@ -25,7 +25,7 @@ const DEFAULTS: [Option<&str>; 6] = [
     Some("2"),
 ];
 
-/// What is mounted without being asked for, where the cloud has such a device.
+/// The entries that are made without being asked for, where the cloud has such a device.
 const OF_CLOUD: [[Option<&str>; 6]; 2] = [
     [Some("ephemeral0"), Some("/mnt"), DEFAULTS[2], DEFAULTS[3], DEFAULTS[4], DEFAULTS[5]],
     [Some("swap"), Some("none"), Some("swap"), Some("sw"), Some("0"), Some("0")],
@@ -91,7 +91,7 @@ pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
     Ok(plan)
 }
 
-/// What an entry comes to.
+/// The result of reading an entry.
 enum Asked {
     Line(Line),
     Nothing(String),

@@ -114,7 +114,7 @@ mod tests {
         (call.clone(), plan.problems)
     }
 
-    /// As cloud-init 26.2 posts them (read in its source).
+    /// The fields are posted as cloud-init 26.2 posts them (read in its source).
     #[test]
     fn all_fields_are_posted() {
         let (PhoneCall { url, fields, tries }, problems) =

@@ -11,7 +11,7 @@ const KEY: &str = "runcmd";
 /// The script, below the instance's directory.
 pub(crate) const COMMANDS: &str = "scripts/runcmd";
 
-/// Whether there are commands in a configuration.
+/// True if there are commands in a configuration.
 pub(crate) fn has_commands(config: &Mapping) -> bool {
     config.get(KEY).and_then(Value::as_seq).is_some_and(|commands| !commands.is_empty())
 }

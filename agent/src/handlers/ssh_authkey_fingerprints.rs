@@ -9,7 +9,7 @@ use crate::plan::{HandlerPlan, Step};
 use crate::yaml::Value;
 use anyhow::Result;
 
-/// What stands before each line.
+/// The text before each line.
 const PREFIX: &str = "ci-info: ";
 
 const USUAL: &str = "sha256";

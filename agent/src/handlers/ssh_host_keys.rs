@@ -29,7 +29,7 @@ const KINDS: &[Kind] = &[
 
 const CERTIFICATE: &str = "-cert.pub";
 
-/// What `ssh_keys` may hold of a type: the end of the key, the end of the file, its mode.
+/// The forms of a type's keys in `ssh_keys`: the end of the key, the end of the file, its mode.
 const GIVEN: [(&str, &str, u32); 3] =
     [("_private", "", 0o600), ("_public", ".pub", 0o644), ("_certificate", CERTIFICATE, 0o644)];
 
@@ -144,7 +144,7 @@ fn remove_others(facts: &HandlerFacts<'_>, plan: &mut HandlerPlan) -> Result<()>
     Ok(())
 }
 
-/// What `ssh_keys` gives; `None` if it gives nothing.
+/// The mapping in `ssh_keys`; `None` if it gives nothing.
 fn given<'a>(config: &'a Mapping, plan: &mut HandlerPlan) -> Option<&'a Mapping> {
     match config.get("ssh_keys")? {
         Value::Map(keys) if !keys.is_empty() => Some(keys),

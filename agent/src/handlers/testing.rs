@@ -1,4 +1,4 @@
-//! How handlers are tested: a configuration in, the plan's words out.
+//! The tests' tools for handlers: a configuration in, the plan's words out.
 
 use super::HandlerFacts;
 use crate::accounts::Accounts;

@@ -54,7 +54,7 @@ fn from_template(facts: &HandlerFacts<'_>, names: &HostNames) -> Result<String> 
     template::render(own.as_deref().unwrap_or(TEMPLATE), &variables).context("its template")
 }
 
-/// What is there, with a line of the machine's own names.
+/// The file's text, with a line of the machine's own names.
 fn with_own_line(facts: &HandlerFacts<'_>, names: &HostNames) -> Result<String> {
     let address = if distribution::is_debian(facts.machine)? { "127.0.1.1" } else { "127.0.0.1" };
     let HostNames { host, full, .. } = names;

@@ -11,7 +11,7 @@ const SUDOERS: &str = "/etc/sudoers.d/90-cloud-init-users";
 /// With one of these there is no home directory.
 const HOMELESS: [&str; 2] = ["no_create_home", "system"];
 
-/// What is kept in a home directory.
+/// The keys whose data is kept in a home directory.
 const AT_HOME: [&str; 3] = ["ssh_authorized_keys", "ssh_import_id", "ssh_redirect_user"];
 
 #[expect(clippy::unnecessary_wraps, reason = "a handler's plan may fail; this one's cannot")]

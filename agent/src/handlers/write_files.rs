@@ -7,7 +7,7 @@ use crate::plan::{File, HandlerPlan, Placing, Step};
 use crate::yaml::{Mapping, Value};
 use anyhow::{Context, Result, bail};
 
-/// What one compressed content may come to.
+/// The most bytes that one compressed content may unpack to.
 const LARGEST: u64 = 10 * 1024 * 1024;
 
 const DEFAULT_MODE: u32 = 0o644;

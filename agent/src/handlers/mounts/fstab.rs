@@ -1,6 +1,6 @@
 //! /etc/fstab: lines of the user-data among those of the machine.
 
-/// What marks a line as one of ours.
+/// The mark of our lines.
 pub(super) const COMMENT: &str = "comment=cloudconfig";
 
 /// Characters that a field may not have as they are, and how they are written.

@@ -1,11 +1,11 @@
-//! What handlers share that install packages.
+//! The functions that handlers share which install packages.
 
 use crate::handlers::HandlerFacts;
 use crate::plan::{HandlerPlan, PackageWork, Packages, Step};
 use crate::yaml::{Mapping, Value};
 use anyhow::Result;
 
-/// What is said where it is missing.
+/// The message where it is missing.
 pub(in crate::handlers) const NO_APT: &str =
     "there is no apt-get on this machine, and no other manager of packages is used";
 
@@ -21,7 +21,7 @@ const COMMAND: [&str; 5] = [
 
 const UPGRADE: &str = "dist-upgrade";
 
-/// How apt-get is called on this machine.
+/// The way to call apt-get on this machine.
 pub(in crate::handlers) struct Apt {
     command: Vec<String>,
     upgrade: String,
@@ -41,7 +41,7 @@ impl Apt {
     }
 }
 
-/// How apt-get is called; `None` where there is none. The image may say otherwise in `system_info`.
+/// Finds the way to call apt-get; `None` where there is none. The image may say otherwise in `system_info`.
 pub(in crate::handlers) fn apt(facts: &HandlerFacts<'_>) -> Result<Option<Apt>> {
     if !facts.machine.has_program("apt-get")? {
         return Ok(None);
