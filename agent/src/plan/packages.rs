@@ -10,11 +10,11 @@ pub(crate) struct Packages {
     pub(crate) command: Vec<String>,
     /// Its word for an upgrade.
     pub(crate) upgrade: String,
-    /// What it does.
+    /// The work of apt-get.
     pub(crate) work: PackageWork,
 }
 
-/// What apt-get does.
+/// A kind of work for apt-get.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum PackageWork {
     /// It updates the lists of packages, unless this boot did.
