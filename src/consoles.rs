@@ -26,8 +26,8 @@ pub(crate) enum Woken {
 }
 
 impl KernelConsoles {
-    /// Opens them; those that cannot be opened are left out. What was typed before is not an answer to what
-    /// nobody could read yet.
+    /// Opens them; those that cannot be opened are left out. Input from before is not an answer to what nobody could
+    /// read yet.
     pub(crate) fn open() -> Self {
         let text = std::fs::read_to_string(CONSOLES).unwrap_or_default();
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;

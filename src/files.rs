@@ -40,7 +40,7 @@ pub(crate) fn write(path: &str, content: &[u8], mode: u32) -> Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let open = || open(&temporary, flags, Mode::from_raw_mode(mode));
         let opened = match open() {
-            // What an earlier, killed call left is in the way.
+            // A file that an earlier, killed call left is in the way.
             Err(Errno::EXIST) => remove(&temporary).map(|()| open())?,
             opened => opened,
         };

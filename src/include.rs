@@ -88,8 +88,8 @@ impl<'a> IncludePlace<'a> {
         Ok(IncludeFacts { setting, modules, held, room: Room::measure(self.destination)? })
     }
 
-    /// Reads a line of modules.dep: a module and those that it needs. What stands outside of the tree cannot be in the
-    /// initramfs's.
+    /// Reads a line of modules.dep: a module and those that it needs. A name that is outside of the tree cannot be in
+    /// the initramfs's.
     fn module(&self, line: &str) -> Result<Option<ListedModule>> {
         let Some((path, needs)) = line.split_once(':') else { return Ok(None) };
         if !Path::new(path).components().all(|part| matches!(part, Component::Normal(_))) {

@@ -248,7 +248,7 @@ enum Claim {
 }
 
 fn claim(volume: &Volume, settings: &RescueSettings) -> Option<Claim> {
-    // What cannot be mounted as a file system (a member of an array, a locked volume) is no candidate.
+    // A volume that cannot be mounted as a file system (a member of an array, a locked volume) is no candidate.
     volume.file_system()?;
     if let Some(position) = settings.named.iter().position(|selector| selector.names(volume)) {
         return Some(Claim::Named(position));

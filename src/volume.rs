@@ -237,9 +237,8 @@ pub(crate) fn name_of(device: &Path) -> String {
     device.strip_prefix("/dev").unwrap_or(device).to_string_lossy().replace('/', "!")
 }
 
-/// Asks the kernel for all that a probe of these devices will read, at once: a read after the other would wait
-/// for the disk each time. What was read is kept as long as the result is, for the last one to close a device
-/// empties its cache.
+/// Asks the kernel for all that a probe of these devices will read, at once: a read after the other would wait for the
+/// disk each time. The result keeps what was read: a device's cache is emptied when the last one closes it.
 pub(crate) fn read_ahead(names: &[String]) -> Vec<File> {
     let ask = |name: &String| -> Option<File> {
         let file = open(&node(name)).ok()?;

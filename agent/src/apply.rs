@@ -199,7 +199,7 @@ pub(crate) fn run(
         }
     }
     let status = child.wait()?;
-    // What it started may have taken its input over, and not read it yet.
+    // A program that it started may have taken its input over, and not read it yet.
     let writer = writer.filter(std::thread::JoinHandle::is_finished);
     // One that has enough before the end of its input may well have done what it should.
     if let Some(Ok(Err(error))) = writer.map(std::thread::JoinHandle::join)

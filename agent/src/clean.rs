@@ -58,7 +58,7 @@ enum CleanAct {
     Reboot,
 }
 
-/// Cleans. What cannot be removed is told, and the rest goes on, but for the reboot.
+/// Cleans. A file that cannot be removed is reported, and the rest goes on, but for the reboot.
 pub(crate) fn run(options: &CleanOptions, root: &Root, report: &mut Report) -> Result<()> {
     for act in plan(&CleanFacts::read(root)?, options) {
         if act == CleanAct::Reboot && !report.errors.is_empty() {

@@ -30,7 +30,7 @@ pub(crate) fn value(root: &Root, file: &str) -> String {
     let bytes = root.read(&format!("{DIRECTORY}/{file}")).ok().flatten().unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let text = text.trim();
-    // What firmware fills a field with that it knows nothing for.
+    // Firmware fills a field with these where it knows nothing for it.
     if text.chars().all(|character| character == '.' || character == char::REPLACEMENT_CHARACTER) {
         return String::new();
     }

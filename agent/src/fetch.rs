@@ -251,7 +251,7 @@ impl Client {
             return Err(too_large());
         }
         let lasting = |error: std::io::Error| Failure::Lasting(anyhow::Error::from(error).context("keep it"));
-        // What an earlier attempt brought.
+        // An earlier attempt may have left a part.
         file.set_len(0).and_then(|()| file.rewind()).map_err(lasting)?;
         // As it comes, and as its digest says: what is packed is not unpacked for a Content-Encoding, as curl does not.
         let mut body = response.into_body().into_with_config().limit(u64::MAX).reader();

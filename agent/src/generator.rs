@@ -33,7 +33,7 @@ const MAIN_UNIT: &str = "lifeboat-agent.service";
 const NETWORK_IS_UP: &str = "systemd-networkd-wait-online.service NetworkManager-wait-online.service \
      ifupdown-wait-online.service networking.service connman-wait-network.service";
 
-/// Logins wait for that unit, and so for this. What waits for network-online.target may need what the user-data asks for,
+/// Logins wait for that unit, and so for this. Units behind network-online.target may need what the user-data asks for,
 /// so that target waits as well. Where /var needs the network, this would close a circle.
 fn network(var: Var, is_fetched: bool) -> String {
     let order = if var == Var::WithNetwork {
@@ -72,7 +72,7 @@ pub(crate) fn generate(directory: &Path, root: &Root) -> Result<()> {
     // One who names a source in vain is told so by the units.
     let (signals, is_named) = (sources::signals(&facts), !named::of(&facts).is_empty());
     let (is_kept, var) = (root.holds(layout::INSTANCE)?, Var::of(root)?);
-    // Whether there is an instance may not be seen yet: the units look for it once /var is there.
+    // An instance may not be seen yet: the units look for it once /var is there.
     let is_wanted = !signals.is_empty() || is_named || is_kept || var != Var::Now;
     // Without the word of it there are still the units.
     let noted = Switch::note(if is_wanted { Position::On } else { Position::Off }, root);
@@ -85,8 +85,8 @@ pub(crate) fn generate(directory: &Path, root: &Root) -> Result<()> {
         link(directory, &format!("{target}.wants"), unit)?;
     }
     let is_fetched = signals.iter().any(|signal| signal.reach == Reach::Network) || root.holds(Seed::PATH)?;
-    // What a new machine is given may include what has to be fetched. A kept instance goes on without a network, and so
-    // does what may be one, where nothing shows a seed.
+    // A new machine's data may include what has to be fetched. A kept instance goes on without a network, and so does
+    // what may be one, where nothing shows a seed.
     let drop_in = network(var, is_fetched || !is_kept && !signals.is_empty());
     if !drop_in.is_empty() {
         let folder = directory.join(format!("{MAIN_UNIT}.d"));

@@ -348,7 +348,7 @@ mod tests {
             yaml::to_json(get(&variables, "sys_info").unwrap()),
             r##"{"dist":["debian","12","bookworm"],"platform":"Linux-6.1.0-18-amd64-x86_64","python":"3.11","release":"6.1.0-18-amd64","system":"Linux","uname":["Linux","node","6.1.0-18-amd64","#1 SMP","x86_64",""],"variant":"debian"}"##
         );
-        // What user-data says is no variable of its templates.
+        // The user-data's text is no variable of its templates.
         assert_eq!(get(&variables, "userdata"), None);
     }
 

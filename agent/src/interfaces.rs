@@ -86,7 +86,7 @@ impl Interfaces {
     }
 
     fn take(&mut self, kind: u16, body: &[u8]) {
-        // What is too short says nothing.
+        // A message that is too short is ignored.
         let _known = match kind {
             kind if kind == LINKS.1 => self.link(body),
             kind if kind == ADDRESSES.1 => self.address(body),

@@ -110,7 +110,7 @@ fn misspelt(word: &str) -> Option<Naming> {
     })
 }
 
-/// A list that leaves one source has it for sure, as in cloud-init. Of several, none need be there.
+/// A list that leaves one source has it for sure, as in cloud-init. Where it leaves several, none need be there.
 fn in_list(list: &[String]) -> Vec<Naming> {
     let who = "datasource_list";
     let names: Vec<&String> = list.iter().filter(|name| !name.eq_ignore_ascii_case("none")).collect();

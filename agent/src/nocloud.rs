@@ -1,5 +1,5 @@
-//! `NoCloud`'s places count together, by cloud-init's precedence. Of meta-data the first place wins that says
-//! something, of user-data and vendor-data the last, and what a `seedfrom` leads to has the last word on data.
+//! `NoCloud`'s places count together, by cloud-init's precedence. The first place with a key of meta-data wins, and the
+//! last with user-data or vendor-data. The place that a `seedfrom` leads to has the last word on data.
 
 use crate::meta_data::{self, MetaData};
 use crate::report::Report;

@@ -1,5 +1,5 @@
-//! The properties in an OVF environment document. Of XML it understands elements, attributes, the five entities
-//! and comments, which is all that the format uses: no document type, and so no entity that grows.
+//! The properties in an OVF environment document. It understands elements, attributes, the five entities and comments,
+//! which is all of XML that the format uses. There is no document type, and so no entity that grows.
 
 use anyhow::{Context, Result, bail};
 
@@ -17,8 +17,8 @@ const ENTITIES: &[(&str, char)] = &[("lt", '<'), ("gt", '>'), ("amp", '&'), ("qu
 /// The parts that are passed over: the beginning and the end of each.
 const PASSED_OVER: &[(&str, &str)] = &[("!--", "-->"), ("![CDATA[", "]]>"), ("?", "?>")];
 
-/// The keys and values of all properties, in their order. What is wrong with others is added to the problems. Prefixes of
-/// names are not looked at.
+/// The keys and values of all properties, in their order. Faults of others are added to the problems. Prefixes of names
+/// are not looked at.
 pub(crate) fn properties(xml: &str, problems: &mut Vec<String>) -> Result<Vec<(String, String)>> {
     let mut properties = Vec::new();
     let (mut is_environment, mut is_others) = (false, false);

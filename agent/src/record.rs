@@ -82,7 +82,7 @@ pub(crate) fn told(record: &Mapping, key: &str) -> Vec<String> {
     lists.flatten().filter_map(Value::scalar_text).collect()
 }
 
-/// Everybody may read the record. What follows a problem's first line quotes the user-data, which may hold secrets.
+/// Everybody may read the record. The text behind a problem's first line quotes the user-data, which may hold secrets.
 fn texts(problems: &[String]) -> Value {
     let first_line = |problem: &String| Value::from(problem.lines().next().unwrap_or_default());
     Value::Seq(problems.iter().map(first_line).collect())

@@ -185,8 +185,8 @@ impl Root {
             .with_context(|| format!("write {}", self.show(path)))
     }
 
-    /// Writes to where a path leads, links included. What cannot be replaced (a device, a file of /proc or
-    /// /sys, a bind mount) is written in place.
+    /// Writes to where a path leads, links included. A file that cannot be replaced (a device, a file of /proc or /sys,
+    /// a bind mount) is written in place.
     pub(crate) fn write_through(&self, path: &str, content: &[u8], rights: Rights) -> Result<()> {
         let path = &self.follow(path)?;
         let (directory, name) = split(path)?;
@@ -353,7 +353,7 @@ pub(crate) fn replace(directory: &OwnedFd, name: &str, content: &[u8], rights: R
 
 /// Nothing is left behind where it cannot be written whole.
 fn write_temporary(directory: &OwnedFd, temporary: &str, content: &[u8], rights: Rights) -> Result<()> {
-    // What an earlier, killed call left is in the way.
+    // A file that an earlier, killed call left is in the way.
     none_if_missing(fs::unlinkat(directory, temporary, AtFlags::empty()))?;
     let write = || -> Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;

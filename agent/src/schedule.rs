@@ -122,7 +122,7 @@ mod tests {
             cloud_config_modules: [cc_set_hostname.py],
             cloud_final_modules: [{name: scripts-user, frequency: once}, 5, [], {a: b}]}";
         assert_eq!(modules(lists, Stage::Init), ["ssh", "ssh", "write_files", "users_groups"]);
-        // What takes long stays behind logins.
+        // Handlers that take long stay behind logins.
         assert_eq!(modules(lists, Stage::Config), ["ssh", "set_hostname"]);
         assert_eq!(modules(lists, Stage::Final), ["scripts_user"]);
         let often =
@@ -137,7 +137,7 @@ mod tests {
         let one = "cloud_final_modules: [[scripts-user, always]]";
         assert_eq!(modules(one, Stage::Final), ["scripts_user"]);
         assert_eq!(modules(one, Stage::Init), modules("{}", Stage::Init));
-        // What one list names does not run in another stage as well.
+        // A module that one list names does not run in another stage as well.
         let moved = "cloud_config_modules: [ssh]";
         assert_eq!(modules(moved, Stage::Config), ["ssh", "ssh", "ssh"]);
         assert!(!modules(moved, Stage::Init).contains(&"ssh"));

@@ -171,7 +171,7 @@ fn look(source: &Source, facts: &SourceFacts<'_>, found: &mut Found, report: &mu
 
 /// Fetches what `cloud-config-url=` leads to.
 fn system_config(facts: &SourceFacts<'_>) -> Result<Option<FetchedConfig>> {
-    // What is wrong with the hand-off itself is told by its source.
+    // Faults of the hand-off itself are reported by its source.
     let hand_off = hand_off::of(facts).ok().flatten();
     let Some(url) = hand_off.and_then(|hand_off| hand_off.cloud_config_url) else { return Ok(None) };
     let url = facts.substituted(&url);

@@ -36,7 +36,7 @@ pub(crate) enum UserData {
     Given(Vec<u8>),
     /// It cannot be had now.
     Silent,
-    /// It was given, and has been taken back. What is kept of it counts.
+    /// It was given, and has been taken back. The kept one counts.
     UsedUp,
 }
 
@@ -149,7 +149,7 @@ impl Files {
         optional: impl Fn(&str) -> Result<Option<Vec<u8>>>,
         report: &mut Report,
     ) -> Result<Option<Self>> {
-        // Who the machine is decides. What it is to do costs only itself.
+        // Who the machine is decides. Faults of the other files cost only themselves.
         let meta_data = read("meta-data")?;
         let user_data = match (read("user-data"), &meta_data) {
             (Ok(None), None) => return Ok(None),
@@ -227,8 +227,7 @@ pub(crate) fn from_files(
     Ok(Files::read(place, read, report)?.map(|files| files.seed(facts, report)))
 }
 
-/// Fetches what the meta-data's `seedfrom` names, where it names something. What the meta-data says beside it
-/// wins.
+/// Fetches what the meta-data's `seedfrom` names, where it names something. The meta-data's own values win over it.
 pub(crate) fn completed(mut seed: Seed, facts: &SourceFacts<'_>, report: &mut Report) -> Result<Seed> {
     let Some(from) = seed.meta_data.all.get("seedfrom").and_then(Value::as_str) else { return Ok(seed) };
     let from = facts.substituted(from);

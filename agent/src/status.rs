@@ -250,7 +250,7 @@ fn begun(record: &Mapping, stage: &str) -> bool {
 fn is_at_work(root: &Root) -> Result<bool> {
     let id = root.read_text(layout::RUN_STAGE)?.and_then(|id| id.trim().parse().ok());
     let Some(pid) = id.filter(|id| *id > 0).and_then(Pid::from_raw) else { return Ok(false) };
-    // What may not be sent a signal is there too.
+    // A process that may not be sent a signal is there too.
     Ok(test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
 

@@ -66,7 +66,7 @@ pub(crate) struct SystemInfo {
 }
 
 impl SystemInfo {
-    /// Reads it. What cannot be read is not known.
+    /// Reads it. A fact that cannot be read is not known.
     pub(crate) fn read(root: &Root) -> Self {
         let uname = rustix::system::uname();
         let kernel = [uname.sysname(), uname.nodename(), uname.release(), uname.version(), uname.machine()];
@@ -152,7 +152,7 @@ fn distribution(os_release: &str, machine: &str) -> [String; 3] {
     let get = |key: &str| lookup(os_release, key).unwrap_or_default();
     let name = get("ID");
     let release = match name.as_str() {
-        // What cloud-init has there for these is no code name.
+        // For these, cloud-init takes a name that is no code name.
         "alpine" | "photon" | "virtuozzo" => get("PRETTY_NAME"),
         _ if name.contains("sles") || name.contains("suse") => machine.to_owned(),
         _ => Some(get("VERSION_CODENAME"))

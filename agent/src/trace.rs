@@ -47,7 +47,7 @@ impl Begun {
         Self { name, start: uptime(), warnings: report.warnings.len(), errors: report.errors.len() }
     }
 
-    /// Ends it. What was reported in between makes its result.
+    /// Ends it. The reports in between make its result.
     pub(crate) fn end(self, did: Did, report: &mut Report, root: &Root) {
         let first = |told: &[String], before: usize| {
             Some(told.get(before)?.lines().next().unwrap_or_default().to_owned())

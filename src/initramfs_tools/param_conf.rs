@@ -307,7 +307,7 @@ mod tests {
         conf.set("init", "/sbin/init");
         let text = with_last_call(&(conf.render("A=b\n") + "X=y\n"));
         assert_eq!(text, format!("A=b\n{BEGIN}{PANIC}init='/sbin/init'\n{CALL_US_LAST}{END}X=y\n"));
-        // What steers init later takes the place of it: it was read by then.
+        // A later setting that steers init takes its place: it was read by then.
         assert_eq!(conf.render(&text), format!("A=b\nX=y\n{BEGIN}{PANIC}init='/sbin/init'\n{END}"));
     }
 

@@ -97,7 +97,7 @@ pub(super) fn apply(export: &ModulesExport, root: &Root, mount_point: &Path) -> 
     }
     published?;
 
-    // What follows is for this initramfs's last moments, and the modules are there already.
+    // The rest is for this initramfs's last moments, and the modules are there already.
     let kept = match taken {
         TakenTree::Aside(aside) => aside.keep(&place.tree),
         TakenTree::Moved(moved) => {

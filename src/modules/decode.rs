@@ -24,7 +24,7 @@ const FORMATS: [(&[u8], &str, Decoder); 3] = [
     (b"\x28\xb5\x2f\xfd", "zstd", zstd::decode),
 ];
 
-/// The module itself. What is in none of the formats is taken as it is.
+/// The module itself. Content in none of the formats is taken as it is.
 pub(super) fn decode(content: &[u8]) -> Result<Cow<'_, [u8]>> {
     decode_up_to(content, LARGEST_MODULE)
 }

@@ -63,7 +63,7 @@ struct Place {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum BootedRescue {
     No,
-    /// One failed before. What init checked may have been that one.
+    /// One failed before. The volume that init checked may have been that one.
     Failed,
     Yes,
 }

@@ -65,7 +65,7 @@ mod tests {
     fn only_what_is_not_to_be_booted_is_a_last_resort() {
         let (a, b, other) = (volume("/dev/vda", "own"), volume("/dev/vdb", "own"), volume("/dev/vdc", "x"));
         let swap = Volume { kind: "swap".into(), ..volume("/dev/vdd", "own") };
-        // What is ignored, what has failed, what is there, and what is booted.
+        // The volumes that are ignored, that have failed and that are there, and the one that is booted.
         for (ignored, failed, there, booted) in [
             (&["vda"][..], &[][..], vec![&a, &other], Some(&a)),
             (&["vda"], &[], vec![&swap, &a], Some(&a)),

@@ -281,7 +281,7 @@ mod tests {
             ..state()
         };
         let boots = state().plan(&looked(Verdict::Fit));
-        // What was to be done, since when the root is missed, whether it is enough.
+        // Each row: the state, the action, the time when the root was first missed, and the expected answer.
         for (state, action, missed_since, may) in [
             (ignoring(), &BlockAction::Leave, 10, true),
             (ignoring(), &BlockAction::Leave, 11, false),

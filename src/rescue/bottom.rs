@@ -123,8 +123,8 @@ impl PivotFacts {
 }
 
 impl PivotFacts {
-    /// The own root is booted: what names its disk leads to no ignored volume, also of those that were not there at
-    /// the first look. What fails here is told, and the boot goes on.
+    /// The own root is booted: what names its disk leads to no ignored volume, also of those that were not there at the
+    /// first look. A step that fails here is reported, and the boot goes on.
     fn give_links_away(&self) {
         let Some(mount) = self.mounted.as_ref().filter(|mount| mount.source.starts_with("/dev")) else {
             return;

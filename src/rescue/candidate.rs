@@ -62,7 +62,8 @@ impl Verdict {
         matches!(self, Self::Finished(_) | Self::Refused(_))
     }
 
-    /// True if another volume with the same name is the root. What is only not known to be fit may be that itself.
+    /// True if another volume with the same name is the root. A volume that is only not known to be fit may be the root
+    /// itself.
     pub(super) fn is_no_root(&self) -> bool {
         self.is_set_aside() || matches!(self, Self::Unrunnable(_) | Self::NoUsr(_))
     }
@@ -90,8 +91,8 @@ impl Candidate {
         Self { volume: Volume { subvolume, ..volume }, claim, serial, verdict }
     }
 
-    /// The volume to be preferred first. What decides is on the volume; only copies of one volume are told
-    /// apart by their disks.
+    /// The volume to be preferred first. The facts on the volume decide; only copies of one volume are told apart by
+    /// their disks.
     pub(super) fn order(&self, other: &Self) -> Ordering {
         let path = |candidate: &Self| candidate.volume.device.to_string_lossy().into_owned();
         self.identity()
@@ -229,7 +230,7 @@ fn judge(
     if init.is_none() && !root.has_entry("sbin")? {
         return Ok(Verdict::NoInit(Looked::on(volume)));
     }
-    // What is no file is read by nobody.
+    // A path that is no file is read by nobody.
     if root.enter("dev").unwrap_or_default().is_none() {
         return Ok(Verdict::Unrunnable(Unrunnable::WithoutDev));
     }

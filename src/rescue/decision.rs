@@ -152,7 +152,7 @@ impl BootSoFar {
         })
     }
 
-    /// Those of the devices that were not looked at yet. What was detached and is attached again is new.
+    /// Those of the devices that were not looked at yet. A device that was detached and is attached again is new.
     pub(crate) fn new_among(&mut self, devices: &[String]) -> Vec<String> {
         self.looked_at.retain(|name| devices.contains(name));
         self.ignored.retain(|name| self.looked_at.contains(name));

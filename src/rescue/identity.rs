@@ -145,8 +145,8 @@ fn heir<'a>(
     others.rev().max_by_key(|other| (own_disks.contains(&other.disk), other.record.priority))
 }
 
-/// `disks`: their directories in sysfs, for only some buses have their disks in one that is named `block`.
-/// What is there already stays.
+/// `disks`: their directories in sysfs, for only some buses have their disks in one that is named `block`. The rules
+/// that are there already stay.
 fn render_rules(existing: Option<String>, disks: &[PathBuf]) -> String {
     const HEAD: &str = "# Made by lifeboat: the links of ignored rescue volumes give way to others.\n";
     let mut text = existing.unwrap_or_else(|| HEAD.to_owned());
@@ -337,7 +337,7 @@ mod tests {
         };
         assert_eq!(pin("UUID=u", "vda", "vdb").unwrap(), "/dev/vda3");
         assert_eq!(pin("UUID=u", "vdb", "vda").unwrap(), "/dev/vdb3");
-        // What is on another disk than the root, or has no copy, is left to init.
+        // A volume on another disk than the root, or without a copy, is left to init.
         assert_eq!(pin("UUID=u", "vdc", "vdb"), None);
         assert_eq!(pin("UUID=u", "vda", "vdc"), None);
         assert_eq!(pin("UUID=v", "vda", "vdb"), None);

@@ -34,7 +34,7 @@ pub(crate) fn run(mode: Mode) -> Result<Outcome> {
         return Ok(Outcome::Quiet);
     }
     if mode == Mode::Apply {
-        // Of a volume that failed.
+        // A volume that failed may have left it.
         files::remove(&shown_fstab().to_string_lossy())?;
     }
     if action == MountedAction::Look {
@@ -169,8 +169,8 @@ fn show_to_init(root: &Path, rescue: &Volume, volumes: &[Volume]) -> Result<()> 
     files::write(&shown.to_string_lossy(), &fstab::rewrite(&text, rescue, volumes, without_usr), 0o644)
 }
 
-/// Where the root is a rescue volume, or was made of one: covers the fstab, and what agetty shows above its
-/// prompt. What is on the volume is known only now, and so the message of the day is written anew.
+/// Where the root is a rescue volume, or was made of one: covers the fstab, and what agetty shows above its prompt. The
+/// volume's contents are known only now, and so the message of the day is written anew.
 pub(super) fn cover_in_the_end(root: &Path) -> Result<()> {
     let Some(device) = BootSoFar::read()?.rescue else { return Ok(()) };
     let is_root = mounts::at(root)?.is_some_and(|mount| mount.source == Path::new(&device));

@@ -20,7 +20,7 @@ pub(crate) fn run(line: &CommandLine, devices: &[String]) -> Result<Outcome> {
     let settings = RescueSettings::read(line)?;
     let mut so_far = BootSoFar::read()?;
     let own_root = initramfs_tools::own_root();
-    // What appeared since the last look may be a copy too. Nothing is noted: the next stage looks as well.
+    // A volume that appeared since the last look may be a copy too. Nothing is noted: the next stage looks as well.
     Scan::of_new(&mut so_far, &settings, own_root.as_deref())?;
     let own_disks = own_root.as_deref().map(|root| stack::disks_of(Path::new(root))).unwrap_or_default();
     // Where the own root is not known, its disk is not either.
@@ -95,7 +95,7 @@ mod tests {
         for (devices, expected) in [
             ([copy, snapshot, origin], origin),
             ([copy, origin, snapshot], origin),
-            // What init takes by itself stays.
+            // The volume that init takes by itself stays.
             ([snapshot, origin, copy], snapshot),
             ([copy, snapshot, copy], snapshot),
         ] {

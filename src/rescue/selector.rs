@@ -72,7 +72,7 @@ impl Selector {
             known.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(wanted))
         };
         match self {
-            // What was no UTF-8 in a command line or an fstab is none on the disk either.
+            // A label that was no UTF-8 in a command line or an fstab is none on the disk either.
             Self::Label(label) => {
                 volume.label.as_deref().is_some_and(|known| String::from_utf8_lossy(known) == *label)
             }
@@ -81,7 +81,7 @@ impl Selector {
             Self::PartLabel(label) => volume.partition.label.as_deref() == Some(label),
             Self::Nothing(_) => false,
             Self::Device(path) => {
-                // What names a device by its numbers needs no link.
+                // A name of a device by its numbers needs no link.
                 let is_node = || {
                     let numbers = path.strip_prefix("/dev/block").ok().and_then(Path::to_str);
                     numbers.is_some() && numbers == volume::numbers(&volume.device).as_deref()

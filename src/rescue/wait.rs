@@ -64,7 +64,7 @@ impl InitCall<'_> {
             WaitAction::Wait(span) => self.wait(span)?,
             WaitAction::KeepWaiting => self.keep_waiting()?,
             WaitAction::DoNotWait => {
-                // What was typed before must not reach the shell.
+                // Keys that were typed before must not reach the shell.
                 drop(watch::consoles(self.state.shell));
                 WaitEvent::TimeOver(Tried::DidNotWait)
             }
@@ -119,7 +119,7 @@ impl InitCall<'_> {
         self.look(LookTime::AfterFailure, Devices::All)
     }
 
-    /// The own root's fstab may name its /usr by a link. What fails here is told, and the boot goes on.
+    /// The own root's fstab may name its /usr by a link. A step that fails here is reported, and the boot goes on.
     fn give_links_away(&self, own: Option<&Path>) {
         let own_disks = own.map(stack::disks_of).unwrap_or_default();
         if let Err(error) = identity::give_way_to(&own_disks, &self.state.so_far) {

@@ -58,7 +58,7 @@ pub(crate) const CONFIG: &str = "config";
 pub(crate) const FINAL: &str = "final";
 
 impl Outputs {
-    /// Reads `output` for a stage. What cannot be understood is left out.
+    /// Reads `output` for a stage. Values that cannot be understood are left out.
     pub(crate) fn of(config: &Mapping, stage: &str) -> Self {
         let stages = config.get("output").and_then(Value::as_map);
         let of_stage = stages.and_then(|stages| stages.get(stage).or_else(|| stages.get("all")));
@@ -213,7 +213,7 @@ mod tests {
             ("output: {all: ['>> /a', '>> /e']}", INIT, (append("/a"), Some(append("/e")))),
             ("output: {all: {output: '>> /a', error: '&1'}}", INIT, (append("/a"), None)),
             ("output: {all: {error: '>> /e'}}", INIT, (Sink::Log, Some(append("/e")))),
-            // What cannot be understood.
+            // A value that cannot be understood.
             ("output: {all: 5}", INIT, (Sink::Log, None)),
             ("output: '>> /a'", INIT, (Sink::Log, None)),
             ("output: {all: ''}", INIT, (Sink::Log, None)),
@@ -262,7 +262,7 @@ mod tests {
             ("output: {all: '>> /a'}", "a", 0o640, readers),
             ("output: {all: '> /b'}", "b", 0o640, readers),
             (tee.as_str(), "p", 0o640, readers),
-            // What was there stays as it was.
+            // A file that was there stays as it was.
             ("output: {all: '>> /old'}", "old", own.mode() & 0o777, own.gid()),
         ] {
             let outputs = Outputs::of(load(text).unwrap().as_map().unwrap(), INIT);

@@ -50,7 +50,7 @@ fn prepare(file: &SwapFile, root: &Root, report: &mut Report) -> Result<bool> {
     root.make_directory(directory)?;
     let directory_fd = root.open_directory(directory)?;
     let temporary = format!(".{name}.lifeboat-new");
-    // What an earlier, killed call left.
+    // An earlier, killed call may have left it.
     remove(&directory_fd, &temporary)?;
     let made = fill(&directory_fd, &temporary, file.mebibytes)
         .and_then(|()| command(&["mkswap", &format!("{directory}/{temporary}")], root, report))

@@ -132,7 +132,7 @@ fn became(part: &Part) -> &'static str {
 /// The changed keys of a configuration.
 fn keys(text: &mut String, before: Option<&Part>, after: Option<&Part>, taken: Taken) {
     let read = |part: Option<&Part>| -> Mapping {
-        // What cannot be read is told by `status`.
+        // A part that cannot be read is reported by `status`.
         part.and_then(|part| user_data::parse_config(&part.payload).ok()).unwrap_or_default()
     };
     let (before, after) = (read(before), read(after));

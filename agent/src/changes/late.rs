@@ -1,5 +1,5 @@
-//! Parts that could not be had on an earlier boot and are there now. What they ask for is done then, and nothing else is
-//! done again.
+//! Parts that could not be had on an earlier boot and are there now. The work that they ask for is done then, and
+//! nothing else is done again.
 
 use super::record::PartsRecord;
 use crate::handlers;

@@ -94,7 +94,7 @@ pub(crate) enum Treatment {
     Refresh,
     /// It is taken, and everything is done again.
     Reapply,
-    /// It is taken: unchanged, with parts that could not be had before. What these ask for is done.
+    /// It is taken: unchanged, with parts that could not be had before. The work that these ask for is done.
     Complete,
     /// The kept user-data stays in force, because the other one is damaged, or a part of it is missing.
     Incomplete,
@@ -321,8 +321,8 @@ pub(crate) struct Made {
     pub(crate) late: Option<Vec<String>>,
 }
 
-/// The parts that are kept from now on, and the files that came of them. What an earlier boot wrote and nothing
-/// comes of any more goes.
+/// The parts that are kept from now on, and the files that came of them. Files that an earlier boot wrote and nothing
+/// makes any more are removed.
 pub(crate) fn taken(parts: Vec<Known>, made: Made, instance: &Instance, root: &Root) -> Result<()> {
     // One that cannot be read was told of, and is replaced.
     let before = PartsRecord::read(instance, root).unwrap_or_default().unwrap_or_default();

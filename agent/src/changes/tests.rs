@@ -164,7 +164,7 @@ fn files_that_nothing_comes_of_any_more_go() {
     }
     taken(known("a"), made(&["a", "b"]), &instance, &root).unwrap();
     taken(known("a"), made(&["b"]), &instance, &root).unwrap();
-    // What somebody else put there stays.
+    // A file that somebody else put there stays.
     assert_eq!(root.files("").unwrap(), ["b", "c"]);
 }
 

@@ -81,7 +81,7 @@ fn annotated(text: &str, kinds: &[(&str, &str, &[&Finding])]) -> String {
     for (index, line) in text.lines().enumerate() {
         let is_here = |finding: &Finding| match (finding.place, &finding.part) {
             (Some((line, _)), None) => line == index + 1,
-            // Of a part's lines nobody knows where they are in the whole.
+            // The place of a part's lines in the whole is not known.
             _ => index == 0,
         };
         let marks = kinds.iter().flat_map(|(letter, _, findings)| {

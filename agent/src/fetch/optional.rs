@@ -50,7 +50,7 @@ impl Client {
                 Ok(value) => return Ok(value),
                 Err(Failure::Lasting(error)) => error,
                 Err(Failure::Passing(error)) => {
-                    // What took its time would take it again.
+                    // An attempt that was slow would be slow again.
                     let is_quick = start.elapsed() < PATIENCE / 2;
                     if let Some(pause) =
                         pauses.next().filter(|pause| is_quick && start + **pause < self.deadline)

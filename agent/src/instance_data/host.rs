@@ -6,7 +6,7 @@ use crate::system_info::SystemInfo;
 use crate::yaml::{Mapping, Value};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Adds it. What the meta-data says itself wins.
+/// Adds it. The meta-data's own values win.
 pub(super) fn complete(all: &mut Mapping, meta_data: &MetaData, info: &SystemInfo) {
     let name = meta_data.host_name();
     let name = name.as_deref().and_then(|name| name.split('.').next());

@@ -19,7 +19,7 @@ pub(super) fn attribute(value: &Value, name: &str) -> Option<Value> {
         Value::Str(_) => text::find(name).is_some(),
         Value::List(_) => list::of_list(name).is_some(),
         Value::Tuple(items) => {
-            // What `groupby` yields has names.
+            // The pairs that `groupby` yields have names.
             let pair = items.items.borrow();
             match (name, &**pair) {
                 ("grouper", [first, _]) => return Some(first.clone()),

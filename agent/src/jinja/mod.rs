@@ -1,7 +1,7 @@
 //! Jinja templates, as cloud-init renders them: user-data whose first line is `## template: jinja`.
 //!
-//! What the original does with Python's values is done here with values of our own, so that a text, `None` or
-//! a list comes out as it does there, and so that nothing a template says takes long or takes much memory.
+//! The values are our own, and come out as Python's do: a text, `None` or a list. So nothing in a template takes long
+//! or takes much memory.
 
 mod ast;
 mod call;
@@ -160,7 +160,7 @@ impl Machine {
 
     fn pay(&self, steps: usize) -> Result<(), Failure> {
         let left = self.fuel.get().checked_sub(steps);
-        // What comes behind it is not to find what it has left over.
+        // The allowance is then used up: templates behind this one do not get the rest.
         self.fuel.set(left.unwrap_or_default());
         let problem =
             || Failure::new(format!("the template takes more than {FUEL} steps, with those before it"));

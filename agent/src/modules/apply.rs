@@ -78,7 +78,7 @@ fn show_built(tree: &str, disk: &Disk, release: &str) -> Result<()> {
     let here = format!("{tree}/{BUILT}");
     make(Path::new(&here))?;
     make(Path::new(VIEW))?;
-    // Of a mount that is mounted nowhere nothing can be cloned.
+    // A detached mount cannot be cloned.
     let modules = disk.mount(VIEW)?;
     let shown =
         clone(&format!("{}/{release}/{BUILT}", modules.display())).and_then(|built| attach(&built, &here));

@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown, lchown, symlink};
 use std::path::{Path, PathBuf};
 
-/// Copies these names from a directory to the disk. What fails leaves nothing behind, or names that are whole.
+/// Copies these names from a directory to the disk. A copy that fails leaves nothing behind, or names that are whole.
 pub(crate) fn carry_over(names: &[String], from: &Path, disk: &Disk, to: &Path) -> Result<()> {
     if names.is_empty() {
         return Ok(());
@@ -30,7 +30,7 @@ pub(crate) fn carry_over(names: &[String], from: &Path, disk: &Disk, to: &Path) 
 fn copy_all(names: &[String], from: &Path, to: &Path) -> Result<()> {
     for name in names {
         let target = temporary(to, name);
-        // What an earlier, killed call left.
+        // An earlier, killed call may have left it.
         clear(&target).with_context(|| format!("remove {}", target.display()))?;
         copy(&from.join(name), &target)
             .with_context(|| format!("copy {} to the disk", from.join(name).display()))?;

@@ -66,7 +66,7 @@ impl<'a> Plan<'a> {
             self.change(&user.name, &argv, input);
         }
         self.made.problems.extend(problems.iter().map(|message| user.problem(message)));
-        // What has no effect yet has one with the password that comes.
+        // Settings that have no effect yet get one with the password that comes.
         if !self.with_password.contains(&user.name) {
             self.made.idle.extend(idle.iter().map(|message| user.problem(message)));
         }

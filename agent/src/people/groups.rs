@@ -12,7 +12,7 @@ pub(crate) struct Group {
     pub(crate) members: Vec<String>,
 }
 
-/// The groups of the key, in their order. What is no group is a problem.
+/// The groups of the key, in their order. An entry that is no group is a problem.
 pub(super) fn read(value: Option<&Value>, problems: &mut Vec<String>) -> Vec<Group> {
     let mut groups = Groups { all: Vec::new(), problems };
     match value {

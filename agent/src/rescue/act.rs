@@ -74,7 +74,7 @@ fn bind(source: &str, point: &str, inside: &str, depth: Depth) -> Result<()> {
         Depth::Tree => mount_bind_recursive(source, target.as_str())?,
         Depth::Alone => mount_bind(source, target.as_str())?,
     }
-    // What is unmounted in the copy must stay mounted in the rescue system.
+    // A mount that is taken off the copy must stay in the rescue system.
     let flags = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
     let made = root.locate(inside)?.with_context(|| format!("{} has gone", root.show(inside)))?;
     Ok(mount_change(format!("/proc/self/fd/{}", made.as_raw_fd()), flags)?)

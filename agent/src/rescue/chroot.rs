@@ -75,7 +75,7 @@ impl Inside {
         } else {
             Modules::Absent
         };
-        // What a link to /run leads to is the rescue system's, once that is bound.
+        // A link to /run leads to the rescue system's file, once that is bound.
         let names = match root.link_target(RESOLV_CONF)? {
             Some(target) if leads_to_run(&target) && live.holds(&in_root(&target))? => Names::Shared,
             _ if root.holds(RESOLV_CONF)? && live.holds(RESOLV_CONF)? => Names::OwnFile,

@@ -47,7 +47,7 @@ fn remove(directory: BorrowedFd<'_>, name: &str, depth: usize) -> Result<()> {
     let inner = fs::openat(directory, name, flags, Mode::empty())?;
     for entry in Dir::read_from(&inner)? {
         let entry = entry?;
-        // What is no UTF-8 is not ours; the directory then stays, and that is told.
+        // A name that is no UTF-8 is not ours; the directory then stays, and that is reported.
         match entry.file_name().to_str() {
             Ok("." | "..") | Err(_) => {}
             Ok(name) => remove(inner.as_fd(), name, depth + 1)?,

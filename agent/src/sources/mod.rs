@@ -377,7 +377,7 @@ impl<'a> SourceFacts<'a> {
         {
             return (!is_it(name)).then_some("the kernel command line names another");
         }
-        // What the kernel command line says of a seed counts whatever the image was made for.
+        // The kernel command line's seed counts whatever the image was made for.
         let list = self.config.datasource_list().filter(|_| source.name != "hand_off")?;
         (!list.iter().any(|name| is_it(name))).then_some("datasource_list leaves it out")
     }

@@ -253,7 +253,7 @@ mod tests {
             assert_eq!(id(None, &[script, ("metadata", broken)]), "uuid-1", "{broken}");
         }
         assert_eq!(id(Some("i-1"), &[script, ("metadata", "x"), ("metadata.encoding", "rot13")]), "i-1");
-        // What the tools do not answer is no answer.
+        // A value that the tools do not give is an error, not an empty value.
         for silent in [("metadata", "hangs"), ("metadata.encoding", "hangs")] {
             let all = [silent, ("metadata", "{instance-id: i-2}"), script];
             assert!(seed_on(Some("i-1"), &all).0.unwrap_err().to_string().contains("hangs"), "{silent:?}");

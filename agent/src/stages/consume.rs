@@ -134,7 +134,7 @@ pub(super) fn consume(
             }
             all.store(origin, parts);
         } else {
-            // What an earlier boot left would still count.
+            // A file that an earlier boot left would still count.
             root.remove(&instance.path(origin.config))?;
             root.remove(&instance.path(&format!("{}.txt.i", origin.name)))?;
         }
@@ -179,7 +179,7 @@ pub(super) fn kept(
     root: &Root,
 ) -> Result<Vec<Work>> {
     let mut all = Consumption::new(identity, system, instance, root)?;
-    // What is below /run does not outlive a boot.
+    // A file below /run does not outlive a boot.
     for file in instance_data::files(all.pipeline.data()) {
         root.write(&file.path, &file.content, file.mode)?;
     }

@@ -20,8 +20,8 @@ const VENDOR: &[u8] = b"\n%vendor\n";
 /// The largest file of a few kilobytes of input.
 const LARGEST: usize = 128 << 20;
 
-/// Takes bytes as a seed: the length of the meta-data in one byte, the meta-data, the user-data, and
-/// vendor-data behind a line `%vendor`. What is included is the user-data itself, as `/seed/user-data`.
+/// Takes bytes as a seed: the length of the meta-data in one byte, the meta-data, the user-data, and vendor-data behind
+/// a line `%vendor`. Includes get the user-data itself, as `/seed/user-data`.
 pub(crate) fn check(data: &[u8]) {
     let Some((length, rest)) = data.split_first() else { return };
     let (meta_data, rest) = rest.split_at_checked(usize::from(*length)).unwrap_or((b"", rest));

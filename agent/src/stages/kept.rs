@@ -84,7 +84,7 @@ impl KeptConfig {
             .fold(Mapping::default(), system_config::over)
     }
 
-    /// Lays the kept configuration that counts over the system's. What cannot be read is reported.
+    /// Lays the kept configuration that counts over the system's. Configuration that cannot be read is reported.
     pub(super) fn over(&self, system: &SystemConfig, report: &mut Report) -> Mapping {
         let is_allowed = system_config::allows_user_data(system.mapping());
         let mut config = Mapping::default();

@@ -44,7 +44,7 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
             let instance = Instance::new(seed.meta_data.instance_id.as_deref().unwrap_or(NO_ID));
             let id = &instance.id;
             let told = format!("instance {id} from {}, {}", seed.source, seed.place);
-            // What could not be had this time must be there the next time.
+            // Data that could not be had this time must be there the next time.
             let is_whole = seed.user_data != seed::UserData::Silent && seed.vendor_data != VendorData::Silent;
             let may_be_taken_back = seed.source == vmware::SOURCE && is_whole;
             let kept = keep_seed(seed, system, &instance, root, report)?;
@@ -161,13 +161,13 @@ fn keep_seed(
             );
             root.write(&missing, b"", 0o600)?;
         }
-        // What this instance has done so far was not what it is for.
+        // This instance has worked without its user-data so far, so all is done anew.
         seed::UserData::Given(_) if was_missing => {
             report.take(changes::forget(instance, root).and_then(|()| root.remove(&missing)));
         }
         seed::UserData::Given(_) | seed::UserData::UsedUp => {}
     }
-    // What was given with the machine is there before anything of its user's runs.
+    // The files given with the machine are there before anything of its user's runs.
     if let Some(files) = &seed.files {
         files::write(files, instance, root, report);
     }
@@ -238,7 +238,7 @@ pub(super) fn kept_meta_data(instance: &Instance, root: &Root, report: &mut Repo
 
 /// Takes the seed in a directory apart and writes it, as a person asks for it.
 pub(crate) fn process(seed: &Path, root: &Root, report: &mut Report) -> Result<()> {
-    // What a seed names is where the person is who asks, and not below the root.
+    // The files that a seed names are those of the person who asks, and not below the root.
     let here = Root::open(Path::new("/"))?;
     let instance = process_from(&Root::open(seed)?, (&here, IncludeReach::All), root, report)?;
     let shown = root.show(&instance.path(""));

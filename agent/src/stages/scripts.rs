@@ -38,7 +38,7 @@ pub(super) fn run(
     paths.retain(|path| is_script(path, root, report));
     let is_vendors = place == ScriptPlace::Vendor && !paths.is_empty();
     let prefix = if is_vendors { prefix(config) } else { Ok(Vec::new()) };
-    // What they were to be run in may be what keeps them in bounds.
+    // The prefix that cannot be read may be what keeps them in bounds.
     let Some(prefix) = report.take(prefix) else { return Did::Nothing };
     record.twins.sort(&mut paths);
     let late = record.late.iter().filter(|path| !paths.contains(path)).cloned().collect();

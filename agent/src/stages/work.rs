@@ -17,7 +17,7 @@ const SEMAPHORE: &str = "consume_data";
 /// after it, and systemd ends the stage after 10 minutes.
 const PATIENCE: Duration = Duration::from_mins(4);
 
-/// Does it. What fails costs only itself.
+/// Does it. Work that fails costs only itself.
 pub(super) fn run(work: Vec<Work>, context: &Context<'_>, report: &mut Report) -> Result<()> {
     run_until(Instant::now() + PATIENCE, work, context, report)
 }

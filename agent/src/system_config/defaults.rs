@@ -57,7 +57,7 @@ pub(super) fn of(os_release: &str) -> Mapping {
     let own = lookup(os_release, "ID").unwrap_or_default();
     let like = lookup(os_release, "ID_LIKE").unwrap_or_default();
     let find = |id: &str| ALL.iter().find(|distribution| distribution.id == id);
-    // What a derivative calls itself is no user's name, but what it is like has one.
+    // A derivative's own ID gives no default user, but a distribution that it is like has one.
     match find(&own).or_else(|| like.split_whitespace().find_map(find)) {
         Some(distribution) => mapping(distribution),
         None => Mapping::default(),

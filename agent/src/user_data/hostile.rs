@@ -14,7 +14,7 @@ use std::path::Path;
 /// Takes bytes as user-data that includes nothing.
 pub(crate) fn mime(data: &[u8]) {
     let (message, _) = email::parse(data);
-    // What holds a message is one more.
+    // A part that holds a message is one more.
     assert!(message.leaves().len() <= 2 * MOST_PARTS);
     let root = Root::open(Path::new("/")).unwrap();
     let expanded = expand([("user-data", data)], &Includes::new(&root, None, IncludeReach::Nothing));

@@ -129,7 +129,7 @@ impl<'a> Includes<'a> {
         if let Some((root, path)) = &cache
             // One that cannot be read is fetched, and told when it cannot be written either.
             && let Ok(Some(kept)) = root.read(path)
-            // What is kept may be damaged, as what is fetched.
+            // The kept content may be damaged, as the fetched one may.
             && check(&kept, &pin).is_ok()
         {
             return Ok(kept);
@@ -206,7 +206,7 @@ const DIGESTS: [&str; 9] =
     ["sha256", "sha256sum", "sha512", "sha384", "sha224", "sha1", "md5", "digest", "checksum"];
 
 impl<'a> Pin<'a> {
-    /// Reads a fragment. What can be no digest is refused before anything is fetched for it.
+    /// Reads a fragment. A text that can be no digest is refused before anything is fetched for it.
     fn parse(fragment: &'a str) -> Result<Self> {
         if let Some(digest) = fragment.strip_prefix("sha256=") {
             if digest.len() != 64 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -347,7 +347,7 @@ mod tests {
         let good = format!("/a#sha256={}", sha256(b"1").to_uppercase());
         assert_eq!(include(&good, Keep::No, &root).unwrap(), b"1");
         assert_eq!(include("/a#top", Keep::No, &root).unwrap(), b"1");
-        // What is kept has to fit each time it is used.
+        // The kept content has to fit each time it is used.
         let cached = format!("cache/{}", sha256(good.as_bytes()));
         assert_eq!(include(&good, Keep::Once, &root).unwrap(), b"1");
         root.write(&cached, b"other", 0o600).unwrap();

@@ -49,7 +49,7 @@ impl<'a> Pipeline<'a> {
         &self.data
     }
 
-    /// Sorts the parts. What could not be had comes first among what is dropped.
+    /// Sorts the parts. Parts that could not be had come first among the dropped ones.
     pub(crate) fn sort(&mut self, parts: Parts, destination: Destination<'_>) -> Sorted {
         let around = Circumstances {
             instance: self.instance,

@@ -1,7 +1,7 @@
 //! The forms of the keys that are carried out, as data: one table, which `check` goes through.
 //!
-//! To add a key: a line in `TOP` here or in the file of its group, and its form. What is understood and no longer the way to write it is `Old`, with
-//! what to write in its place.
+//! To add a key: a line in `TOP` here or in the file of its group, and its form. A form that is understood but
+//! deprecated is `Old`, with its replacement.
 
 mod access;
 mod software;

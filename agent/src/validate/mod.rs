@@ -72,7 +72,7 @@ pub(crate) fn findings(data: &[u8], target: &TargetMachine<'_>) -> Vec<Finding> 
         }
         found.extend(of_part.into_iter().map(|it| Finding { part: name.clone(), ..it }));
     }
-    // Whether there is an upstart is the machine's affair.
+    // Jobs for upstart are taken here: its presence is the machine's affair.
     let mut pipeline = target.pipeline(Upstart::There);
     // With the configurations, for a patch is about what they come to.
     let sorted = pipeline.sort(parts, Destination::USER);

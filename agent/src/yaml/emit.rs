@@ -28,7 +28,7 @@ pub(crate) fn to_yaml(value: &Value) -> String {
     out
 }
 
-/// One line of JSON. What JSON has no form for becomes a text.
+/// One line of JSON. A value that JSON has no form for becomes a text.
 pub(crate) fn to_json(value: &Value) -> String {
     match value {
         Value::Null => "null".into(),

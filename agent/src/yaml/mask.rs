@@ -58,7 +58,7 @@ fn commas(text: &str) -> Vec<usize> {
     // The first and the last character of the word that was last, and whether it has ended.
     let mut word: Option<(char, char)> = None;
     let mut ended = false;
-    // Whether what is read may be a tag.
+    // True while the text being read may be a tag.
     let mut tag = false;
     let mut comment = false;
     for (at, character) in text.char_indices() {

@@ -31,7 +31,7 @@ impl Places {
         for step in steps {
             let next = match (step, &node.content) {
                 (PathStep::Key(name), Content::Map(pairs)) => {
-                    // Of two the later counts.
+                    // The later of two counts.
                     pairs.iter().rfind(|(key, _)| is(key, name))
                 }
                 (PathStep::Entry(index), Content::Seq(items)) => {
@@ -83,7 +83,7 @@ impl Places {
 fn doubled_in(pairs: &[(Rc<Node>, Rc<Node>)], found: &mut Vec<Doubled>) {
     let mut firsts: HashMap<&str, (&Node, &Node)> = HashMap::new();
     for (key, _) in pairs {
-        // What `<<` names is joined, however often it stands there.
+        // The mappings that `<<` names are joined, however often it stands there.
         if let Content::Scalar { text, .. } = &key.content
             && text != "<<"
         {

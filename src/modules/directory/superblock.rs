@@ -20,7 +20,7 @@ impl Superblock {
     /// Reads that of a mounted file system.
     pub(super) fn of(mount: &Mount) -> Self {
         match mount.kind.as_str() {
-            // What a journal or a log tells was written when it was mounted.
+            // A journal's or a log's state was written when it was mounted.
             "xfs" | "btrfs" | "tmpfs" => Self { is_clean: true, is_watched: false },
             "ext2" | "ext3" | "ext4" => {
                 let mut bytes = [0; 0x64];

@@ -110,7 +110,7 @@ fn a_usr_of_its_own_is_looked_for_before_the_volume_is_booted() {
     let machine = [on("vdb2", "vdb", "own-usr"), on("vda2", "vda", "other-usr")];
     let locked = [Volume { kind: "LVM2_member".into(), ..on("vdb3", "vdb", "pv") }];
     let no_usr = |source: &str| Verdict::NoUsr(source.to_owned());
-    // What names /usr; whether /sbin is a link into it; what else there is.
+    // The source for /usr; true if /sbin is a link into it; the other files there; the result.
     for (source, merged, others, expected) in [
         ("UUID=own-usr", true, &machine[..], Verdict::Fit),
         ("/dev/disk/by-uuid/own-usr", true, &machine, Verdict::Fit),

@@ -173,7 +173,7 @@ fn a_link_means_what_it_names_whichever_disk_it_leads_to() {
         let own = rewrite(&format!("{source} /boot ext4 defaults 0 2\n"), &machine[0], &machine);
         assert!(own.ends_with("\n/dev/vda2 /boot ext4 defaults 0 2\n"), "{source}: {own}");
     }
-    // What only the other disk has, or nothing, is named by a link too.
+    // A device that only the other disk has, or none has, is named by a link too.
     for (source, why) in [
         ("/dev/disk/by-uuid/home", "is"),
         ("/dev/disk/by-partuuid/part-3", "is"),
@@ -253,7 +253,7 @@ fn inits_own_reader_finds_each_usr_that_was_found_here() {
         ("UUID=boot /usr", "/dev/vdb2 /usr\n"),
         ("/dev/vdb2 /usr/ ext4\n", "/dev/vdb2 /usr ext4\n"),
         ("UUID=nowhere /usr/ ext4 ro 0 0", "UUID=nowhere /usr ext4 ro 0 0\n"),
-        // What is no /usr keeps its spelling.
+        // A mount point that is not /usr keeps its spelling.
         ("UUID=boot /boot/ ext4", "/dev/vdb2 /boot/ ext4\n"),
         ("UUID=boot /usr/local/ ext4", "/dev/vdb2 /usr/local/ ext4\n"),
         ("UUID=boot /usr\r\n", "/dev/vdb2 /usr\r\n"),

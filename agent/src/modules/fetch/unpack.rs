@@ -37,7 +37,7 @@ pub(crate) fn unpack(source: impl Read, release: &str, tree: &OwnedFd, room: u64
         take(&mut entry, &path, release, tree, &mut unpacked)
             .with_context(|| format!("unpack {}", shown(&path)))?;
     }
-    // What is behind tar's end mark is padding; the checksum of what was packed is read with it.
+    // The bytes behind tar's end mark are padding; the checksum of what was packed is read with them.
     io::copy(&mut archive.into_inner(), &mut io::sink()).context("read the archive to its end")?;
     if unpacked.files == 0 {
         bail!(

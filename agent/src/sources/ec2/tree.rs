@@ -71,7 +71,7 @@ impl<'a, Ask: Fn(&str) -> Result<Option<Vec<u8>>>> Tree<'a, Ask> {
                     self.left.set(still);
                     tree.set(name, self.directory(&format!("{path}{below}/"), depth - 1, lost));
                 }
-                // What is a directory too has been read.
+                // A name that is a directory too has been read.
                 ListingEntry::Value { name, .. } if tree.get(name).is_some() => {}
                 ListingEntry::Value { name, below } => {
                     self.left.set(still);
@@ -227,7 +227,7 @@ mod tests {
                 &["m/a/c"],
             ),
             (&[("m/", "!")], "{}", &["m/"]),
-            // What is listed and not there is nothing to tell of.
+            // A listed name that is not there is not reported.
             (&[("m/", "a\nb"), ("m/b", "2")], r#"{"b":"2"}"#, &[]),
             (
                 &[("m/", "my tag\n50%"), ("m/my%20tag", "1"), ("m/50%25", "2")],
