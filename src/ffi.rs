@@ -170,8 +170,8 @@ pub(crate) fn end_after(seconds: u32) {
     alarm(seconds);
 }
 
-/// True if the kernel takes a process for one of 32 bits. That of aarch64 refuses it where no processor has them. In doubt
-/// it does.
+/// True if the kernel takes a process for one of 32 bits. That of aarch64 refuses it where no processor has them. In
+/// doubt it does.
 pub(crate) fn may_run_32_bits() -> bool {
     /// See personality(2): the first asks alone.
     const ASK: c_ulong = 0xffff_ffff;

@@ -225,8 +225,8 @@ pub(crate) enum Ignored {
     None,
 }
 
-/// Makes init ask `lifeboat rescue wait` before it gives up, and keeps what it would have done. `root` and `resume`: the
-/// devices that `root=` and `resume=` are to mean.
+/// Makes init ask `lifeboat rescue wait` before it gives up, and keeps what it would have done. `root` and `resume`:
+/// the devices that `root=` and `resume=` are to mean.
 pub(crate) fn watch(root: Option<&Path>, resume: Option<&Path>, ignored: Ignored) -> Result<()> {
     let mut kept = Lines::default();
     for name in OWN {

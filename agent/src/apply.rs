@@ -32,8 +32,8 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// Carries one step out. Its program has these variables, too. On a root that is not the running system's, it only reports
-/// the step.
+/// Carries one step out. Its program has these variables, too. On a root that is not the running system's, it only
+/// reports the step.
 pub(crate) fn apply(
     step: &Step,
     environment: &[(&str, &str)],

@@ -8,7 +8,8 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use flate2::read::MultiGzDecoder;
 use std::io::Read;
 
-/// Takes letters without padding, as `letters` leaves them. Bits left over in the last letter are ignored, as in Python.
+/// Takes letters without padding, as `letters` leaves them. Bits left over in the last letter are ignored, as in
+/// Python.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD_ALPHABET,
     GeneralPurposeConfig::new()

@@ -299,7 +299,8 @@ impl Client {
         response.map_err(passing)
     }
 
-    /// Asks a server for a token that refused without one, or no longer takes the one it gave. False if it wants a password, or gives no token.
+    /// Asks a server for a token that refused without one, or no longer takes the one it gave. False if it wants a
+    /// password, or gives no token.
     fn takes_token(&self, url: &str, refusal: &Response) -> Result<bool, Failure> {
         let origin = Origin::of(url).filter(|origin| {
             Origin::of(&refusal.get_uri().to_string()).as_ref() == Some(origin)

@@ -16,7 +16,8 @@ use std::path::Path;
 use std::time::Duration;
 use var::Var;
 
-/// The units, each with the target that wants it. A target waits for what it wants: no login may wait for cloud-init.target.
+/// The units, each with the target that wants it. A target waits for what it wants: no login may wait for
+/// cloud-init.target.
 const UNITS: [(&str, &str); 6] = [
     (LOCAL_UNIT, "multi-user.target"),
     (MAIN_UNIT, "multi-user.target"),

@@ -1,4 +1,5 @@
-//! Who names a source where nothing may be found in the end: a machine that was told of a seed is not simply without one.
+//! Who names a source where nothing may be found in the end: a machine that was told of a seed is not simply without
+//! one.
 
 use crate::sources::{self, SourceFacts};
 

@@ -1,10 +1,11 @@
-//! Keys of a cloud-config that ask for something, and that nothing here carries out. They are named at boot, in `status`,
-//! by `plan` and by `validate`: silence would look like success.
+//! Keys of a cloud-config that ask for something, and that nothing here carries out. They are named at boot, in
+//! `status`, by `plan` and by `validate`: silence would look like success.
 
 use crate::yaml::{Mapping, Value};
 use crate::{handlers, validate};
 
-/// The keys with an effect that no handler has. Some have one in the system's configuration alone, in cloud-init as well.
+/// The keys with an effect that no handler has. Some have one in the system's configuration alone, in cloud-init as
+/// well.
 const CARRIED_OUT: &[&str] = &[
     "allow_userdata",
     "cloud_config_modules",

@@ -1,5 +1,5 @@
-//! The trace of this boot: each handler with its time and its result, a line of JSON each. `status --long` and `analyze`
-//! read it.
+//! The trace of this boot: each handler with its time and its result, a line of JSON each. `status --long` and
+//! `analyze` read it.
 
 use crate::layout;
 use crate::report::Report;

@@ -1,5 +1,5 @@
-//! The settings of the export of modules. They are `lifeboat.modules=` on the kernel command line, the root's own files,
-//! and the /etc/default/lifeboat that was baked into the initramfs. Words are joined by commas.
+//! The settings of the export of modules. They are `lifeboat.modules=` on the kernel command line, the root's own
+//! files, and the /etc/default/lifeboat that was baked into the initramfs. Words are joined by commas.
 
 use crate::baked;
 use crate::kmsg::escape;

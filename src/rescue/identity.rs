@@ -76,8 +76,8 @@ pub(super) fn ignored_disks(candidates: &[Candidate], own_disks: &[String]) -> V
     disks
 }
 
-/// Gives the links of the disks of volumes that are not to be booted to the own root's disks. Where those are not known,
-/// each disk may be one of them, and nothing is given away.
+/// Gives the links of the disks of volumes that are not to be booted to the own root's disks. Where those are not
+/// known, each disk may be one of them, and nothing is given away.
 pub(super) fn give_way_to(own_disks: &[String], so_far: &BootSoFar) -> Result<()> {
     if own_disks.is_empty() { Ok(()) } else { give_way(&so_far.shunned_disks(own_disks), own_disks) }
 }

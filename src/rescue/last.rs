@@ -58,7 +58,8 @@ enum LastAction {
     Leave,
     /// Looks for a rescue volume, as `rescue bottom` has done where no script came after it.
     Switch,
-    /// A script made another root of the rescue volume, or in its place, and that holds no init: mounts the volume again.
+    /// A script made another root of the rescue volume, or in its place, and that holds no init: mounts the volume
+    /// again.
     PutBack(String),
 }
 

@@ -63,8 +63,8 @@ const FSTAB: &str = "etc/fstab";
 /// Says in the place of init's answer that the root cannot be started.
 const NOT_STARTED: &str = "-";
 
-/// Once /usr is mounted as well: answers on standard output where the root is a rescue volume that cannot be started. On
-/// any other answer, or none, init goes on.
+/// Once /usr is mounted as well: answers on standard output where the root is a rescue volume that cannot be started.
+/// On any other answer, or none, init goes on.
 pub(crate) fn run_with_usr() -> Result<Outcome> {
     let root = initramfs_tools::root_mount_point();
     let Some(device) = BootSoFar::read()?.rescue.map(PathBuf::from) else { return Ok(Outcome::Quiet) };

@@ -18,8 +18,8 @@ pub(crate) enum Selector {
 }
 
 impl Selector {
-    /// `LABEL=…`, `UUID=…`, `PARTUUID=…`, `PARTLABEL=…` or a device's path. udev's links to what is on a device mean what
-    /// they name: where several devices have it, the link leads to any of them.
+    /// `LABEL=…`, `UUID=…`, `PARTUUID=…`, `PARTLABEL=…` or a device's path. udev's links to what is on a device mean
+    /// what they name: where several devices have it, the link leads to any of them.
     pub(crate) fn parse(word: &str) -> Option<Self> {
         if word.starts_with('/') {
             let names: Vec<&str> = word.split('/').filter(|name| !matches!(*name, "" | ".")).collect();

@@ -8,8 +8,8 @@ use std::path::Path;
 /// The file systems of btrfs, each with the devices that it is on.
 const BTRFS: &str = "/sys/fs/btrfs";
 
-/// The kernel's names of all disks that a device is, is on, or is made of, by whatever name it is given. Empty: there is
-/// no such device.
+/// The kernel's names of all disks that a device is, is on, or is made of, by whatever name it is given. Empty: there
+/// is no such device.
 pub(crate) fn disks_of(device: &Path) -> Vec<String> {
     let real = fs::canonicalize(device).unwrap_or_else(|_| device.to_owned());
     if numbers(&real).is_none() {

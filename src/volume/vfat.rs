@@ -1,5 +1,5 @@
-//! vfat's label without libblkid, at a fraction of its cost: an EFI partition is on most disks. Never asserts that there
-//! is one, only that there is none. The layout is that of Microsoft's FAT specification.
+//! vfat's label without libblkid, at a fraction of its cost: an EFI partition is on most disks. Never asserts that
+//! there is one, only that there is none. The layout is that of Microsoft's FAT specification.
 
 use anyhow::Result;
 use rustix::io::pread;

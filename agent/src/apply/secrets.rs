@@ -53,7 +53,8 @@ fn random() -> Result<String> {
     Ok(password)
 }
 
-/// Makes a host key under another name and renames it: sshd never finds half of a pair, and a failure leaves the old one.
+/// Makes a host key under another name and renames it: sshd never finds half of a pair, and a failure leaves the old
+/// one.
 pub(super) fn make_host_key(kind: &str, path: &str, root: &Root, report: &mut Report) -> Result<()> {
     let new = format!("{path}.new");
     for left in [new.clone(), format!("{new}.pub")] {

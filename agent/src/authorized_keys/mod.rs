@@ -20,8 +20,8 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// Debian's home of those who are to have none.
 const NO_HOME: &str = "/nonexistent";
 
-/// Adds keys to the first of the user's files that can be used, and otherwise to `~/.ssh/authorized_keys`. The user owns
-/// the home directory and may have put links there, so none is followed.
+/// Adds keys to the first of the user's files that can be used, and otherwise to `~/.ssh/authorized_keys`. The user
+/// owns the home directory and may have put links there, so none is followed.
 pub(crate) fn add(user: &str, keys: &[String], root: &Root, report: &mut Report) -> Result<()> {
     let accounts = Accounts::read(root)?;
     let Some(user) = accounts.user(user) else { bail!("there is no such user") };

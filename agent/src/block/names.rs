@@ -53,7 +53,8 @@ impl<'a> Names<'a> {
         Ok(partition.or(whole).map_or(missing, Found::Device))
     }
 
-    /// The path of a name without a partition's number; `None` for a name that the cloud would have to give, and does not.
+    /// The path of a name without a partition's number; `None` for a name that the cloud would have to give, and does
+    /// not.
     fn path(&self, name: &str) -> Result<Option<String>> {
         let name = self.alias(name).unwrap_or(name);
         if is_of_cloud(name) {

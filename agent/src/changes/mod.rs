@@ -151,8 +151,8 @@ fn treatment(facts: &Facts<'_>) -> Treatment {
     if before == now {
         return Treatment::Take;
     }
-    // A server that was away, or is, is no change. A late part of changed user-data could only be done with the changes,
-    // and these are not.
+    // A server that was away, or is, is no change. A late part of changed user-data could only be done with the
+    // changes, and these are not.
     let may_come = kept.is_lacking && !was_changed;
     if matches!(blob, Blob::Same | Blob::Lacking) && may_come && is_within(&before, &now) {
         return Treatment::Complete;

@@ -43,8 +43,8 @@ pub(super) enum Var {
 }
 
 impl Var {
-    /// Reads from fstab and mount units when /var is there. A file system that none of them names leaves an empty /var to
-    /// be seen.
+    /// Reads from fstab and mount units when /var is there. A file system that none of them names leaves an empty /var
+    /// to be seen.
     pub(super) fn of(root: &Root) -> Result<Self> {
         let mut mounts = Vec::new();
         let fstab = root.read_text("etc/fstab")?.unwrap_or_default();

@@ -25,7 +25,8 @@ pub(super) fn is_debian(machine: &dyn Machine) -> Result<bool> {
     Ok(names(machine)?.iter().any(|name| name == "debian" || name == "ubuntu"))
 }
 
-/// The text of the first template that is there: `NAME` in a pattern stands for the distribution. `None` if there is none.
+/// The text of the first template that is there: `NAME` in a pattern stands for the distribution. `None` if there is
+/// none.
 pub(super) fn template(pattern: &str, machine: &dyn Machine) -> Result<Option<String>> {
     for name in names(machine)? {
         let families = match name.as_str() {

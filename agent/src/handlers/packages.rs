@@ -1,4 +1,5 @@
-//! `packages`, `package_update`, `package_upgrade` and `package_reboot_if_required`, with the names that they had before.
+//! `packages`, `package_update`, `package_upgrade` and `package_reboot_if_required`, with the names that they had
+//! before.
 
 use super::HandlerFacts;
 pub(super) mod tools;

@@ -1,4 +1,5 @@
-//! Settings of sshd: in a file of our own where `sshd_config` includes such files, and in `sshd_config` itself otherwise.
+//! Settings of sshd: in a file of our own where `sshd_config` includes such files, and in `sshd_config` itself
+//! otherwise.
 
 use crate::machine::Machine;
 use crate::plan::File;

@@ -15,8 +15,8 @@ const MODULES: &str = "/lib/modules";
 /// Where the export waits while dpkg writes where it was.
 pub(crate) const ASIDE: &str = "/run/lifeboat/aside";
 
-/// Where the disk's own tree is shown once there is no cover to show it in. A directory for it on the disk would be in the
-/// way of the next boot's.
+/// Where the disk's own tree is shown once there is no cover to show it in. A directory for it on the disk would be in
+/// the way of the next boot's.
 pub(crate) const SHOWN: &str = "/run/lifeboat/moved";
 
 /// The facts before anything is changed.

@@ -163,8 +163,8 @@ mod tests {
     const FIELDS: [Option<&str>; 7] =
         [None, Some(""), Some("!"), Some("!!"), Some("*"), Some(OLD), Some("!$6$abc$OLD")];
 
-    /// Settings, and the fields after them. Recorded from runs of cloud-init 26.2 with Debian sid's passwd; `?` is where
-    /// it warns.
+    /// Settings, and the fields after them. Recorded from runs of cloud-init 26.2 with Debian sid's passwd; `?` is
+    /// where it warns.
     const SAME: &[(&str, [&str; 7])] = &[
         ("", ["!", "!", "!", "!!", "!*", "!$6$abc$OLD", "!$6$abc$OLD"]),
         ("lock_passwd: no", ["!?", "?", "!?", "!", "*", OLD, OLD]),
@@ -197,8 +197,8 @@ mod tests {
         }
     }
 
-    /// cloud-init says nothing of a password in the place of a hash, empties the password where `passwd` is `!`, and locks
-    /// it where `lock_passwd` is a text.
+    /// cloud-init says nothing of a password in the place of a hash, empties the password where `passwd` is `!`, and
+    /// locks it where `lock_passwd` is a text.
     #[test]
     fn what_is_no_hash_is_told_and_a_switch_may_be_a_word() {
         for (settings, wanted) in [

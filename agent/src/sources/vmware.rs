@@ -287,7 +287,8 @@ mod tests {
         assert_eq!(found.unwrap().vendor_data, VendorData::default());
     }
 
-    /// By cloud-init 26.2's `get_public_ssh_keys` and `normalize_pubkey_data`; keys in a mapping of mappings are our own.
+    /// By cloud-init 26.2's `get_public_ssh_keys` and `normalize_pubkey_data`; keys in a mapping of mappings are our
+    /// own.
     #[test]
     fn keys_are_taken_in_each_of_their_forms() {
         for (meta_data, keys) in [

@@ -48,7 +48,8 @@ impl Places {
     }
 }
 
-/// A key that stands more than once in a mapping: its name, and its first and last places, both lines and columns from 1.
+/// A key that stands more than once in a mapping: its name, and its first and last places, both lines and columns from
+/// 1.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Doubled {
     pub(crate) name: String,

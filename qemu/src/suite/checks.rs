@@ -12,10 +12,10 @@ use crate::run::{Program, program};
 use crate::{packages, setup, workspace};
 
 /// Folders whose comments are read.
-const DOCUMENTED: &[&str] = &["crates", "tests", "qemu"];
+const DOCUMENTED: &[&str] = &["crates", "tests", "qemu", "src"];
 
 /// First words of a comment that has no subject.
-const NO_SUBJECT: &[&str] = &["Whether ", "What ", "Of ", "Has "];
+const NO_SUBJECT: &[&str] = &["Whether ", "What ", "Which ", "How ", "Of ", "Has "];
 
 /// Where shell scripts are.
 const SCRIPTS: &[&str] = &[

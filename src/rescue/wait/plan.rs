@@ -174,8 +174,8 @@ impl WaitState {
 
     /// Boots from a volume among the devices, or from the root that was missing.
     fn boot_from(&self, moment: LookTime, scan: &Scan) -> Option<WaitAction> {
-        // Who attaches a volume while it is waited wants to be rescued. A root that cannot be mounted as it is may be as
-        // a rescue volume.
+        // Who attaches a volume while it is waited wants to be rescued. A root that cannot be mounted as it is may be
+        // as a rescue volume.
         let rescues = match moment {
             LookTime::Waiting => true,
             LookTime::AfterFailure => false,

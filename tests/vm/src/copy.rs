@@ -267,7 +267,7 @@ fn must_rescue_with_its_usr(first: Disk, second: Disk, name: &str) -> Result<()>
     must_not_say(&vm, "init takes one of them")
 }
 
-/// What is mounted there.
+/// The source that is mounted there.
 fn source<'a>(mounts: &'a str, point: &str) -> &'a str {
     let of =
         |line: &'a str| line.split_once(' ').filter(|(_, rest)| rest.starts_with(&format!("{point} ext4 ")));

@@ -60,7 +60,8 @@ impl<'a> Fstab<'a> {
         own.filter_map(|line| line.split_whitespace().next()).any(|field| field == device)
     }
 
-    /// The file with these lines in the place of those that were ours; as it is where there are none to take their place.
+    /// The file with these lines in the place of those that were ours; as it is where there are none to take their
+    /// place.
     pub(super) fn with(&self, lines: Option<&[Line]>) -> String {
         let Some(lines) = lines else { return self.text.to_owned() };
         let own = self.text.lines().filter(|line| !line.contains(COMMENT)).map(str::to_owned);
