@@ -1,7 +1,7 @@
 //! All unsafe code of the boot program: libblkid's C functions, three ioctls, one timer and the kind of process.
 //!
-//! The safe `blkid` crate hides its probe's pointer, and so neither the filter by type nor a label that is no
-//! UTF-8 can be had through it.
+//! The safe `blkid` crate hides its probe's pointer. So it gives neither the filter by type nor a label that is no
+//! UTF-8.
 #![allow(unsafe_code, reason = "C functions and ioctls can be called in no other way")]
 
 use anyhow::{Context, Result, bail};

@@ -1,6 +1,6 @@
-//! Puts more modules into an initramfs that is being built: `LIFEBOAT_INCLUDE=` in /etc/default/lifeboat. Runs on
-//! the machine that builds, where a hook that fails would break every kernel upgrade: whatever goes wrong is one
-//! line, nothing is added, and the exit status is 0.
+//! Puts more modules into an initramfs that is being built: `LIFEBOAT_INCLUDE=` in /etc/default/lifeboat. Runs on the
+//! machine that builds, where a hook that fails would break every kernel upgrade. So a fault is one line, nothing is
+//! added, and the exit status is 0.
 
 mod copy;
 mod plan;

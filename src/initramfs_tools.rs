@@ -130,8 +130,8 @@ pub(crate) fn root_mount_point() -> PathBuf {
     std::env::var_os("rootmnt").filter(|path| !path.is_empty()).unwrap_or_else(|| "/root".into()).into()
 }
 
-/// The mounts with which the initramfs cannot be left: its program empties it, looks into every directory on its file
-/// system, and gives up (and the kernel panics) where it cannot remove one. A top-level directory is left alone.
+/// The mounts with which the initramfs cannot be left. Its program empties it and looks into every directory on its
+/// file system. Where it cannot remove one it gives up, and the kernel panics. A top-level directory is left alone.
 pub(crate) fn in_the_way<'a>(mounts: &'a [Mount], root: &'a Path) -> impl Iterator<Item = &'a Mount> {
     let own = mounts::at("/", mounts).map(|mount| &mount.number);
     let kept = [root, Path::new("/dev"), Path::new("/proc"), Path::new("/sys"), Path::new("/run")];

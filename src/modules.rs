@@ -1,5 +1,5 @@
-//! Gives the root the running kernel's modules: the initramfs's tree appears at `lib/modules`, and the root's other
-//! trees stay visible beside it (`EC2UpgradesSpec`, "Keep modules in filesystem in sync with booted kernel").
+//! Gives the root the running kernel's modules (`EC2UpgradesSpec`, "Keep modules in filesystem in sync with booted
+//! kernel"). The initramfs's tree appears at `lib/modules`, and the root's other trees stay visible beside it.
 
 mod apply;
 mod aside;

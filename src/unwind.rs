@@ -1,5 +1,5 @@
 //! In libunwind's place: the program carries no tables to unwind by (`src/discard.ld`), so there is nothing for it to
-//! do, and std's code that prints a backtrace, a quarter of the program, has no caller and is left out at link time. A
+//! do. std's code that prints a backtrace, a quarter of the program, has no caller and is left out at link time. A
 //! panic still says where and why.
 #![allow(unsafe_code, reason = "the names are libunwind's")]
 

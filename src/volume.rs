@@ -25,8 +25,8 @@ const SYS_BLOCK: &str = "/sys/class/block";
 pub(crate) struct KnownFileSystem {
     /// Its name for libblkid and for mount(2).
     pub(crate) name: &'static CStr,
-    /// The options with which it can be looked at without a write: no journal is replayed, and a copy of a
-    /// mounted file system is not refused. A superblock of ext's may ask for a kernel panic on an error.
+    /// The options with which it can be looked at without a write. No journal is replayed, and a copy of a mounted file
+    /// system is not refused. A superblock of ext's may ask for a kernel panic on an error.
     pub(crate) untouched: &'static CStr,
     /// The options without which it is refused beside a mounted copy of itself.
     pub(crate) beside_a_copy: &'static CStr,
@@ -80,8 +80,8 @@ pub(crate) const FILE_SYSTEMS: &[KnownFileSystem] = &[
     KnownFileSystem { name: c"squashfs", untouched: c"", beside_a_copy: c"", nature: Nature::ReadOnly },
 ];
 
-/// Not candidates, but probed for: their content can look like a file system of its own, because the
-/// metadata of some is at the end of the device. ZFS is left out: asking for it reads 1 MiB of each device.
+/// Not candidates, but probed for: their content can look like a file system of its own. The metadata of some is at the
+/// end of the device. ZFS is left out: asking for it reads 1 MiB of each device.
 const MEMBERS: &[&CStr] = &[
     c"linux_raid_member",
     c"isw_raid_member",
@@ -92,8 +92,8 @@ const MEMBERS: &[&CStr] = &[
     c"bcache",
 ];
 
-/// Where libblkid looks for all of these, in bytes, and how many: at the beginning of a device (the last ones
-/// for second headers of LUKS2), and back from its end.
+/// The places where libblkid looks for all of these, and the number of bytes. They are at the beginning of a device
+/// (the last for second headers of LUKS2), and back from its end.
 const FROM_START: &[(u64, u64)] = &[
     (0, 68 << 10),
     (128 << 10, PAGE),
@@ -202,8 +202,8 @@ pub(crate) fn devices() -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The kernel's names of all block devices but those that are made of memory, and floppy drives: it tries for
-/// seconds to read one that is empty, or that is not there at all.
+/// The kernel's names of all block devices but those made of memory, and floppy drives. The kernel tries for seconds to
+/// read a floppy drive that is empty, or that is not there at all.
 fn names() -> Result<Vec<String>> {
     let mut names = Vec::new();
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -237,7 +237,7 @@ pub(crate) fn name_of(device: &Path) -> String {
     device.strip_prefix("/dev").unwrap_or(device).to_string_lossy().replace('/', "!")
 }
 
-/// Asks the kernel for all that a probe of these devices will read, at once: a read after the other would wait for the
+/// Asks the kernel, at once, for all that a probe of these devices will read. A read after the other would wait for the
 /// disk each time. The result keeps what was read: a device's cache is emptied when the last one closes it.
 pub(crate) fn read_ahead(names: &[String]) -> Vec<File> {
     let ask = |name: &String| -> Option<File> {

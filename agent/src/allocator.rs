@@ -1,5 +1,5 @@
-//! Who gives memory: dlmalloc what is small, for musl's own goes to the kernel a thousand times in a large
-//! configuration; musl what is large, for that grows in its place and goes back when it is free.
+//! The allocator. dlmalloc gives small blocks, for musl's own goes to the kernel a thousand times in a large
+//! configuration. musl gives large blocks, which grow in their place and go back when they are free.
 #![allow(unsafe_code, reason = "an allocator can be made in no other way")]
 
 use dlmalloc::GlobalDlmalloc;

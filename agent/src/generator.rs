@@ -1,5 +1,5 @@
-//! systemd's generator: the units are part of a boot only where there is something for them to do, so that a
-//! machine without a seed does not even wait for its network.
+//! systemd's generator. The units are part of a boot only where there is something for them to do. So a machine without
+//! a seed does not even wait for its network.
 
 mod var;
 

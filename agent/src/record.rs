@@ -16,8 +16,8 @@ pub(crate) const FINAL: &str = "modules-final";
 /// All of them in their order.
 pub(crate) const STAGES: [&str; 4] = [LOCAL, NETWORK, CONFIG, FINAL];
 
-/// Opens a stage. The first one of a boot starts a new record: the local one, or where /var needs the network the one
-/// that finds no link to it below /run.
+/// Opens a stage. The first one of a boot starts a new record. That is the local one, or, where /var needs the network,
+/// the one that finds no link to it below /run.
 pub(crate) fn start(stage: &'static str, root: &Root) -> Result<()> {
     let mut record = if stage == LOCAL || root.link_target(layout::RUN_STATUS)?.is_none() {
         root.remove(layout::RESULT)?;

@@ -187,8 +187,8 @@ fn system_config(facts: &SourceFacts<'_>) -> Result<Option<FetchedConfig>> {
 }
 
 impl Found {
-    /// The instance that a source made of the machine, where that is another than it was and its own source is
-    /// there and silent: what some other place says is then no news of it.
+    /// The instance that a source made of the machine, where it is another than before and the earlier one's source is
+    /// there and silent. The data of some other place is then no news of it.
     fn other_than_kept(&self, facts: &SourceFacts<'_>) -> Option<String> {
         let (new, kept) = (id(self.seed.as_ref()?), facts.kept.as_deref()?);
         let source = facts.root.read_text(&Instance::new(kept).path(SOURCE)).ok().flatten()?;

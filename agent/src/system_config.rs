@@ -1,5 +1,6 @@
-//! The system's configuration, below the user's: the kernel command line's `cc:`, then /run/cloud-init/cloud.cfg,
-//! cloud.cfg.d with the later name first, cloud.cfg, and what is built in for the distribution.
+//! The system's configuration, below the user's. The first place with a key counts: the kernel command line's `cc:`,
+//! /run/cloud-init/cloud.cfg, cloud.cfg.d with the later name first, cloud.cfg, and the distribution's built-in
+//! defaults.
 //!
 //! It is read once in a run of the program and passed down; once more after boothooks, which may write there.
 

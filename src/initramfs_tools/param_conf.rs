@@ -1,5 +1,5 @@
-//! /conf/param.conf: after each stage script init sources it into its own shell, so that what is assigned
-//! there takes the place of what the kernel command line said, and what is defined there that of its functions.
+//! /conf/param.conf: after each stage script init sources it into its own shell. So variables set there replace those
+//! of the kernel command line, and functions defined there replace init's.
 
 use super::SHOWN_ROOT;
 use crate::files;
@@ -11,8 +11,8 @@ const PATH: &str = "/conf/param.conf";
 const BEGIN: &str = "# lifeboat: begin\n";
 const END: &str = "# lifeboat: end\n";
 
-/// init gives up only after lifeboat has: its own `panic()` then runs unchanged, from where it was defined, in
-/// a process of its own, for that file defines other functions too that init has replaced since.
+/// init gives up only after lifeboat has: its own `panic()` then runs unchanged, from where it was defined. It runs in
+/// a process of its own, for that file also defines functions that init has replaced since.
 const PANIC: &str = "\
 panic() {
 	lifeboat_panic \"$@\"
@@ -33,7 +33,7 @@ lifeboat_panic() {
 /// Gives init its own functions back, in the order in which it reads them itself.
 const OWN_FUNCTIONS: &str = ". /scripts/functions; . /scripts/local; . /scripts/nfs; . \"/scripts/${BOOT}\"";
 
-/// init's own way to find a device, which takes one of several that have an UUID or a label: the volumes that are
+/// init's own way to find a device, which takes one of several that have an UUID or a label. The volumes that are
 /// ignored are left out of these. Where lifeboat gives no answer, that stays.
 const RESOLVE: &str = "\
 ( . /scripts/functions
@@ -48,7 +48,7 @@ const RESOLVE: &str = "\
 		esac
 		echo \"$DEV\" )";
 
-/// init's first own `mount` after its last stage moves /run into the root: no script runs any more, whatever it is
+/// init's first own `mount` after its last stage moves /run into the root. No script runs after that, whatever it is
 /// called and whatever it comes after. Called once: init's own `mount` is back then, also where the file is read again.
 const CALL_US_LAST: &str = "\
 mount() {
@@ -164,8 +164,8 @@ impl Conf {
         writeln!(self.lines, "{line}").unwrap_or_default();
     }
 
-    /// The whole file: what others left in it, and our part in place of our earlier one, which ends at the last
-    /// such line: a value may hold one too.
+    /// The whole file: the text that others left in it, and our part in place of our earlier one. The earlier one ends
+    /// at the last such line: a value may hold one too.
     pub(crate) fn render(&self, existing: &str) -> String {
         let lines: Vec<&str> = existing.split_inclusive('\n').collect();
         let ours = our_part(&lines);

@@ -1,6 +1,6 @@
-//! The initramfs's tree, taken out of the way of the program that leaves the initramfs: in a top-level directory that
-//! a mount covers. Whoever deletes the initramfs looks at file systems one by one, and leaves that one alone; a mount
-//! deeper down would be the end (klibc's run-init cannot remove the directories above it, and the kernel panics).
+//! The initramfs's tree, taken out of the way of the program that leaves the initramfs: in a top-level directory that a
+//! mount covers. The program that deletes the initramfs looks at file systems one by one, and leaves that one alone. A
+//! mount deeper down would be the end: klibc's run-init cannot remove the directories above it, and the kernel panics.
 
 use super::facts::own_tree;
 use anyhow::{Context, Result};

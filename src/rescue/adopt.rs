@@ -1,5 +1,5 @@
-//! A volume that was ignored or has failed as a rescue volume, where nothing else has what `root=` names: it may be the
-//! machine's own root, with a rescue volume's label. Without lifeboat it would have been booted at once.
+//! A volume that was ignored or has failed as a rescue volume, where nothing else is the root that `root=` names. It
+//! may be the machine's own root, with a rescue volume's label. Without lifeboat it would have been booted at once.
 
 use super::decision::BootSoFar;
 use super::selector::Selector;

@@ -1,5 +1,5 @@
-//! With the root mounted: makes sure that init went where it was steered, or pivots to a rescue volume that
-//! appeared since the first look, or when the root holds no init.
+//! With the root mounted: makes sure that init went where it was steered. Pivots to a rescue volume that appeared since
+//! the first look, or when the root holds no init.
 
 use super::candidate::INITS;
 use super::decision::{BootSoFar, Decision, DecisionRecord, HowBooted, OriginalRoot, Waited};

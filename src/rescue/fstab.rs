@@ -1,5 +1,5 @@
-//! The rescue system's fstab, made safe: a volume that was copied from the broken machine's image names by UUID
-//! and label what is on the broken disk too.
+//! The rescue system's fstab, made safe. A volume that was copied from the broken machine's image names UUIDs and
+//! labels that the broken disk has too.
 
 use super::selector::Selector;
 use crate::fstab::{FstabEntry, entries};
@@ -31,11 +31,10 @@ struct Disk<'a> {
     without_usr: WithoutUsr,
 }
 
-/// An fstab in which nothing leads to another disk than the rescue volume's own: `/` is the device that is
-/// mounted, entries that would resolve to another disk go to the own disk's partition of that identity, and what
-/// has none there is commented out. So is what is not found: it may be inside an array, or of a type that is not
-/// known here, and `noauto` would not keep a unit that needs the directory from mounting it. A /usr stays where nothing
-/// would start without it.
+/// Rewrites an fstab so that nothing leads to another disk than the rescue volume's own. `/` is the mounted device, and
+/// entries for another disk go to the own disk's partition of that identity. An entry that has none there is commented
+/// out. So is an entry that is not found: it may be inside an array, or of a type that is not known here. `noauto`
+/// would not keep a unit that needs the directory from mounting it. A /usr stays where nothing would start without it.
 pub(super) fn rewrite(fstab: &[u8], rescue: &Volume, volumes: &[Volume], without_usr: WithoutUsr) -> Vec<u8> {
     let mut text = HEAD.as_bytes().to_vec();
     // Some readers end a line at a NUL, others pass it over.

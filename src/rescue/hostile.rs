@@ -1,5 +1,5 @@
-//! The rules that hold whatever is on a volume that nobody has chosen yet: `fuzz/` tries it on all bytes it comes
-//! upon, the ordinary tests on a fixed number.
+//! The rules for a volume that nobody has chosen yet, whatever is on it. `fuzz/` tries them on all bytes it comes upon,
+//! the ordinary tests on a fixed number.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails is a finding")]
 
 use super::decision::{BootSoFar, Decision, DecisionRecord, HowBooted, OriginalRoot};
@@ -22,8 +22,8 @@ use std::path::Path;
 /// Where superblocks stand: those of xfs and vfat, ext, iso9660, btrfs.
 const SUPERBLOCKS: [u64; 4] = [0, 1024, 32 * 1024, 64 * 1024];
 
-/// Takes bytes as what is on a volume: a superblock, when the first byte is small, or else a label, an UUID, a
-/// root's name and an fstab with a NUL between.
+/// Takes bytes as the contents of a volume. A small first byte stands before a superblock. Else they are a label, an
+/// UUID, a root's name and an fstab with a NUL between.
 pub(crate) fn check(data: &[u8]) {
     match data.split_first() {
         Some((place, bytes)) if usize::from(*place) < SUPERBLOCKS.len() => {

@@ -1,5 +1,5 @@
-//! After all other scripts, with the root as it will be left: switches to a rescue volume if no init has come, and
-//! covers files of a rescue system with generated ones. Another script may hide an earlier mount, or trip over it.
+//! After all other scripts, with the root as it will be left: switches to a rescue volume if no init has come. Covers
+//! files of a rescue system with generated ones. Another script may hide an earlier mount, or trip over it.
 
 use super::bottom::{self, Init, Moment};
 use super::candidate;

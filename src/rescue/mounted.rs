@@ -1,6 +1,6 @@
-//! Right after init mounted a rescue volume, before it looks for /usr in its fstab: generates the fstab that init reads
-//! in place of the volume's. The volume itself is unchanged, and covered only after all other scripts: a mount on it
-//! would keep them from unmounting it. And once its /usr is mounted: whether it can be started.
+//! Right after init mounted a rescue volume: generates the fstab that init reads in place of the volume's. init looks
+//! for /usr in it next. The volume itself is unchanged, and covered only after all other scripts: a mount on it would
+//! keep them from unmounting it. And once its /usr is mounted: whether it can be started.
 
 use super::decision::{self, BootSoFar, OriginalRoot};
 use super::fstab::WithoutUsr;

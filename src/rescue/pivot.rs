@@ -67,7 +67,7 @@ struct Devices {
 }
 
 impl Devices {
-    /// Moves them below the new root. Where udev's script found no place for them, it has left them in /dev: they are
+    /// Moves them below the new root. Where udev's script found no place for them, it has left them in /dev. They are
     /// shown in the new root too, for nobody moves them any more.
     fn carry_over(root: &Path, new: &Path, moment: Moment) -> Result<Self> {
         let (from, to) = (root.join("dev"), new.join("dev"));

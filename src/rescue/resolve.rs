@@ -1,5 +1,5 @@
-//! While init looks for what `UUID=…` or the like stands for: which of the devices that have it is meant, where
-//! some are ignored volumes or on the disks of such.
+//! While init looks for the device of `UUID=…` or the like: picks one of several. Some may be ignored volumes or on the
+//! disks of such.
 
 use super::Scan;
 use super::decision::BootSoFar;

@@ -47,8 +47,8 @@ struct Words {
 }
 
 impl RescueSettings {
-    /// The command line wins, but what is baked in as `off` or `require=` holds unless `override` is baked
-    /// in with it: whoever can write the command line need not be whoever owns the initramfs.
+    /// The command line wins, but a baked-in `off` or `require=` holds unless `override` is baked in with it. The
+    /// person who writes the command line need not be the owner of the initramfs.
     pub(crate) fn from(command_line: Option<&str>, baked: Option<&str>) -> Self {
         let mut line = Words::parse(command_line.unwrap_or_default(), RescueSettingPlace::CommandLine);
         let mut baked = Words::parse(baked.unwrap_or_default(), RescueSettingPlace::Baked);

@@ -1,5 +1,5 @@
-//! When init gives up on the root: boots from a rescue volume that is there now, or waits, once in a boot, for
-//! one to be attached or for the missing root to appear. Then init's own `panic()` runs as it would have.
+//! When init gives up on the root: boots from a rescue volume that is there now. Else it waits, once in a boot, for one
+//! to be attached or for the missing root to appear. Then init's own `panic()` runs as it would have.
 
 mod plan;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The disks that a device is made of: a volume of LVM, an array or a locked volume is on other devices, and those are
+//! The disks that a device is made of. A volume of LVM, an array or a locked volume is on other devices, and those are
 //! on disks.
 
 use super::{SYS_BLOCK, Volume, name_of, names, numbers};

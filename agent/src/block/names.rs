@@ -1,5 +1,5 @@
 //! The names that a cloud-config may have for a device: paths, the kernel's names, aliases, and names that the cloud
-//! gives (`ephemeral0`), each perhaps with the number of a partition behind a dot.
+//! gives (`ephemeral0`). Each may have the number of a partition behind a dot.
 
 use super::kernel_name;
 use crate::machine::Machine;

@@ -43,8 +43,8 @@ fn a_part_that_could_not_be_had_before_is_no_change_either() {
     }
 }
 
-/// Each row: the record (lacking, left out), whether user-data was changed since, whether a part is missing now; the
-/// treatment of `b` behind `a`, and whether something is left out.
+/// Each row: the record (lacking, left out), and two flags: user-data was changed since, and a part is missing now.
+/// Then come the treatment of `b` behind `a`, and true if something is left out.
 #[test]
 fn what_comes_late_after_a_change_is_left_out_until_all_is_done_again() {
     use Policy::{Ignore, Reapply, Refresh};

@@ -86,8 +86,8 @@ fn table(head: &[String; 4], rows: &[[String; 4]]) -> Vec<String> {
     lines
 }
 
-/// A text in the middle. Where the margin is odd, Python's `center` has more of it before the text if the width is odd,
-/// and its `format` has more behind the text.
+/// A text in the middle. Where the margin is odd, Python's `format` has more of it behind the text. Its `center` has
+/// more before the text if the width is odd.
 fn centred(text: &str, fill: char, width: usize, more_before: usize) -> String {
     let margin = width.saturating_sub(text.chars().count());
     let before = margin / 2 + (margin & width & 1 & more_before);

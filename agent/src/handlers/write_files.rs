@@ -103,8 +103,8 @@ fn octal(digits: &str) -> Option<u32> {
     u32::from_str_radix(digits, 8).ok()
 }
 
-/// True for 644, 1777 and their like: as numbers they would be modes that nobody wants, with more for others than for
-/// the owner, or none at all.
+/// True for 644, 1777 and their like. As numbers they would be modes that nobody wants, with more for others than for
+/// the owner, or no modes at all.
 fn is_bare_octal(number: u32) -> bool {
     let is_wanted = |mode: u32| {
         let [owner, group, other] = [6, 3, 0].map(|shift| mode >> shift & 7);

@@ -47,8 +47,8 @@ impl Disk {
         Ok(Self { above: root.open_directory(above)?, below: below.into(), modules: Some(modules) })
     }
 
-    /// A path to the trees that is good for as long as this value, also in programs that are started; `None` while
-    /// the disk has no such directory.
+    /// A path to the trees, also for programs that are started; `None` while the disk has no such directory. It is good
+    /// for as long as this value.
     pub(crate) fn modules(&self) -> Option<PathBuf> {
         self.modules.as_ref().map(path)
     }

@@ -1,5 +1,5 @@
-//! `modules`: the running kernel's modules, which lifeboat exported from the initramfs or which are on the network,
-//! and the kernel packages that are installed and removed while exported ones are there.
+//! `modules`: the running kernel's modules, which lifeboat exported from the initramfs or which are on the network.
+//! Kernel packages may be installed and removed while exported ones are there.
 
 mod apply;
 mod carry;
@@ -78,8 +78,8 @@ struct Export<'a> {
 }
 
 impl<'a> Export<'a> {
-    /// `None` where there is none: each kernel package asks, on machines that never export as well; and on a root
-    /// that is not the running system's, for mounts are.
+    /// `None` where there is none: each kernel package asks, on machines that never export as well. It is also `None`
+    /// on a root that is not the running system's, which has no mounts.
     fn find(root: &'a Root) -> Result<Option<Self>> {
         if !root.is_live() {
             return Ok(None);

@@ -197,7 +197,7 @@ mod tests {
         }
     }
 
-    /// cloud-init says nothing of a password in the place of a hash, empties the password where `passwd` is `!`, and
+    /// cloud-init says nothing of a password in the place of a hash. It empties the password where `passwd` is `!`, and
     /// locks it where `lock_passwd` is a text.
     #[test]
     fn what_is_no_hash_is_told_and_a_switch_may_be_a_word() {

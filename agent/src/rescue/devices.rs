@@ -1,5 +1,5 @@
-//! The block devices and what is on them, from udev's database: it is newer than what the initramfs saw, and
-//! knows what was assembled or opened since.
+//! The block devices and their contents, from udev's database. It is newer than what the initramfs saw, and knows what
+//! was assembled or opened since.
 
 use super::record::{Original, Volume};
 use crate::root::Root;

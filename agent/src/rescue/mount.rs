@@ -28,8 +28,8 @@ struct FileSystem {
     writable: Option<&'static str>,
 }
 
-/// To add one: a line here, and in the boot program's table. A copy of an XFS has its UUID, which the kernel
-/// refuses to mount beside the other unless it is told not to look; an ext4 may ask for a panic at its first error.
+/// To add one: a line here, and in the boot program's table. A copy of an XFS has its UUID: the kernel refuses it
+/// beside the other unless it is told not to look. An ext4 may ask for a panic at its first error.
 const FILE_SYSTEMS: &[FileSystem] = &[
     FileSystem { kind: "ext4", read_only: "noload,errors=continue", writable: Some("errors=remount-ro") },
     FileSystem { kind: "ext3", read_only: "noload,errors=continue", writable: Some("errors=remount-ro") },

@@ -1,5 +1,5 @@
-//! No source at all, on a machine whose configuration stands alone: by `cloud-config-url=`, by
-//! `datasource: {None: {userdata_raw: …, metadata: …}}`, or where nothing but `None` is named, or it beside one other.
+//! No source at all, on a machine whose configuration stands alone. It has `cloud-config-url=`, or `datasource: {None:
+//! {userdata_raw: …, metadata: …}}`, or a list of nothing but `None`, or of it and one other.
 
 use super::{NONE, Signal, SourceFacts, hand_off};
 use crate::meta_data::MetaData;

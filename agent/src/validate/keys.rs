@@ -1,5 +1,5 @@
-//! The keys at the top of a cloud-config: those that are carried out, with all that they hold, and those that are left
-//! to others, with the kinds of values that they take.
+//! The keys at the top of a cloud-config. Those that are carried out have all that they hold, and those left to others
+//! the kinds of values that they take.
 
 use super::forms::Form::{self, Number, Text, YesNo};
 use super::forms::top;

@@ -1,8 +1,7 @@
 //! Protection against texts that end the program in libyaml-safer. One has a comma right behind a tag in a list or a
 //! mapping on one line. Another has a block without an end in the last line, or a backslash in double quotes at the
-//! very end. Only a scanner knows which of them is what, so such a comma is read as a character that is one in texts
-//! and is refused behind a tag, and such a last line gets an end behind a comment, which is taken out of the block
-//! again.
+//! very end. Only a scanner knows which is which. So such a comma is read as a character that is fine in texts and is
+//! refused behind a tag. Such a last line gets an end behind a comment, which is taken out of the block again.
 
 use super::error::{Error, TextPlace};
 use std::borrow::Cow;

@@ -1,5 +1,5 @@
-//! The modules of the running kernel from the network, where neither the root nor the initramfs has them: a
-//! tarball is fetched, checked, unpacked beside the trees that are there, and renamed into its place.
+//! The modules of the running kernel from the network, where neither the root nor the initramfs has them. A tarball is
+//! fetched, checked, unpacked beside the trees that are there, and renamed into its place.
 
 mod archive;
 mod check;

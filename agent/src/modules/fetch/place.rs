@@ -1,5 +1,4 @@
-//! The directory on the disk that holds the trees of all kernels, and the putting of a new one into it: complete,
-//! or not at all.
+//! The directory on the disk that holds the trees of all kernels. A new tree is put there complete, or not at all.
 
 use crate::modules;
 use crate::modules::disk::{Disk, MODULES, complete};

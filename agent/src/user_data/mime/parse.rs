@@ -1,5 +1,5 @@
-//! Bytes -> a tree of messages, as Python's `email` takes faulty ones: the end of a file is the end of every
-//! part, a line that is no header begins the body, and bytes that are no ASCII stay as they are.
+//! Bytes -> a tree of messages, as Python's `email` takes faulty ones. The end of a file ends every part, and a line
+//! that is no header begins the body. Bytes that are no ASCII stay as they are.
 
 use super::headers::Headers;
 use super::{Body, Message, PLAIN, RFC822};
