@@ -104,8 +104,8 @@ pub(crate) fn decoded(value: String, encoding: &str) -> Result<Vec<u8>> {
     }
 }
 
-/// A value counts by the text that Python writes for it. It stands on a line of a file and in the environment. So it has
-/// no line's end, and no NUL, which neither a name nor the environment can have.
+/// A value counts by the text that Python writes for it. It stands on a line of a file and in the environment. So it
+/// has no line's end, and no NUL, which neither a name nor the environment can have.
 fn id(value: &Value) -> String {
     jinja::text(value).trim().replace('\0', "_")
 }
