@@ -207,7 +207,7 @@ pub(crate) fn call_us_last() -> Result<()> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum PanicShell {
     Allowed,
-    /// By `panic=`: then no key may end a wait either.
+    /// It is forbidden by `panic=`: then no key may end a wait either.
     Forbidden,
 }
 

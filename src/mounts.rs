@@ -86,7 +86,7 @@ impl Staged {
         Ok(staged)
     }
 
-    /// Only makes the directory /run/lifeboat/NAME, for something to be moved to.
+    /// Makes only the directory /run/lifeboat/NAME, for something to be moved to.
     pub(crate) fn empty(name: &str) -> Result<Self> {
         state::create_directory()?;
         let point = Path::new(state::DIRECTORY).join(name);

@@ -228,7 +228,7 @@ struct Choice {
 }
 
 impl Choice {
-    /// Why the machine's own root is booted.
+    /// The reason why the machine's own root is booted.
     fn reason_for_none(&self) -> String {
         if self.reasons.is_empty() {
             format!("no volume is labelled {}", LABELS.join(", "))
@@ -238,7 +238,7 @@ impl Choice {
     }
 }
 
-/// Why a volume is a candidate; what is named comes before what is labelled.
+/// The reason why a volume is a candidate; a volume that is named comes before one that is labelled.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Claim {
     /// It is named in the settings, as the how-manieth.

@@ -80,8 +80,8 @@ pub(crate) const FILE_SYSTEMS: &[KnownFileSystem] = &[
     KnownFileSystem { name: c"squashfs", untouched: c"", beside_a_copy: c"", nature: Nature::ReadOnly },
 ];
 
-/// Not candidates, but probed for: their content can look like a file system of its own. The metadata of some is at the
-/// end of the device. ZFS is left out: asking for it reads 1 MiB of each device.
+/// The types that are no candidates, but probed for: their content can look like a file system of its own. The metadata
+/// of some is at the end of the device. ZFS is left out: asking for it reads 1 MiB of each device.
 const MEMBERS: &[&CStr] = &[
     c"linux_raid_member",
     c"isw_raid_member",

@@ -12,7 +12,7 @@ const KEY: &str = "dsmode";
 /// The values it may have. Anything else counts as `net`.
 const MODES: [&str; 4] = ["local", "net", "pass", "disabled"];
 
-/// Why a seed is not taken; `None` if it is.
+/// The reason why a seed is not taken; `None` if it is.
 pub(crate) fn refused(seed: &Seed, facts: &SourceFacts<'_>) -> Option<String> {
     let all = &seed.meta_data.all;
     let within = |name: &str| mode(all.get(name)?.as_map()?);

@@ -52,7 +52,7 @@ fn network(var: Var, is_fetched: bool) -> String {
 
 /// Where modules were exported.
 const MODULES_UNIT: &str = "lifeboat-agent-modules.service";
-/// Only where a tarball of modules is asked for.
+/// The unit that is wanted only where a tarball of modules is asked for.
 const FETCHING: &str = "lifeboat-agent-modules-fetch.service";
 
 const UNIT_FOLDER: &str = "/usr/lib/systemd/system";

@@ -22,7 +22,7 @@ const OPERATORS: [&str; 26] = [
 
 /// The facts that instance-data is made from.
 pub(crate) struct InstanceFacts<'a> {
-    /// Who the machine is.
+    /// The identity of the machine.
     pub(crate) meta_data: &'a MetaData,
     /// The kind of source.
     pub(crate) source: &'a str,

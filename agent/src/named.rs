@@ -1,5 +1,5 @@
-//! Who names a source where nothing may be found in the end: a machine that was told of a seed is not simply without
-//! one.
+//! The places that name a source where nothing may be found in the end. A machine that was told of a seed is not simply
+//! without one.
 
 use crate::sources::{self, SourceFacts};
 
@@ -34,13 +34,13 @@ const OTHERS: [&str; 24] = [
 /// One who names a source.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Naming {
-    /// Who names what, and what to do if nothing was found.
+    /// The message: the place, the source that it names, and what to do if nothing was found.
     pub(crate) told: String,
-    /// When it is told.
+    /// The time when it is told.
     pub(crate) when: When,
 }
 
-/// When it is told.
+/// The time when a naming is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum When {
     /// Also where another source has a seed: nobody can have meant that.

@@ -86,7 +86,8 @@ impl Said {
         }
     }
 
-    /// Whose `seedfrom` comes first. The agent's own parameter says nothing else, so it is meant.
+    /// The rank of the place's `seedfrom`; the lowest comes first. The agent's own parameter says nothing else, so it
+    /// is meant.
     fn rank(&self) -> u8 {
         match &self.kind {
             Kind::Line { source, .. } if source == "lifeboat.seed" => 0,
@@ -194,7 +195,7 @@ struct Joined {
     meta_data: Mapping,
     user_data: Option<UserData>,
     vendor_data: VendorData,
-    /// Those that have no meta-data.
+    /// The places that have no meta-data.
     without: Vec<String>,
     /// Meta-data is damaged that would have come before the first instance-id.
     is_uncertain: bool,

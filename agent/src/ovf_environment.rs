@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(found, expected);
     }
 
-    /// By cloud-init 26.2's `get_properties`, which looks at the environment's own section.
+    /// The expected values follow cloud-init 26.2's `get_properties`, which looks at the environment's own section.
     #[test]
     fn the_properties_of_other_machines_are_theirs() {
         let other = "<PropertySection><Property oe:key='a' oe:value='other'/></PropertySection>";

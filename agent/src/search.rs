@@ -43,7 +43,7 @@ pub(crate) struct Found {
     empty: Vec<String>,
     /// The names of the sources that are there and gave nothing.
     silent: Vec<(&'static str, anyhow::Error)>,
-    /// Those who name a source of which nothing was found.
+    /// The messages about places that name a source of which nothing was found.
     pub(crate) named: Vec<String>,
     /// Configuration below the user's, from where `cloud-config-url=` leads.
     pub(crate) system_config: Option<FetchedConfig>,

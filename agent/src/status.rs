@@ -46,7 +46,7 @@ pub(crate) struct Status {
 pub(crate) enum Progress {
     /// Its first stage has not begun.
     NotStarted,
-    /// Not all of its stages have ended.
+    /// The agent is at work: some of its stages have not ended.
     Running,
     /// They have.
     Done,

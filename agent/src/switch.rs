@@ -87,7 +87,7 @@ impl Switch {
         Ok(decide(&SwitchFacts { generated, ..SwitchFacts::read(root)? }))
     }
 
-    /// Why nothing may be done, as a person has said; what the generator found does not count.
+    /// The reason why nothing may be done, as a person has said; the generator's finding does not count.
     pub(crate) fn person(root: &Root) -> Result<Option<&'static str>> {
         let switch = decide(&SwitchFacts::read(root)?);
         Ok((switch.position == Position::Off).then_some(switch.reason))

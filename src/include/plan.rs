@@ -39,7 +39,7 @@ pub(crate) struct IncludePlan<'a> {
     pub(crate) complaints: Vec<String>,
     /// To be copied.
     pub(crate) added: Added<'a>,
-    /// Why they are not, if they are not.
+    /// The reason why they are not, if they are not.
     pub(crate) shortage: Option<String>,
 }
 

@@ -133,7 +133,7 @@ fn real(device: &Path) -> PathBuf {
     fs::canonicalize(device).unwrap_or_else(|_| device.to_owned())
 }
 
-/// By whatever name.
+/// True if the mount is the device's, by whatever name.
 fn is_device_of(device: &Path, mount: &Mount) -> bool {
     let numbers = volume::numbers(device);
     device == mount.source

@@ -41,7 +41,7 @@ pub(super) enum Theirs {
     Directory(Vec<DirectoryEntry>),
     /// lib alone: an overlay can be laid on it, or the directory can be made.
     LibAlone(Writes, Making),
-    /// Not even that, or something in its place that is no directory.
+    /// There is not even that, or something in its place that is no directory.
     Nothing,
 }
 

@@ -37,7 +37,7 @@ pub(super) struct ModulesExport {
     pub(super) beside: Vec<Beside>,
     /// The need for labels at the mount points once the root is booted.
     pub(super) labels: facts::Labels,
-    /// Why the root's own tree for the release is not used.
+    /// The reason why the root's own tree for the release is not used.
     unusable: Option<String>,
 }
 

@@ -80,7 +80,7 @@ enum BlockEvent {
     Called,
     /// No device came or went since the last look.
     NothingChanged,
-    /// Those that came were looked at.
+    /// The new devices were looked at.
     Looked(Scan),
     /// No other disk appeared in time; what is on all devices.
     MissedForLong(Vec<Volume>),

@@ -25,7 +25,7 @@ pub(crate) fn run(line: &CommandLine, mode: Mode) -> Result<Outcome> {
     switch(&settings, Moment::Bottom, mode)
 }
 
-/// When the root is looked at.
+/// The moment at which the root is looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Moment {
     /// With the root mounted, before udev has ended.

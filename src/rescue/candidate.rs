@@ -20,7 +20,7 @@ pub(super) const INITS: [&str; 4] = ["sbin/init", "etc/init", "bin/init", "bin/s
 pub(super) struct Candidate {
     /// The volume.
     pub(super) volume: Volume,
-    /// Why it is a candidate.
+    /// The reason why it is a candidate.
     pub(super) claim: Claim,
     /// The serial number of its disk.
     pub(super) serial: Option<String>,
@@ -101,7 +101,7 @@ impl Candidate {
             .then_with(|| natural_order(&path(self), &path(other)))
     }
 
-    /// Why another candidate comes before this one, as the end of a sentence about the other.
+    /// The reason why another candidate comes before this one, as the end of a sentence about the other.
     pub(super) fn why_after(&self, first: &Self) -> &'static str {
         match (first.claim, self.claim) {
             (Claim::Named(_), Claim::Labelled(_)) => "is named in the settings",
@@ -181,7 +181,7 @@ fn look_into(volume: &Volume) -> Result<Judged> {
     judge_subvolumes(verdict, &subvolumes(&root)?, |root| judge(root, volume, all, &kernel))
 }
 
-/// Those that are subvolumes: a directory of that name cannot be mounted.
+/// The directories that are subvolumes: a directory of that name cannot be mounted.
 fn subvolumes(root: &Root) -> Result<Vec<(&'static str, Root)>> {
     /// The inode number of each subvolume's root directory.
     const FIRST_OBJECT: u64 = 256;
@@ -264,7 +264,8 @@ pub(super) fn without_usr(root: &Root) -> Result<WithoutUsr> {
     })
 }
 
-/// Why a root that is mounted with its /usr cannot be started; `None`: nothing is known that speaks against it.
+/// The reason why a root that is mounted with its /usr cannot be started; `None`: nothing is known that speaks against
+/// it.
 pub(super) fn why_not_started(root: &Root, volume: &Volume) -> Result<Option<Verdict>> {
     let Some(init) = first_init(root)? else { return Ok(Some(Verdict::NoInit(Looked::on(volume)))) };
     Ok(obstacle(root, init, Extent::Whole, &Kernel::running())?.map(Verdict::Unrunnable))

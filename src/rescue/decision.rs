@@ -59,7 +59,7 @@ impl fmt::Display for OriginalRoot {
 pub(crate) enum Decision {
     /// The machine's own root.
     OwnRoot {
-        /// Why no rescue volume is.
+        /// The reason why no rescue volume is booted.
         reason: String,
     },
     /// A rescue volume.
@@ -110,11 +110,11 @@ pub(crate) struct BootSoFar {
     pub(crate) rescue: Option<String>,
     /// The devices that were looked at and are still there, as the kernel names them.
     pub(crate) looked_at: Vec<String>,
-    /// Those that could not be read. They are tried again.
+    /// The devices that could not be read. They are tried again.
     pub(crate) unread: Vec<String>,
     /// The devices of rescue volumes that could not be booted from.
     pub(crate) failed: Vec<String>,
-    /// Those that are not to be booted from, as the kernel names them: what names the root does not mean them.
+    /// The devices that are not to be booted from, as the kernel names them. A name of the root does not mean them.
     pub(crate) ignored: Vec<String>,
     /// The state of the wait for the root.
     pub(crate) waited: Waited,
@@ -123,7 +123,7 @@ pub(crate) struct BootSoFar {
 /// A boot waits once; init may be sent to look again meanwhile.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) enum Waited {
-    /// Not yet.
+    /// The root was not waited for yet.
     #[default]
     NotYet,
     /// Until this many seconds after the kernel's start, and no longer.
@@ -152,7 +152,7 @@ impl BootSoFar {
         })
     }
 
-    /// Those of the devices that were not looked at yet. A device that was detached and is attached again is new.
+    /// The devices among these that were not looked at yet. A device that was detached and is attached again is new.
     pub(crate) fn new_among(&mut self, devices: &[String]) -> Vec<String> {
         self.looked_at.retain(|name| devices.contains(name));
         self.ignored.retain(|name| self.looked_at.contains(name));

@@ -240,7 +240,7 @@ mod tests {
         }
     }
 
-    /// Who has the link `u` of those that claim it: device, its disk, its priority.
+    /// The owner of the link `u` among those that claim it: device, its disk, its priority.
     fn who_has(leads_to: &str, claimants: &[(&str, &str, i32)], ignored: &[&str], own: &[&str]) -> String {
         let claimants: Vec<Claimant> = claimants
             .iter()

@@ -191,7 +191,7 @@ fn number(bytes: &[u8], offset: usize, length: usize, is_big_endian: bool) -> Op
     Some(if is_big_endian { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) })
 }
 
-/// Why the kernel cannot start it.
+/// The reason why the kernel cannot start it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Unrunnable {
     /// It, or what is to interpret it, is for another kind of machine.
@@ -253,7 +253,7 @@ pub(super) fn first_init(root: &Root) -> Result<Option<&'static str>> {
     Ok(None)
 }
 
-/// Why the kernel cannot start this program of the root's; `None`: nothing is known that speaks against it.
+/// The reason why the kernel cannot start this program of the root's; `None`: nothing is known that speaks against it.
 pub(super) fn obstacle(
     root: &Root,
     program: &str,

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Made by packages that take effect only then: the kernel, libc and others.
 const MARKS: [&str; 2] = ["run/reboot-required", "run/reboot-needed"];
 
-/// By then this process has been ended.
+/// The longest wait: by then this process has been ended.
 const LONGEST: Duration = Duration::from_mins(1);
 
 /// Reboots where a package has left a mark. Scripts come after that: they run on the next boot.

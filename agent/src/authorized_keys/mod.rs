@@ -82,7 +82,7 @@ fn open_home(user: &User, root: &Root) -> Result<OwnedFd> {
     root.open_directory(&user.home)
 }
 
-/// Whose the directories on the way are.
+/// The owner that the directories on the way may have.
 #[derive(Clone, Copy)]
 enum Keeper<'a> {
     /// The user's, in the home directory.

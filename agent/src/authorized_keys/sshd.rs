@@ -83,7 +83,7 @@ impl Reader<'_> {
         read
     }
 
-    /// Only `all`, users and groups are understood: where a login comes from is not known yet.
+    /// Reads a Match line. It understands `all`, users and groups: the place that a login comes from is not known yet.
     fn block(&self, criteria: &str) -> Block {
         let words = words(&criteria.replace('=', " "));
         let is_own = match &words[..] {
@@ -213,7 +213,7 @@ mod tests {
         files(&user, &accounts, &root).unwrap().join(" ")
     }
 
-    /// By its manual page, and seen with `sshd -T -C user=bob` of OpenSSH 10.6.
+    /// The expected values follow its manual page, and were seen with `sshd -T -C user=bob` of OpenSSH 10.6.
     #[test]
     fn keys_go_where_sshd_looks() {
         const USUAL: &str = "/home/bob/.ssh/authorized_keys";

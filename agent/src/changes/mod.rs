@@ -313,7 +313,7 @@ fn make_anew(instance: &Instance, root: &Root) -> Result<()> {
 pub(crate) struct Made {
     /// Their paths.
     pub(crate) files: Vec<String>,
-    /// Those of them that are named after others.
+    /// The files among them that are named after others.
     pub(crate) twins: Twins,
     /// True if some part could not be had.
     pub(crate) is_lacking: bool,

@@ -39,7 +39,7 @@ pub(crate) struct PartsRecord {
     pub(crate) parts: Vec<Known>,
     /// The files that came of all data.
     pub(crate) files: Vec<String>,
-    /// Those of them that are named after others.
+    /// The files among them that are named after others.
     pub(crate) twins: Twins,
     /// The policy at the latest change.
     pub(crate) policy: Option<Policy>,

@@ -53,7 +53,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// By Python's `urllib.parse.urlencode`.
+    /// The expected values follow Python's `urllib.parse.urlencode`.
     #[test]
     fn fields_are_a_form() {
         let fields = [("a", "1 2\n"), ("pub key", "ssh-rsa A+/= é~")].map(|(a, b)| (a.into(), b.into()));

@@ -31,7 +31,7 @@ const REMOTE: &[&str] = &[
     "sshfs",
 ];
 
-/// When what is below /var can be seen.
+/// The time when files below /var can be seen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Var {
     /// Already.

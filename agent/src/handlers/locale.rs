@@ -13,7 +13,7 @@ const OTHERS: &str = "/etc/locale.conf";
 const GENERATED: &str = "etc/locale.gen";
 const SUPPORTED: &str = "usr/share/i18n/SUPPORTED";
 
-/// These are always there.
+/// The locales that are always there.
 const BUILT_IN: [&str; 4] = ["c", "c.utf-8", "c.utf8", "posix"];
 
 pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
@@ -233,7 +233,8 @@ mod tests {
         );
     }
 
-    /// By cloud-init 26.2's `_lookup_supported_i18n_value`, but for an unknown name, which it makes a line of.
+    /// The expected values follow cloud-init 26.2's `_lookup_supported_i18n_value`, but for an unknown name, which it
+    /// makes a line of.
     #[test]
     fn a_name_finds_its_line() {
         for (locale, expected) in [

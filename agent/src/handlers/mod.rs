@@ -67,7 +67,7 @@ pub(crate) struct Handler {
     pub(crate) name: &'static str,
     /// The keys that it reads. A late value of one of them lets it run again.
     pub(crate) keys: &'static [&'static str],
-    /// When it runs, unless the image's lists of modules say otherwise.
+    /// The stage in which it runs, unless the image's lists of modules say otherwise.
     pub(crate) stage: Stage,
     /// The frequency of its runs.
     pub(crate) frequency: Frequency,
@@ -125,7 +125,7 @@ impl Handler {
     }
 }
 
-/// When a handler runs.
+/// The stage in which a handler runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stage {
     /// With the network, before logins and before whatever waits for network-online.target.

@@ -34,7 +34,7 @@ pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
     Ok(plan)
 }
 
-/// Who gets a password.
+/// The users that get a password.
 pub(super) fn users(config: &Mapping) -> Vec<String> {
     wanted(config, &mut HandlerPlan::default()).into_iter().map(|(user, _)| user).collect()
 }

@@ -122,7 +122,7 @@ fn field(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 mod tests {
     use super::*;
 
-    /// By `ssh-keygen -l` of OpenSSH.
+    /// The expected values are those of `ssh-keygen -l` of OpenSSH.
     #[test]
     fn a_fingerprint_is_that_of_ssh_keygen() {
         for (line, fingerprint) in [

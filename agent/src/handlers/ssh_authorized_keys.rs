@@ -7,7 +7,7 @@ use crate::plan::{HandlerPlan, Step};
 use crate::yaml::{Mapping, Value};
 use anyhow::Result;
 
-/// Who is named to those who log in as root, where there is no default user.
+/// The user who is named to those who log in as root, where there is no default user.
 const NOBODY: &str = "NONE";
 
 #[expect(clippy::unnecessary_wraps, reason = "a handler's plan may fail; this one's cannot")]

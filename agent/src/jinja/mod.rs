@@ -44,7 +44,7 @@ const DEEPEST: usize = 50;
 /// The most levels while they are carried out, macros that call each other among them.
 const DEEPEST_RUN: usize = 200;
 
-/// Why a template is not rendered.
+/// The reason why a template is not rendered.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Failure {
     problem: String,

@@ -338,7 +338,7 @@ fn exponent(number: f64, digits: usize) -> String {
     format!("{digits}e{sign}{power:0>2}")
 }
 
-/// So many digits that mean something, without zeros at the end.
+/// Writes a number with so many significant digits, without zeros at the end.
 fn general(number: f64, digits: usize, keep: bool) -> String {
     let scientific = exponent(number, digits - 1);
     let power: i32 = scientific.split_once('e').and_then(|(_, power)| power.parse().ok()).unwrap_or_default();

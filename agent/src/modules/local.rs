@@ -12,7 +12,7 @@ use std::path::Path;
 /// Where DKMS puts what it builds, and the kernel's own `make modules_install` too.
 pub(crate) const BUILT: &str = "updates";
 
-/// Who builds modules while nobody looks.
+/// The program that builds modules while nobody looks.
 const DKMS: &str = "/usr/sbin/dkms";
 
 /// The local files in the export and on the disk below it.

@@ -1,5 +1,6 @@
-//! Who names a source, and who does not. "2" in a comment: cloud-init 26.2 ends with the fallback source None, and so
-//! with status 2. "0" is a machine on which its ds-identify switches it off. Both as read in its source.
+//! The places that name a source, and those that do not. "2" in a comment: cloud-init 26.2 ends with the fallback
+//! source None, and so with status 2. "0" is a machine on which its ds-identify switches it off. Both as read in its
+//! source.
 
 use super::When::{Always, NothingFound};
 use super::*;

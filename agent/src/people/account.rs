@@ -16,7 +16,7 @@ pub(crate) struct Plan<'a> {
     accounts: &'a Accounts,
     groups: BTreeSet<String>,
     users: BTreeSet<String>,
-    /// Who gets a password afterwards.
+    /// The users who get a password afterwards.
     with_password: Vec<String>,
     /// The steps and problems so far.
     pub(crate) made: HandlerPlan,

@@ -20,7 +20,7 @@ const RESOLV_CONF: &str = "etc/resolv.conf";
 pub(crate) struct Inside {
     point: String,
     access: Access,
-    /// Those of SYSTEM that it has a directory for.
+    /// The names of SYSTEM that it has a directory for.
     directories: Vec<&'static str>,
     /// The names that an earlier call has bound already.
     bound: Vec<String>,

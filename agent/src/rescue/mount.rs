@@ -22,7 +22,7 @@ pub(crate) struct Request {
 /// The way in which a file system is mounted.
 struct FileSystem {
     kind: &'static str,
-    /// So that not a byte of it changes: no journal is replayed.
+    /// The options with which not a byte of it changes: no journal is replayed.
     read_only: &'static str,
     /// `None`: it cannot be written to.
     writable: Option<&'static str>,

@@ -66,7 +66,7 @@ pub(crate) struct Source {
     pub(crate) read: fn(&SourceFacts<'_>, &mut Report) -> Result<Option<Seed>>,
 }
 
-/// Why a source is believed to be there.
+/// The reason why a source is believed to be there.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Signal {
     /// The sign that was seen.
@@ -93,7 +93,7 @@ impl Signal {
         Self { seen: seen.into(), reach: Reach::Network }
     }
 
-    /// By where a seed's place is.
+    /// Builds the signal for a seed's place.
     fn at(place: Option<&str>, seen: impl Into<String>) -> Self {
         match place {
             Some(place) if fetch::local_path(place).is_none() => Self::on_network(seen),
@@ -353,7 +353,7 @@ impl<'a> SourceFacts<'a> {
         nocloud_directory::empty(self)
     }
 
-    /// Why a source is there although nothing shows it: it is named, or the configuration has no other.
+    /// The reason why a source is there although nothing shows it: it is named, or the configuration has no other.
     fn told(&self, cloud: &str) -> Option<Signal> {
         if self.named().is_some_and(|name| name.eq_ignore_ascii_case(cloud)) {
             return Some(Signal::on_network("the kernel command line names it"));
@@ -369,7 +369,7 @@ impl<'a> SourceFacts<'a> {
         alone.eq_ignore_ascii_case(cloud).then(|| Signal::on_network("datasource_list has no other"))
     }
 
-    /// Why a source is not even looked for.
+    /// The reason why a source is not even looked for.
     pub(crate) fn left_out(&self, source: &Source) -> Option<&'static str> {
         let is_it = |name: &str| name.eq_ignore_ascii_case(source.cloud);
         if let Some(name) =

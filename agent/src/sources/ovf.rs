@@ -178,8 +178,8 @@ mod tests {
         assert!(read(b"\xff").is_err());
     }
 
-    /// By cloud-init 26.2's `read_ovf_environment`, but for `meta-data`, which it does not know, and for plain texts
-    /// whose letters are as many as base64 has.
+    /// The expected values follow cloud-init 26.2's `read_ovf_environment`. The differences are `meta-data`, which it
+    /// does not know, and plain texts whose letters are as many as base64 has.
     #[test]
     fn each_property_has_its_effect() {
         let read = |properties: &[(&str, &str)]| {

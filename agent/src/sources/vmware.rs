@@ -115,7 +115,7 @@ fn ask_tool(tool: &Tool, key: &str) -> Result<Option<String>> {
     }
 }
 
-/// So the tools say that there is no value; anything else says nothing of it.
+/// True if the tools' answer is that there is no value; any other failure says nothing of it.
 fn says_no_value(ended: &Ended) -> bool {
     ended.with(1) && (ended.said().is_empty() || ended.said().contains("No value found"))
 }
@@ -287,8 +287,8 @@ mod tests {
         assert_eq!(found.unwrap().vendor_data, VendorData::default());
     }
 
-    /// By cloud-init 26.2's `get_public_ssh_keys` and `normalize_pubkey_data`; keys in a mapping of mappings are our
-    /// own.
+    /// The expected values follow cloud-init 26.2's `get_public_ssh_keys` and `normalize_pubkey_data`; keys in a
+    /// mapping of mappings are our own.
     #[test]
     fn keys_are_taken_in_each_of_their_forms() {
         for (meta_data, keys) in [

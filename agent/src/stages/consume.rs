@@ -167,7 +167,7 @@ pub(super) struct SeedIdentity<'a> {
     pub(super) source: &'a str,
     /// Where it was found; empty where nobody knows.
     pub(super) place: &'a str,
-    /// Who the machine is.
+    /// The identity of the machine.
     pub(super) meta_data: &'a MetaData,
 }
 

@@ -14,7 +14,7 @@ use crate::user_data;
 use crate::yaml::Mapping;
 use anyhow::Result;
 
-/// Whose they are, and their files in the instance's directory. The first is above the others.
+/// The owners of the layers, and their files in the instance's directory. The first is above the others.
 const LAYERS: [(&str, &str); 3] = [
     (USER, "cloud-config.txt"),
     ("vendor-data2", "vendor2-cloud-config.txt"),

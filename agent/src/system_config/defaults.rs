@@ -14,7 +14,7 @@ struct Distribution {
 const WHEEL: &str = "wheel adm systemd-journal";
 const BASH: &str = "/bin/bash";
 
-/// By the name in os-release's `ID`.
+/// The distributions, by the name in os-release's `ID`.
 const ALL: &[Distribution] = &[
     Distribution {
         id: "debian",

@@ -20,7 +20,7 @@ pub(crate) struct CloudConfig {
     rejected: Vec<String>,
 }
 
-/// Why a part is not in the configuration.
+/// The reason why a part is not in the configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Rejected {
     /// The part's name.

@@ -85,7 +85,7 @@ pub(crate) const NOT_FETCHED: &str = "it is not fetched here";
 /// The places from which includes may be fetched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum IncludeReach {
-    /// Whatever is named.
+    /// All places that are named.
     All,
     /// Files, and nothing from a network.
     #[cfg(any(test, feature = "hostile"))]

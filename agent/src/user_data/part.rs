@@ -27,7 +27,7 @@ pub(crate) struct Dropped {
     pub(crate) name: String,
     /// Where it stands, in words.
     pub(crate) place: String,
-    /// Why.
+    /// The reason why it was dropped.
     pub(crate) reason: String,
 }
 

@@ -91,7 +91,7 @@ pub(crate) enum Language {
 
 /// The facts that sorting may know.
 pub(super) struct Circumstances<'a> {
-    /// Whose parts they are.
+    /// The instance that the parts belong to.
     pub(super) instance: &'a Instance,
     /// The directory for scripts, below the instance's.
     pub(super) scripts: &'static str,

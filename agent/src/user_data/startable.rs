@@ -1,4 +1,4 @@
-//! Why the kernel cannot start a script: a table of what its first line lacks.
+//! The reasons why the kernel cannot start a script: a table of what its first line lacks.
 
 use super::part::Part;
 use super::{kinds, python, sort, text};
@@ -7,7 +7,7 @@ use std::borrow::Cow;
 /// The first bytes of a program that is not a script.
 const ELF: &[u8] = b"\x7fELF";
 
-/// Why the kernel cannot start what comes of a part; `None` if it can, or if nothing of it is run.
+/// The reason why the kernel cannot start the file of a part; `None` if it can, or if nothing of it is run.
 pub(crate) fn not_startable(part: &Part) -> Option<String> {
     let payload = &part.payload;
     let content = match part.content_type.as_str() {
@@ -21,7 +21,7 @@ pub(crate) fn not_startable(part: &Part) -> Option<String> {
     cannot_start(&content)
 }
 
-/// Why the kernel cannot start a file with this content, or starts something else than what is meant.
+/// The reason why the kernel cannot start a file with this content, or starts something else than what is meant.
 pub(crate) fn cannot_start(content: &[u8]) -> Option<String> {
     if content.starts_with(ELF) {
         return None;

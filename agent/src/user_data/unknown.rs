@@ -1,4 +1,4 @@
-//! Why nothing handles a part, as far as its content tells: a table of what people often give by mistake.
+//! The reasons why nothing handles a part, as far as its content tells: a table of what people often give by mistake.
 
 use super::part::{Dropped, Part};
 use super::{cloud_config, compression, kinds, mime, python};
@@ -35,7 +35,7 @@ const NO_KIND: &str = "its first line names no known kind (`#cloud-config`, `#!`
 /// No more of the content is looked at.
 const LONGEST_LOOK: usize = 4096;
 
-/// So many lines may stand before the one that counts.
+/// The most lines that may stand before the one that counts.
 const MOST_LINES: usize = 20;
 
 /// A longer line is cut where it is shown.

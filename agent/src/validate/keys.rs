@@ -7,7 +7,7 @@ use super::forms::top;
 const LIST: Form = Form::List(&[Form::Any]);
 const MAPPING: Form = Form::Names(&[Form::Any]);
 
-/// Those of others, sorted by what they take.
+/// The keys that are left to others, sorted by the forms that they take.
 const OTHERS: &[(&[Form], &[&str])] = &[
     (&[Text], &["byobu_by_default", "def_log_file", "ssh_svcname", "yum_repo_dir"]),
     (&[Text, Number, YesNo], &["apt_pipelining"]),

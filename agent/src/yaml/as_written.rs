@@ -5,7 +5,7 @@
 pub(crate) struct Texts {
     /// A scalar stays as it is written.
     pub(crate) scalar: bool,
-    /// So do the keys of a mapping.
+    /// The keys of a mapping stay as they are written, too.
     pub(crate) keys: bool,
     /// The entries of a list.
     pub(crate) items: Option<&'static Texts>,

@@ -20,7 +20,7 @@ impl Default for Allowance {
 }
 
 impl Allowance {
-    /// So many values, and so many MiB of text.
+    /// An allowance of so many values, and so many MiB of text.
     pub(crate) fn new(nodes: usize, mebibytes: usize) -> Self {
         Self { nodes, bytes: mebibytes * MEBIBYTE, most_nodes: nodes, most_mebibytes: mebibytes }
     }

@@ -5,8 +5,8 @@ use crate::fstab;
 /// Options with which a file system's journal is not replayed: it is not to be written to either.
 const NOT_REPLAYED: [&str; 3] = ["noload", "norecovery", "nologreplay"];
 
-/// Why nothing is to be written there; `None`: nothing speaks against it. `point` is its mount point in the fstab,
-/// `flags` are init's options of its mount, and `mounted` those that its file system has.
+/// The reason why nothing is to be written there; `None`: nothing speaks against it. `point` is its mount point in the
+/// fstab, `flags` are init's options of its mount, and `mounted` those that its file system has.
 pub(super) fn forbids(fstab: &[u8], point: &[&[u8]], flags: &str, mounted: &str) -> Option<&'static str> {
     if fstab::entries(fstab).filter(|entry| entry.is_at(point)).any(|entry| is_read_only(entry.options())) {
         return Some("its fstab keeps it read-only");

@@ -42,7 +42,7 @@ pub(super) enum WaitEvent {
     TimeOver(Tried),
 }
 
-/// When devices are looked at.
+/// The time when devices are looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum LookTime {
     /// After a rescue volume could not be booted from.
@@ -65,7 +65,7 @@ pub(super) enum Tried {
 /// The devices that are looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Devices {
-    /// Those that came since the last look.
+    /// The devices that came since the last look.
     New,
     /// All: a volume may have been too slow.
     All,
@@ -74,7 +74,7 @@ pub(super) enum Devices {
 /// The time to wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Span {
-    /// So many seconds from now on, which is announced.
+    /// A wait of so many seconds from now on, which is announced.
     For(u64),
     /// Until so many seconds after the kernel's start, as an earlier call announced.
     Until(u64),

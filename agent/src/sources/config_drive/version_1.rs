@@ -78,7 +78,8 @@ mod tests {
         seed("drive", read, &mut Report::default())
     }
 
-    /// By cloud-init 26.2's `read_v1`, which ends where keys are in the file alone: it takes bytes for a text.
+    /// The expected values follow cloud-init 26.2's `read_v1`, which ends where keys are in the file alone: it takes
+    /// bytes for a text.
     #[test]
     fn a_drive_of_version_1_is_read() {
         let keys = (KEYS, "# made by nova\nssh-rsa F\n\n");

@@ -115,8 +115,8 @@ mod tests {
         assert_eq!(report.warnings, problems, "{listed:?}");
     }
 
-    /// By cloud-init 26.2's `read_v2` and `write_injected_files`. A file with a problem here costs it the whole drive,
-    /// but it tries to write `..` and a `/` at the end.
+    /// The expected values follow cloud-init 26.2's `read_v2` and `write_injected_files`. A file with a problem here
+    /// costs it the whole drive, but it tries to write `..` and a `/` at the end.
     #[test]
     fn a_file_goes_where_it_is_meant_and_a_faulty_one_costs_only_itself() {
         let good = "{path: /etc/a, content_path: /content/0000}";

@@ -36,8 +36,8 @@ fn blob(item: &Value) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// By cloud-init 26.2's `convert_vendordata` and `UserDataProcessor.process`, but for mappings in a list, which
-    /// fail there.
+    /// The expected values follow cloud-init 26.2's `convert_vendordata` and `UserDataProcessor.process`, but for
+    /// mappings in a list, which fail there.
     #[test]
     fn vendor_data_is_for_us_only_where_it_says_so() {
         let list = |raw: &str, blobs: &[&str]| VendorData::Several {

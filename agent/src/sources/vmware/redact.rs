@@ -67,7 +67,8 @@ mod tests {
     use super::*;
     use crate::meta_data::parse;
 
-    /// By cloud-init 26.2's `redact_keys` and `guestinfo_redact_keys`, which take any text for a name.
+    /// The expected values follow cloud-init 26.2's `redact_keys` and `guestinfo_redact_keys`, which take any text for
+    /// a name.
     #[test]
     fn names_come_alone_or_in_a_list() {
         for (text, expected, problem) in [

@@ -3,7 +3,7 @@
 use super::{Body, Message};
 
 impl Message<'_> {
-    /// Why nothing comes of the text in it, or in a multipart within it; one reason for each.
+    /// The reasons why nothing comes of the text in it, or in a multipart within it; one reason for each.
     pub(crate) fn hollow(&self, data: &[u8]) -> Vec<String> {
         let mut reasons = Vec::new();
         // Lines that begin with a blank go on with the header above them: such a message is all header.
@@ -26,7 +26,7 @@ impl Message<'_> {
         reasons
     }
 
-    /// Why a multipart with this text has no part. One that ends at once is meant to have none.
+    /// The reason why a multipart with this text has no part. One that ends at once is meant to have none.
     fn without_parts(&self, text: &[u8]) -> Option<String> {
         if !self.content_type().starts_with("multipart/") || text.trim_ascii().is_empty() {
             return None;
