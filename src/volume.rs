@@ -342,6 +342,17 @@ pub(crate) fn numbers(node: &Path) -> Option<String> {
     Some(format!("{}:{}", rustix::fs::major(number), rustix::fs::minor(number)))
 }
 
+/// The node of the device that a path leads to, by the kernel's name: late in the boot /dev is a link itself, and a path
+/// with every link resolved has another beginning.
+pub(crate) fn node_of(path: &Path) -> PathBuf {
+    let directory =
+        numbers(path).and_then(|numbers| fs::canonicalize(format!("/sys/dev/block/{numbers}")).ok());
+    match directory.as_deref().and_then(Path::file_name) {
+        Some(name) => node(&name.to_string_lossy()),
+        None => fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+    }
+}
+
 /// True if two paths lead to one file. Late in the boot /dev is a link, and paths to a node begin in two ways.
 pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
     let identity = |path| fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()));

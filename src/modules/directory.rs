@@ -119,7 +119,8 @@ impl Name {
                 match entry.and_then(|entry| Selector::parse(&entry.source)) {
                     Some(Selector::Device(device)) => is_device_of(&device, mount),
                     Some(selector) => {
-                        let volumes = volume::all_with_partitions(&[volume::name_of(&real(&mount.source))]);
+                        let volumes =
+                            volume::all_with_partitions(&[volume::name_of(&volume::node_of(&mount.source))]);
                         volumes.iter().any(|volume| selector.names(volume))
                     }
                     None => false,
@@ -127,10 +128,6 @@ impl Name {
             }
         }
     }
-}
-
-fn real(device: &Path) -> PathBuf {
-    fs::canonicalize(device).unwrap_or_else(|_| device.to_owned())
 }
 
 /// True if the mount is the device's, by whatever name.
@@ -220,7 +217,7 @@ fn making(place: &Place) -> Making {
 impl BootedRescue {
     fn read(source: &Path) -> Result<Self> {
         let Rescue { boot, so_far } = state::read_back()?.unwrap_or_default();
-        let is_ignored = so_far.ignored.contains(&volume::name_of(&real(source)));
+        let is_ignored = so_far.ignored.contains(&volume::name_of(&volume::node_of(source)));
         Ok(match boot {
             Boot::Rescue(_) => Self::Yes,
             Boot::OwnRoot { .. } | Boot::Unknown if is_ignored => Self::Yes,

@@ -102,8 +102,8 @@ pub(super) fn give_way(disks: &[String], own_disks: &[String]) -> Result<()> {
     links.dedup();
     for link in links {
         let path = Path::new("/dev").join(link);
-        let leads_to =
-            fs::canonicalize(&path).ok().map(|device| volume::disk_name(&volume::name_of(&device)));
+        let device = fs::metadata(&path).is_ok().then(|| volume::node_of(&path));
+        let leads_to = device.map(|device| volume::disk_name(&volume::name_of(&device)));
         if let Some(heir) = heir(link, leads_to.as_deref(), &claimants, disks, own_disks) {
             point(&path, &heir.device)?;
         }

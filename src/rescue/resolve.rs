@@ -6,10 +6,9 @@ use super::decision::BootSoFar;
 use super::settings::RescueSettings;
 use crate::initramfs_tools;
 use crate::outcome::Outcome;
-use crate::volume::{stack, udev::UdevRecord};
+use crate::volume::{self, stack, udev::UdevRecord};
 use anyhow::Result;
 use lifeboat_common::command_line::CommandLine;
-use std::fs;
 use std::path::Path;
 
 /// Says which of the devices is meant, where init takes the first; what is said when it is none.
@@ -27,8 +26,7 @@ pub(crate) fn run(line: &CommandLine, devices: &[String]) -> Result<Outcome> {
     let disks = if own_disks.is_empty() { Vec::new() } else { so_far.shunned_disks(&own_disks) };
     let is_beside = |device: &Path| stack::disks_of(device).iter().any(|disk| disks.contains(disk));
     // Volumes of LVM and udev's links have other names than the kernel's.
-    let is_shunned =
-        |device: &Path| so_far.shuns(&fs::canonicalize(device).unwrap_or_else(|_| device.into()));
+    let is_shunned = |device: &Path| so_far.shuns(&volume::node_of(device));
     let is_own = |device: &Path| stack::disks_of(device).iter().any(|disk| own_disks.contains(disk));
     let standing = |device: &Path| match device {
         device if is_shunned(device) => Standing::Shunned,

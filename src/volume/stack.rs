@@ -1,7 +1,7 @@
 //! The disks that a device is made of. A volume of LVM, an array or a locked volume is on other devices, and those are
 //! on disks.
 
-use super::{SYS_BLOCK, Volume, name_of, names, numbers};
+use super::{SYS_BLOCK, Volume, name_of, names, node_of, numbers};
 use std::fs;
 use std::path::Path;
 
@@ -11,11 +11,10 @@ const BTRFS: &str = "/sys/fs/btrfs";
 /// The kernel's names of all disks that a device is, is on, or is made of, by whatever name it is given. Empty: there
 /// is no such device.
 pub(crate) fn disks_of(device: &Path) -> Vec<String> {
-    let real = fs::canonicalize(device).unwrap_or_else(|_| device.to_owned());
-    if numbers(&real).is_none() {
+    if numbers(device).is_none() {
         return Vec::new();
     }
-    let name = name_of(&real);
+    let name = name_of(&node_of(device));
     let mut disks = Vec::new();
     for name in btrfs_devices(Path::new(BTRFS), &name).into_iter().chain([name]) {
         collect(Path::new(SYS_BLOCK), &name, &mut disks);

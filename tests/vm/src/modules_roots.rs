@@ -27,6 +27,7 @@ pub(crate) const TESTS: &[Test] = &[
     full("the_directory_is_made_on_a_writable_root_and_is_there_at_the_next_boot", || {
         made("rw", Agent::None, FileSystem::Ext4)
     }),
+    full("the_directory_is_made_on_an_usr_of_its_own", made_on_usr),
     full("the_directory_is_made_where_the_agent_is_too", || made("ro", Agent::There, FileSystem::Ext4)),
     full("no_directory_is_made_where_the_fstab_or_the_command_line_keeps_the_root_read_only", || {
         let fstab = "LABEL=lifeboat-root / ext4 defaults,ro 0 1\n";
@@ -170,6 +171,23 @@ fn made(parameter: &str, agent: Agent, file_system: FileSystem) -> Result<()> {
     };
     must_say(&boot()?, MADE)?;
     must_not_say(&boot()?, MADE)
+}
+
+/// By whatever name the fstab has it; init has checked it, and /dev has moved since.
+fn made_on_usr() -> Result<()> {
+    let programs = workspace().join("qemu/guest/debian/usr/local");
+    for named in ["LABEL=usr", "/dev/disk/by-label/usr", "/dev/vdb"] {
+        let usr = Tiny::new("usr", "usr").modules(Modules::Missing).tree(&programs, "local");
+        let fstab = format!("{named} /usr ext4 defaults 0 2\n");
+        let root = root().modules(Modules::AbsoluteLink).file("etc/fstab", &fstab);
+        let machine = machine()?.initramfs(Initramfs::Faulty).parameter("ro");
+        let mut vm = machine.disk(root).disk(usr).boot()?;
+        vm.wait_for_login("own")?;
+        must_say(&vm, MADE)?;
+        must_be_exported(&mut vm, "cover")?;
+        must_hold(&vm.read("cat /proc/mounts")?, &["/usr ext4 ro,"])?;
+    }
+    Ok(())
 }
 
 fn not_made(root: Tiny, booted: &str, parameters: &str, reason: &str) -> Result<()> {
