@@ -399,14 +399,17 @@ fn copy_fails() -> Result<()> {
 fn not_chosen() -> Result<()> {
     let usr = "UUID=0f7a1d52-3c1e-4f55-9d0b-5b8c2f7f0abe";
     let fstab = format!("{usr} /usr ext4 ro 0 0\n");
-    // The beginning of a program for arm.
-    let arm = "\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x28\0";
+    // The header of a program for arm.
+    let arm = "\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x28\0".to_owned() + &"\0".repeat(32);
     for (volume, why) in [
         (
             volume("RESCUE").file("etc/fstab", &fstab),
             format!("its /usr, {usr} in its fstab, is not on its disk"),
         ),
-        (volume("RESCUE").file("bin/init", arm), "its /sbin/init is for arm, which this kernel (".to_owned()),
+        (
+            volume("RESCUE").file("bin/init", &arm),
+            "its /sbin/init is for arm, which this kernel (".to_owned(),
+        ),
         (volume("RESCUE").file("bin/init", "#!/no/such\n"), "its /sbin/init needs /no/such".to_owned()),
         // As a damage leaves it.
         (
