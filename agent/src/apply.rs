@@ -1,5 +1,6 @@
 //! Carries steps out. The only place that starts programs.
 
+mod apt_key;
 mod console;
 mod conversation;
 mod final_message;
@@ -75,6 +76,7 @@ pub(crate) fn apply(
             report.power = Some(change.clone());
             Ok(())
         }
+        Step::FetchKey { id, server, path } => apt_key::fetch(id, server, path, root),
         Step::Packages(work) => packages::carry_out(work, patience, root, report),
         Step::RebootIfRequired => reboot::if_required(root, report),
         Step::HostName(name) => Ok(rustix::system::sethostname(name.as_bytes())?),

@@ -3,6 +3,7 @@
 
 use crate::root::Root;
 use anyhow::Result;
+use std::net::ToSocketAddrs;
 
 #[allow(dead_code, reason = "as above")]
 /// Where programs are, as handlers look for them.
@@ -23,6 +24,9 @@ pub(crate) trait Machine {
     /// The bytes that are free where a path is or would be; `None` if nobody knows.
     fn room(&self, path: &str) -> Result<Option<u64>>;
 
+    /// Says if a host of this name is known.
+    fn resolves(&self, host: &str) -> Result<bool>;
+
     /// True if a program of this name is installed.
     fn has_program(&self, name: &str) -> Result<bool> {
         for directory in PATH {
@@ -35,6 +39,10 @@ pub(crate) trait Machine {
 }
 
 impl Machine for Root {
+    fn resolves(&self, host: &str) -> Result<bool> {
+        Ok(self.is_live() && (host, 80).to_socket_addrs().is_ok_and(|mut found| found.next().is_some()))
+    }
+
     fn text(&self, path: &str) -> Result<Option<String>> {
         self.read_text(path)
     }
@@ -72,6 +80,10 @@ pub(crate) struct Paper<'a>(pub(crate) &'a [(&'a str, &'a str)]);
 
 #[cfg(test)]
 impl Machine for Paper<'_> {
+    fn resolves(&self, host: &str) -> Result<bool> {
+        self.holds(&format!("dns/{host}"))
+    }
+
     fn text(&self, path: &str) -> Result<Option<String>> {
         let found = self.0.iter().find(|(known, text)| *known == path && !text.starts_with("-> "));
         Ok(found.map(|(_, text)| (*text).to_owned()))

@@ -25,7 +25,6 @@ const CARRIED_OUT: &[&str] = &[
 
 /// Keys that change how another key is carried out, or how cloud-init itself works. They ask for nothing by themselves.
 const ADJUST: &[&str] = &[
-    "apt_preserve_sources_list",
     "def_log_file",
     "log_cfgs",
     "no_ssh_fingerprints",
@@ -37,8 +36,7 @@ const ADJUST: &[&str] = &[
 ];
 
 /// Parts of a mapping that ask for nothing where they stand alone.
-const ALONE: &[(&str, &[&str])] =
-    &[("apt", &["preserve_sources_list"]), ("ssh_publish_hostkeys", &["blacklist"])];
+const ALONE: &[(&str, &[&str])] = &[("ssh_publish_hostkeys", &["blacklist"])];
 
 /// The keys of a configuration that ask for something, and that nothing carries out.
 fn keys(config: &Mapping) -> impl Iterator<Item = String> {

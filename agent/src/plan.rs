@@ -58,6 +58,15 @@ pub(crate) enum Step {
     },
     /// Sets the running system's host name.
     HostName(String),
+    /// Fetches the key of a source of packages, and writes it.
+    FetchKey {
+        /// Its fingerprint.
+        id: String,
+        /// The server of keys.
+        server: String,
+        /// The file for it.
+        path: String,
+    },
     /// Installs packages.
     Packages(Packages),
     /// Reboots, if a package that was installed has asked for it.
@@ -289,6 +298,9 @@ impl fmt::Display for Step {
             }
             Self::Swap(SwapFile { path, mebibytes, .. }) => {
                 write!(out, "swap to {} ({mebibytes} MiB)", shown(path))
+            }
+            Self::FetchKey { id, server, path } => {
+                write!(out, "fetch the key {id} from {} to {}", shown(server), shown(path))
             }
             Self::Packages(packages) => packages.fmt(out),
             Self::RebootIfRequired => write!(out, "reboot, if a package has asked for it"),

@@ -7,6 +7,13 @@ use lifeboat_common::environment_file::lookup;
 /// Where cloud-init's package keeps the texts that a distribution may change.
 const TEMPLATES: &str = "etc/cloud/templates";
 
+/// A value of os-release.
+pub(super) fn value(key: &str, machine: &dyn Machine) -> Result<Option<String>> {
+    let own = machine.text("etc/os-release")?;
+    let text = if own.is_some() { own } else { machine.text("usr/lib/os-release")? };
+    Ok(text.and_then(|text| lookup(&text, key)))
+}
+
 /// Names of a distribution and of those that it is like, its own first.
 pub(super) fn names(machine: &dyn Machine) -> Result<Vec<String>> {
     let mut text = None;

@@ -4,7 +4,10 @@
 //! `agent/tests/`. A plan is made from facts alone and changes nothing. A problem with one entry leaves the other
 //! entries in the plan. A problem begins with its key where the handler has several, and with `entry N: ` in a list.
 
+mod apt;
+mod apt_pipelining;
 mod bootcmd;
+mod ca_certs;
 mod commands;
 mod distribution;
 mod final_message;
@@ -34,6 +37,7 @@ mod update_hostname;
 mod users;
 mod write_files;
 
+pub(crate) use apt::dearmored;
 pub(crate) use runcmd::{COMMANDS, has_commands};
 
 use crate::accounts::Accounts;
@@ -223,6 +227,16 @@ pub(crate) const ALL: &[Handler] = &[
         act: Act::Plan(update_etc_hosts::plan),
     },
     Handler {
+        name: "ca_certs",
+        keys: &["ca_certs", "ca-certs"],
+        stage: Stage::Init,
+        frequency: Frequency::Instance,
+        module: "ca_certs",
+        semaphore: "config_ca_certs",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(ca_certs::plan),
+    },
+    Handler {
         name: "users",
         keys: &["users", "groups", "user"],
         stage: Stage::Init,
@@ -308,6 +322,39 @@ pub(crate) const ALL: &[Handler] = &[
         semaphore: "config_locale",
         in_rescue: InRescue::LeftOut,
         act: Act::Plan(locale::plan),
+    },
+    Handler {
+        name: "apt_pipelining",
+        keys: &["apt_pipelining"],
+        stage: Stage::Config,
+        frequency: Frequency::Instance,
+        module: "apt_pipelining",
+        semaphore: "config_apt_pipelining",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(apt_pipelining::plan),
+    },
+    Handler {
+        name: "apt",
+        keys: &[
+            "apt",
+            "apt_sources",
+            "apt_mirror",
+            "apt_mirror_search",
+            "apt_mirror_search_dns",
+            "apt_proxy",
+            "apt_http_proxy",
+            "apt_ftp_proxy",
+            "apt_https_proxy",
+            "apt_preserve_sources_list",
+            "apt_custom_sources_list",
+            "add_apt_repo_match",
+        ],
+        stage: Stage::Config,
+        frequency: Frequency::Instance,
+        module: "apt_configure",
+        semaphore: "config_apt_configure",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(apt::plan),
     },
     Handler {
         name: "timezone",

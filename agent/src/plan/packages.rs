@@ -20,7 +20,6 @@ pub(crate) enum PackageWork {
     /// It updates the lists of packages, unless this boot did.
     UpdateOnce,
     /// It updates the lists of packages, for their sources have changed.
-    #[allow(dead_code, reason = "sources change with the key apt")]
     Update,
     /// It upgrades all packages.
     Upgrade,

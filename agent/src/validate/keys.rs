@@ -1,7 +1,7 @@
 //! The keys at the top of a cloud-config. Those that are carried out have all that they hold, and those left to others
 //! the kinds of values that they take.
 
-use super::forms::Form::{self, Number, Text, YesNo};
+use super::forms::Form::{self, Text, YesNo};
 use super::forms::top;
 
 const LIST: Form = Form::List(&[Form::Any]);
@@ -10,7 +10,6 @@ const MAPPING: Form = Form::Names(&[Form::Any]);
 /// The keys that are left to others, sorted by the forms that they take.
 const OTHERS: &[(&[Form], &[&str])] = &[
     (&[Text], &["byobu_by_default", "def_log_file", "ssh_svcname", "yum_repo_dir"]),
-    (&[Text, Number, YesNo], &["apt_pipelining"]),
     (&[YesNo], &["disable_ec2_metadata", "manage_resolv_conf", "manual_cache_clean", "migrate"]),
     (&[LIST], &["log_cfgs", "unverified_modules"]),
     (&[LIST, MAPPING], &["rsyslog"]),
@@ -20,10 +19,7 @@ const OTHERS: &[(&[Form], &[&str])] = &[
         &[
             "ansible",
             "apk_repos",
-            "apt",
             "autoinstall",
-            "ca-certs",
-            "ca_certs",
             "chef",
             "datasource",
             "drivers",

@@ -33,7 +33,6 @@ impl Apt {
         Step::Packages(Packages { command: self.command.clone(), upgrade: self.upgrade.clone(), work })
     }
 
-    #[allow(dead_code, reason = "for those that need packages")]
     /// Installs packages, with lists of packages that are not older than this boot.
     pub(in crate::handlers) fn install(&self, names: &[&str], plan: &mut HandlerPlan) {
         plan.push(self.step(PackageWork::UpdateOnce));
