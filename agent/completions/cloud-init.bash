@@ -16,6 +16,9 @@ _cloud__init() {
             ",$1")
                 cmd="cloud__init"
                 ;;
+            cloud__init,analyze)
+                cmd="cloud__init__subcmd__analyze"
+                ;;
             cloud__init,clean)
                 cmd="cloud__init__subcmd__clean"
                 ;;
@@ -33,6 +36,9 @@ _cloud__init() {
                 ;;
             cloud__init,status)
                 cmd="cloud__init__subcmd__status"
+                ;;
+            cloud__init__subcmd__help,analyze)
+                cmd="cloud__init__subcmd__help__subcmd__analyze"
                 ;;
             cloud__init__subcmd__help,clean)
                 cmd="cloud__init__subcmd__help__subcmd__clean"
@@ -59,12 +65,30 @@ _cloud__init() {
 
     case "${cmd}" in
         cloud__init)
-            opts="-v -d -h --version --debug --help status query schema clean single help"
+            opts="-v -d -h --version --debug --help status analyze query schema clean single help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cloud__subcmd__init__subcmd__analyze)
+            opts="-d -h --root --debug --help blame show plot"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -99,8 +123,22 @@ _cloud__init() {
             return 0
             ;;
         cloud__subcmd__init__subcmd__help)
-            opts="status query schema clean single help"
+            opts="status analyze query schema clean single help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cloud__subcmd__init__subcmd__help__subcmd__analyze)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -28,6 +28,7 @@ complete -c cloud-init -n "__fish_cloud_init_needs_command" -s v -l version -d '
 complete -c cloud-init -n "__fish_cloud_init_needs_command" -s d -l debug -d 'Accepted, without effect'
 complete -c cloud-init -n "__fish_cloud_init_needs_command" -s h -l help -d 'Print help'
 complete -c cloud-init -n "__fish_cloud_init_needs_command" -f -a "status" -d 'Show the agent\'s state, and what went wrong (exit status: 0 done, 1 error, 2 warnings)'
+complete -c cloud-init -n "__fish_cloud_init_needs_command" -f -a "analyze" -d 'Show where the time of this boot went'
 complete -c cloud-init -n "__fish_cloud_init_needs_command" -f -a "query" -d 'Print the instance\'s data'
 complete -c cloud-init -n "__fish_cloud_init_needs_command" -f -a "schema" -d 'Show what is wrong with a cloud-config'
 complete -c cloud-init -n "__fish_cloud_init_needs_command" -f -a "clean" -d 'Remove the kept instance, so that the next boot is the first one of this image'
@@ -41,6 +42,9 @@ complete -c cloud-init -n "__fish_cloud_init_using_subcommand status" -s l -l lo
 complete -c cloud-init -n "__fish_cloud_init_using_subcommand status" -s w -l wait -d 'Wait until the last stage has ended'
 complete -c cloud-init -n "__fish_cloud_init_using_subcommand status" -s d -l debug -d 'Accepted, without effect'
 complete -c cloud-init -n "__fish_cloud_init_using_subcommand status" -s h -l help -d 'Print help'
+complete -c cloud-init -n "__fish_cloud_init_using_subcommand analyze" -l root -d 'Work on the system below this directory; prints commands instead of running them unless it is /' -r -F
+complete -c cloud-init -n "__fish_cloud_init_using_subcommand analyze" -s d -l debug -d 'Accepted, without effect'
+complete -c cloud-init -n "__fish_cloud_init_using_subcommand analyze" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cloud-init -n "__fish_cloud_init_using_subcommand query" -s f -l format -d 'Render a template, such as `\'{{ v1.instance_id }}\'`' -r
 complete -c cloud-init -n "__fish_cloud_init_using_subcommand query" -s i -l instance-data -d 'Read the instance\'s data from this file' -r -F
 complete -c cloud-init -n "__fish_cloud_init_using_subcommand query" -s u -l user-data -d 'Read the user-data from this file' -r -F
@@ -73,9 +77,10 @@ always\t''"
 complete -c cloud-init -n "__fish_cloud_init_using_subcommand single" -l root -d 'Work on the system below this directory; prints commands instead of running them unless it is /' -r -F
 complete -c cloud-init -n "__fish_cloud_init_using_subcommand single" -s d -l debug -d 'Accepted, without effect'
 complete -c cloud-init -n "__fish_cloud_init_using_subcommand single" -s h -l help -d 'Print help'
-complete -c cloud-init -n "__fish_cloud_init_using_subcommand help; and not __fish_seen_subcommand_from status query schema clean single help" -f -a "status" -d 'Show the agent\'s state, and what went wrong (exit status: 0 done, 1 error, 2 warnings)'
-complete -c cloud-init -n "__fish_cloud_init_using_subcommand help; and not __fish_seen_subcommand_from status query schema clean single help" -f -a "query" -d 'Print the instance\'s data'
-complete -c cloud-init -n "__fish_cloud_init_using_subcommand help; and not __fish_seen_subcommand_from status query schema clean single help" -f -a "schema" -d 'Show what is wrong with a cloud-config'
-complete -c cloud-init -n "__fish_cloud_init_using_subcommand help; and not __fish_seen_subcommand_from status query schema clean single help" -f -a "clean" -d 'Remove the kept instance, so that the next boot is the first one of this image'
-complete -c cloud-init -n "__fish_cloud_init_using_subcommand help; and not __fish_seen_subcommand_from status query schema clean single help" -f -a "single" -d 'Carry out one module'
-complete -c cloud-init -n "__fish_cloud_init_using_subcommand help; and not __fish_seen_subcommand_from status query schema clean single help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cloud-init -n "__fish_cloud_init_using_subcommand help; and not __fish_seen_subcommand_from status analyze query schema clean single help" -f -a "status" -d 'Show the agent\'s state, and what went wrong (exit status: 0 done, 1 error, 2 warnings)'
+complete -c cloud-init -n "__fish_cloud_init_using_subcommand help; and not __fish_seen_subcommand_from status analyze query schema clean single help" -f -a "analyze" -d 'Show where the time of this boot went'
+complete -c cloud-init -n "__fish_cloud_init_using_subcommand help; and not __fish_seen_subcommand_from status analyze query schema clean single help" -f -a "query" -d 'Print the instance\'s data'
+complete -c cloud-init -n "__fish_cloud_init_using_subcommand help; and not __fish_seen_subcommand_from status analyze query schema clean single help" -f -a "schema" -d 'Show what is wrong with a cloud-config'
+complete -c cloud-init -n "__fish_cloud_init_using_subcommand help; and not __fish_seen_subcommand_from status analyze query schema clean single help" -f -a "clean" -d 'Remove the kept instance, so that the next boot is the first one of this image'
+complete -c cloud-init -n "__fish_cloud_init_using_subcommand help; and not __fish_seen_subcommand_from status analyze query schema clean single help" -f -a "single" -d 'Carry out one module'
+complete -c cloud-init -n "__fish_cloud_init_using_subcommand help; and not __fish_seen_subcommand_from status analyze query schema clean single help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

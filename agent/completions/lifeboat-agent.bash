@@ -16,6 +16,9 @@ _lifeboat__agent() {
             ",$1")
                 cmd="lifeboat__agent"
                 ;;
+            lifeboat__agent,analyze)
+                cmd="lifeboat__agent__subcmd__analyze"
+                ;;
             lifeboat__agent,clean)
                 cmd="lifeboat__agent__subcmd__clean"
                 ;;
@@ -63,6 +66,9 @@ _lifeboat__agent() {
                 ;;
             lifeboat__agent,validate)
                 cmd="lifeboat__agent__subcmd__validate"
+                ;;
+            lifeboat__agent__subcmd__help,analyze)
+                cmd="lifeboat__agent__subcmd__help__subcmd__analyze"
                 ;;
             lifeboat__agent__subcmd__help,clean)
                 cmd="lifeboat__agent__subcmd__help__subcmd__clean"
@@ -194,12 +200,30 @@ _lifeboat__agent() {
 
     case "${cmd}" in
         lifeboat__agent)
-            opts="-h -V --help --version local network config final status query diff clean sources validate plan process modules rescue generator help"
+            opts="-h -V --help --version local network config final status analyze query diff clean sources validate plan process modules rescue generator help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lifeboat__subcmd__agent__subcmd__analyze)
+            opts="-h --root --help blame show plot"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -306,8 +330,22 @@ _lifeboat__agent() {
             return 0
             ;;
         lifeboat__subcmd__agent__subcmd__help)
-            opts="local network config final status query diff clean sources validate plan process modules rescue generator help"
+            opts="local network config final status analyze query diff clean sources validate plan process modules rescue generator help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lifeboat__subcmd__agent__subcmd__help__subcmd__analyze)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -9,6 +9,7 @@ mod packages;
 mod phone_home;
 mod power;
 mod reboot;
+mod said;
 mod secrets;
 mod swap;
 
@@ -112,7 +113,7 @@ fn run_and_quote(
     };
     // It is read again, so it goes to our own log wherever others go.
     let outputs = std::mem::take(&mut report.outputs);
-    let ran = run(argv, input, environment, patience, root, report);
+    let ran = run_silently(argv, input, environment, patience, root, report);
     report.outputs = outputs;
     ran.map_err(|error| {
         let log = root.read(OUTPUT).ok().flatten().unwrap_or_default();
@@ -167,8 +168,34 @@ impl Patience {
     }
 }
 
-/// Runs a program. Its output goes to the log, or where the configuration says.
+/// Runs a program. Its output goes to the log, or where the configuration says. The error's first line holds nothing of the
+/// output, for everybody may read it; the next lines are the last ones of the output.
 pub(crate) fn run(
+    argv: &[String],
+    input: Option<&[u8]>,
+    environment: &[(&str, &str)],
+    patience: Patience,
+    root: &Root,
+    report: &mut Report,
+) -> Result<()> {
+    // The first program opens the places, and may empty a file.
+    drop(output::places(root, report));
+    let watched = said::Watched::now(&report.outputs, root);
+    run_silently(argv, input, environment, patience, root, report).map_err(|error| {
+        match watched.map(|watched| watched.quoted(root)) {
+            Some(said) if !said.is_empty() => anyhow!("{error:#}{said}"),
+            _ => error,
+        }
+    })
+}
+
+/// Puts the text of a user's program that failed into the log.
+pub(crate) fn log_text(path: &str, outcome: &str, root: &Root) {
+    said::log_text(path, outcome, root);
+}
+
+/// Runs a program, and tells no more than how it ended.
+fn run_silently(
     argv: &[String],
     input: Option<&[u8]>,
     environment: &[(&str, &str)],

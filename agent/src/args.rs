@@ -50,6 +50,14 @@ pub(crate) enum AgentCommand {
         #[command(flatten)]
         place: RootOption,
     },
+    /// Show where the time of this boot went (exit status: 1 if nothing was traced)
+    Analyze {
+        /// Work by its time, in its order, or as a drawing in SVG
+        #[arg(value_enum)]
+        what: crate::analyze::Analysis,
+        #[command(flatten)]
+        place: RootOption,
+    },
     /// Print the instance's data
     Query {
         #[command(flatten)]
@@ -194,7 +202,7 @@ pub(crate) struct StatusOptions {
     /// Wait until the last stage has ended
     #[arg(short, long)]
     pub(crate) wait: bool,
-    /// Show when each stage began and ended, and what switched the agent on
+    /// Show each stage and handler with its time and result, and what switched the agent on
     #[arg(short, long, conflicts_with = "json")]
     pub(crate) long: bool,
     /// Print JSON for programs, with the keys of `cloud-init status --format json`
@@ -277,6 +285,9 @@ mod tests {
             "status",
             "status --wait --long",
             "status --json",
+            "analyze blame",
+            "analyze show",
+            "analyze plot",
             "diff",
             "query v1.region",
             "query --all",
@@ -325,6 +336,8 @@ mod tests {
             "query",
             "clean --configs some",
             "status --json --long",
+            "analyze",
+            "analyze boot",
             "validate",
             "rescue",
             "modules",

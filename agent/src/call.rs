@@ -4,8 +4,8 @@ use crate::args::{self, AgentArguments, AgentCommand, BAD_USAGE};
 use crate::report::{self, Report};
 use crate::root::Root;
 use crate::{
-    apply, changes, clean, cloud_init, dry_run, generator, modules, query, record, rescue, search, stages,
-    status, switch, validate,
+    analyze, apply, changes, clean, cloud_init, dry_run, generator, modules, query, record, rescue, search,
+    stages, status, switch, trace, validate,
 };
 use anyhow::Result;
 use std::process::ExitCode;
@@ -65,6 +65,9 @@ fn run(command: AgentCommand, report: &mut Report) -> Result<ExitCode> {
         AgentCommand::Status { options, place } => {
             return Ok(ExitCode::from(status::run(&options, &Root::open(&place.root)?)?));
         }
+        AgentCommand::Analyze { what, place } => {
+            return Ok(ExitCode::from(analyze::run(what, &Root::open(&place.root)?, report)?));
+        }
         AgentCommand::Query { options, place } => query::run(&options, &Root::open(&place.root)?)?,
         AgentCommand::Diff(place) => report::print(&changes::diff(&Root::open(&place.root)?)?),
         AgentCommand::Clean { options, place } => clean::run(&options, &Root::open(&place.root)?, report)?,
@@ -109,8 +112,11 @@ fn stage(
     }
     // A disk that cannot take the record may still take the user's keys.
     report.take(record::start(name, root));
+    report.stage = name;
+    let begun = trace::Begun::now(trace::Kind::Stage, name, report);
     let worked = work(root, report);
     let source = report.take(worked).flatten();
+    begun.end(trace::Did::Something, report, root);
     let recorded = record::finish(name, source.as_deref(), report, root);
     apply::change_power(report);
     recorded

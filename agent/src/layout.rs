@@ -31,6 +31,8 @@ pub(crate) const UPSTART: &str = "etc/init";
 pub(crate) const BOOTCMD: &str = "run/cloud-init/bootcmd";
 /// The handlers of this boot, with their times and results.
 pub(crate) const TRACE: &str = "run/cloud-init/handlers.jsonl";
+/// The lines after the first ones of this boot's problems, for root alone.
+pub(crate) const DETAILS: &str = "run/cloud-init/details.jsonl";
 /// The file that names the process at work on a stage of this boot.
 pub(crate) const RUN_STAGE: &str = "run/cloud-init/.stage";
 /// The file that switches the agent off for good.

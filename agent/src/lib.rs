@@ -4,6 +4,7 @@
 //! feature `hostile`, `fuzz/` gets the checks of what must hold whatever the agent is given.
 
 mod accounts;
+mod analyze;
 mod apply;
 mod args;
 mod authorized_keys;

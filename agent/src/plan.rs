@@ -246,6 +246,12 @@ impl Step {
         matches!(self, Self::RebootIfRequired)
     }
 
+    /// True if it runs the file at a path.
+    pub(crate) fn runs(&self, path: &str) -> bool {
+        let is_path = |word: &String| word.trim_start_matches('/') == path;
+        matches!(self, Self::Run { argv, .. } if argv.last().is_some_and(is_path))
+    }
+
     /// The user who is there afterwards.
     pub(crate) fn makes_user(&self) -> Option<&str> {
         match self {

@@ -3,7 +3,7 @@
 use crate::instance::now;
 use crate::layout;
 use crate::report::Report;
-use crate::root::Root;
+use crate::root::{Rights, Root};
 use crate::yaml::{self, Mapping, Value};
 use anyhow::{Context, Result};
 
@@ -53,6 +53,7 @@ pub(crate) fn finish(stage: &'static str, source: Option<&str>, report: &Report,
     entry.set("recoverable_errors", recoverable);
     record.set(stage, entry);
     write(&record, root)?;
+    note_details(report, root)?;
     if stage == FINAL {
         let mut result = Mapping::default();
         result.set("datasource", record.get("datasource").cloned().unwrap_or(Value::Null));
@@ -86,6 +87,26 @@ pub(crate) fn told(record: &Mapping, key: &str) -> Vec<String> {
 fn texts(problems: &[String]) -> Value {
     let first_line = |problem: &String| Value::from(problem.lines().next().unwrap_or_default());
     Value::Seq(problems.iter().map(first_line).collect())
+}
+
+/// Notes the further lines of problems, where only root reads them.
+fn note_details(report: &Report, root: &Root) -> Result<()> {
+    let mut lines = String::new();
+    for problem in report.errors.iter().chain(&report.warnings).filter(|problem| problem.contains('\n')) {
+        lines.push_str(&yaml::to_json(&Value::from(problem.as_str())));
+        lines.push('\n');
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
+    root.append(layout::DETAILS, lines.as_bytes(), Rights::mode(0o600))
+}
+
+/// Problems with all of their lines, as far as they may be read.
+pub(crate) fn details(root: &Root) -> Vec<String> {
+    // Whoever may not read it does without.
+    let text = root.read_text(layout::DETAILS).ok().flatten().unwrap_or_default();
+    text.lines().filter_map(|line| Some(yaml::load(line).ok()?.as_str()?.to_owned())).collect()
 }
 
 /// The record in a file; `None` when there is none.

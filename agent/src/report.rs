@@ -12,6 +12,8 @@ pub struct Report {
     pub(crate) warnings: Vec<String>,
     /// The steps that were to be taken and were not.
     pub(crate) errors: Vec<String>,
+    /// The stage of the boot, by its name in the record; empty outside of a boot.
+    pub(crate) stage: &'static str,
     /// Where the output of programs goes.
     pub(crate) outputs: Outputs,
     /// The change of the machine's power after the stage.

@@ -20,8 +20,20 @@ pub(crate) struct Looked {
     pub(crate) name: &'static str,
     /// Its answer.
     pub(crate) said: String,
+    /// When it was begun with.
+    pub(crate) since: Instant,
     /// The time that it took.
     pub(crate) took: Duration,
+}
+
+/// The beginning of the words for a source that was not asked.
+const NOT_ASKED: &str = "not asked: ";
+
+impl Looked {
+    /// True if it was not asked.
+    pub(crate) fn was_left_out(&self) -> bool {
+        self.said.starts_with(NOT_ASKED)
+    }
 }
 
 /// Configuration of the system that was fetched.
@@ -66,7 +78,7 @@ pub(crate) fn find(facts: &mut SourceFacts<'_>, report: &mut Report) -> Found {
     for source in ALL {
         let start = Instant::now();
         let said = look(source, facts, &mut found, report);
-        found.looked.push(Looked { name: source.name, said, took: start.elapsed() });
+        found.looked.push(Looked { name: source.name, said, since: start, took: start.elapsed() });
     }
     if let Some(id) = found.other_than_kept(facts) {
         let reason =
@@ -111,7 +123,7 @@ pub(crate) fn describe(root: &Root, budget: Duration, report: &mut Report) -> Re
     }
     let found = find(&mut facts, report);
     let mut text = String::new();
-    for Looked { name, said, took } in &found.looked {
+    for Looked { name, said, took, .. } in &found.looked {
         // Writing to a String cannot fail.
         writeln!(text, "{name:<18} {:>7.2} s  {said}", took.as_secs_f64()).unwrap_or_default();
     }
@@ -129,13 +141,13 @@ const MEANT: [&str; 3] = ["NoCloud", "QemuFwCfg", "ConfigDrive"];
 
 fn look(source: &Source, facts: &SourceFacts<'_>, found: &mut Found, report: &mut Report) -> String {
     if found.seed.is_some() {
-        return "not asked: another has answered".into();
+        return format!("{NOT_ASKED}another has answered");
     }
     if let Some(reason) = facts.left_out(source) {
-        return format!("not asked: {reason}");
+        return format!("{NOT_ASKED}{reason}");
     }
     if source.name == "none" && !found.silent.is_empty() {
-        return "not asked: another is there and silent".into();
+        return format!("{NOT_ASKED}another is there and silent");
     }
     let start = Instant::now();
     let mut read = || -> Result<_> {

@@ -9,7 +9,7 @@ use crate::report;
 use crate::rescue::record::booted;
 use crate::root::Root;
 use crate::switch::{Position, Switch};
-use crate::trace::{self, TraceEntry};
+use crate::trace::{self, Kind, TraceEntry};
 use crate::yaml::{Mapping, Value};
 use anyhow::Result;
 use rustix::process::{Pid, test_kill_process};
@@ -34,7 +34,8 @@ pub(crate) struct Status {
     pub(crate) latest: u64,
     /// The record, as cloud-init has it.
     pub(crate) record: Mapping,
-    handlers: Vec<TraceEntry>,
+    trace: Vec<TraceEntry>,
+    details: Vec<String>,
     source: Option<String>,
     stage: Option<String>,
     instance: Option<String>,
@@ -70,7 +71,9 @@ impl Progress {
 pub(crate) fn run(options: &StatusOptions, root: &Root) -> Result<u8> {
     let status = if options.wait { wait(root, &mut || ())? } else { Status::read(root)? };
     report::print(&if options.json {
-        json::pretty(&status.value().into(), 2) + "\n"
+        let mut all = status.value();
+        all.set("trace", Value::Seq(status.trace.iter().map(TraceEntry::value).collect()));
+        json::pretty(&all.into(), 2) + "\n"
     } else if options.long {
         status.long_text()
     } else {
@@ -130,7 +133,8 @@ impl Status {
             source: text("datasource"),
             stage,
             instance: root.read_text(layout::INSTANCE_ID)?.map(|id| id.trim_end().to_owned()),
-            handlers: trace::read(root)?,
+            trace: trace::read(root)?,
+            details: record::details(root),
             rescue: booted(root).is_ok_and(|boot| boot.is_rescue()),
             record: record.unwrap_or_default(),
         })
@@ -219,6 +223,10 @@ impl Status {
         for (kind, lines) in [("error", &self.errors), ("warning", &self.warnings)] {
             for line in lines {
                 writeln!(text, "{kind}: {line}").unwrap_or_default();
+                let detail = self.details.iter().filter_map(|whole| whole.strip_prefix(line.as_str()));
+                for quoted in detail.flat_map(str::lines).filter(|quoted| quoted.starts_with("| ")) {
+                    writeln!(text, "  {quoted}").unwrap_or_default();
+                }
             }
         }
         text
@@ -234,7 +242,7 @@ impl Status {
             let end = time("finished").map(|end| format!(", ended {end}")).unwrap_or_default();
             writeln!(text, "{name}: began {start}{end}").unwrap_or_default();
         }
-        for entry in &self.handlers {
+        for entry in self.trace.iter().filter(|entry| entry.kind != Kind::Stage) {
             writeln!(text, "{entry}").unwrap_or_default();
         }
         text

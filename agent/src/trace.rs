@@ -1,5 +1,5 @@
-//! The trace of this boot: each handler with its time and its result, a line of JSON each. `status --long` and
-//! `analyze` read it.
+//! The trace of this boot: each stage, source, handler and program of the user's with its time and its result, a line of
+//! JSON each. `status --long` and `analyze` read it.
 
 use crate::layout;
 use crate::report::Report;
@@ -8,6 +8,44 @@ use crate::yaml::{self, Mapping, Value};
 use anyhow::Result;
 use rustix::time::{ClockId, clock_gettime};
 use std::fmt;
+use std::time::Duration;
+
+/// The kind of work that a line is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// A line that lifeboat wrote to the kernel's log.
+    Kernel,
+    /// A whole stage.
+    Stage,
+    /// A source that was looked at.
+    Source,
+    /// A boothook.
+    Boothook,
+    /// A call of a part handler.
+    PartHandler,
+    /// A handler of cloud-config.
+    Handler,
+    /// A script.
+    Script,
+}
+
+/// Their words in the file, and before the name where people read it.
+const KINDS: [(Kind, &str); 7] = [
+    (Kind::Kernel, "kernel"),
+    (Kind::Stage, "stage"),
+    (Kind::Source, "source"),
+    (Kind::Boothook, "boothook"),
+    (Kind::PartHandler, "part-handler"),
+    (Kind::Handler, "config"),
+    (Kind::Script, "script"),
+];
+
+impl Kind {
+    /// Its word.
+    pub(crate) fn word(self) -> &'static str {
+        KINDS.iter().find(|(kind, _)| *kind == self).map_or("", |(_, word)| word)
+    }
+}
 
 /// The work that a handler did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,7 +73,8 @@ impl Did {
 
 /// A piece of work that has begun.
 pub(crate) struct Begun {
-    name: &'static str,
+    kind: Kind,
+    name: String,
     start: u64,
     warnings: usize,
     errors: usize,
@@ -43,8 +82,15 @@ pub(crate) struct Begun {
 
 impl Begun {
     /// Begins it.
-    pub(crate) fn now(name: &'static str, report: &Report) -> Self {
-        Self { name, start: uptime(), warnings: report.warnings.len(), errors: report.errors.len() }
+    pub(crate) fn now(kind: Kind, name: impl Into<String>, report: &Report) -> Self {
+        let (warnings, errors) = (report.warnings.len(), report.errors.len());
+        Self { kind, name: name.into(), start: uptime(), warnings, errors }
+    }
+
+    /// Its start is as long ago as that.
+    pub(crate) fn ago(self, time: Duration) -> Self {
+        let milliseconds = u64::try_from(time.as_millis()).unwrap_or_default();
+        Self { start: self.start.saturating_sub(milliseconds), ..self }
     }
 
     /// Ends it. The reports in between make its result.
@@ -58,10 +104,23 @@ impl Begun {
                 (None, Some(warning)) => ("warned", warning),
                 (None, None) => (did.word(), String::new()),
             };
+        let took = uptime().saturating_sub(self.start);
+        self.write(took, result, &reason, report, root);
+    }
+
+    /// Ends it, as if at an earlier moment. Its words are its result; the first line counts.
+    pub(crate) fn end_after(self, took: Duration, said: &str, report: &mut Report, root: &Root) {
+        let took = u64::try_from(took.as_millis()).unwrap_or_default();
+        self.write(took, said.lines().next().unwrap_or_default(), "", report, root);
+    }
+
+    fn write(self, took: u64, result: &str, reason: &str, report: &mut Report, root: &Root) {
         let mut entry = Mapping::default();
+        entry.set("kind", self.kind.word());
         entry.set("name", self.name);
+        entry.set("stage", report.stage);
         entry.set("start", milliseconds(self.start));
-        entry.set("took", milliseconds(uptime().saturating_sub(self.start)));
+        entry.set("took", milliseconds(took));
         entry.set("result", result);
         entry.set("reason", reason);
         let line = yaml::to_json(&entry.into()) + "\n";
@@ -84,8 +143,12 @@ fn uptime() -> u64 {
 /// A line of the trace.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct TraceEntry {
-    /// The module.
+    /// Its kind.
+    pub(crate) kind: Kind,
+    /// The handler, or the path of the program.
     pub(crate) name: String,
+    /// The stage, by its name in the record; empty outside of a boot.
+    pub(crate) stage: String,
     /// Its start, in milliseconds since the machine started.
     pub(crate) start: u64,
     /// Its duration in milliseconds.
@@ -98,16 +161,43 @@ pub(crate) struct TraceEntry {
 
 impl fmt::Display for TraceEntry {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, took, result, reason, .. } = self;
+        let Self { kind, name, took, result, reason, .. } = self;
+        if *kind != Kind::Handler {
+            write!(out, "{} ", kind.word())?;
+        }
         write!(out, "{name}: {result}, {}.{:03} s", took / 1000, took % 1000)?;
         if reason.is_empty() { Ok(()) } else { write!(out, " ({reason})") }
     }
 }
 
-/// The trace of this boot, in order. A line that was cut off is left out.
+impl TraceEntry {
+    /// The time of its end, in milliseconds since the machine started.
+    pub(crate) fn end(&self) -> u64 {
+        self.start.saturating_add(self.took)
+    }
+
+    /// It, for programs.
+    pub(crate) fn value(&self) -> Value {
+        let mut entry = Mapping::default();
+        entry.set("kind", self.kind.word());
+        entry.set("name", self.name.as_str());
+        entry.set("stage", self.stage.as_str());
+        entry.set("start", milliseconds(self.start));
+        entry.set("took", milliseconds(self.took));
+        entry.set("result", self.result.as_str());
+        entry.set("reason", self.reason.as_str());
+        entry.into()
+    }
+}
+
+/// The trace of this boot in the order of beginnings. A line that was cut off is left out.
 pub(crate) fn read(root: &Root) -> Result<Vec<TraceEntry>> {
     let text = root.read_text(layout::TRACE)?.unwrap_or_default();
-    Ok(text.lines().filter_map(entry).collect())
+    let mut entries: Vec<_> = text.lines().filter_map(entry).collect();
+    // A stage or handler that holds others is written after them, at its end.
+    let holds_others = |entry: &TraceEntry| entry.kind != Kind::Stage && entry.kind != Kind::Handler;
+    entries.sort_by_key(|entry| (entry.start, entry.kind != Kind::Stage, holds_others(entry)));
+    Ok(entries)
 }
 
 fn entry(line: &str) -> Option<TraceEntry> {
@@ -118,8 +208,11 @@ fn entry(line: &str) -> Option<TraceEntry> {
         Value::Int(number) => u64::try_from(*number).ok(),
         _ => None,
     };
+    let kind = text("kind")?;
     Some(TraceEntry {
+        kind: KINDS.iter().find(|(_, word)| *word == kind)?.0,
         name: text("name")?,
+        stage: text("stage")?,
         start: number("start")?,
         took: number("took")?,
         result: text("result")?,
@@ -146,7 +239,7 @@ mod tests {
             ("d", |report| report.error("bad: \"x\""), Did::Something, "failed", "bad: \"x\""),
         ];
         for (name, work, did, ..) in works {
-            let begun = Begun::now(name, &report);
+            let begun = Begun::now(Kind::Handler, name, &report);
             work(&mut report);
             begun.end(did, &mut report, &root);
         }
@@ -167,8 +260,13 @@ mod tests {
     fn a_line_that_is_not_whole_costs_only_itself() {
         let directory = tempfile::tempdir().unwrap();
         let root = Root::open(directory.path()).unwrap();
-        let whole = r#"{"name": "a", "start": 5, "took": 1, "result": "done", "reason": ""}"#;
-        root.write(layout::TRACE, format!("{whole}\n{{\"name\": \"b\", \"sta").as_bytes(), 0o644).unwrap();
+        let whole = r#"{"kind": "config", "name": "a", "stage": "init", "start": 5, "took": 1, "result": "done", "reason": ""}"#;
+        root.write(
+            layout::TRACE,
+            format!("{whole}\n{{\"kind\": \"config\", \"name\": \"b\", \"sta").as_bytes(),
+            0o644,
+        )
+        .unwrap();
         assert_eq!(read(&root).unwrap().len(), 1);
     }
 }

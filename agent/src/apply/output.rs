@@ -82,6 +82,20 @@ impl Outputs {
         }
     }
 
+    /// The file that standard output ends up in, where that is known.
+    pub(super) fn file(&self) -> Option<&str> {
+        match &self.out {
+            Sink::Log => Some(OUTPUT),
+            Sink::Replace(path) | Sink::Append(path) => Some(path),
+            Sink::Program(command) => {
+                let words = command.strip_prefix("tee ")?.trim();
+                let path = words.strip_prefix("-a ").unwrap_or(words).trim();
+                let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-".contains(letter);
+                (path.starts_with('/') && path.chars().all(is_plain)).then_some(path)
+            }
+        }
+    }
+
     /// Opens the places, or finds them open: those for standard output and standard error.
     fn open(&mut self, root: &Root) -> Result<(File, File)> {
         let opened = if let Some(opened) = self.opened.take() {
@@ -194,6 +208,21 @@ mod tests {
     fn of(text: &str, stage: &str) -> (Sink, Option<Sink>) {
         let outputs = Outputs::of(load(text).unwrap().as_map().unwrap(), stage);
         (outputs.out.clone(), outputs.error.clone())
+    }
+
+    #[test]
+    fn the_file_behind_a_program_is_known_for_tee_alone() {
+        for (text, file) in [
+            ("{}", Some(OUTPUT)),
+            ("output: {all: '| tee -a /var/log/x.log'}", Some("/var/log/x.log")),
+            ("output: {all: '| tee /var/log/x.log'}", Some("/var/log/x.log")),
+            ("output: {all: '>> /a'}", Some("/a")),
+            ("output: {all: '| tee -a /a | logger'}", None),
+            ("output: {all: '| logger'}", None),
+        ] {
+            let outputs = Outputs::of(load(text).unwrap().as_map().unwrap(), INIT);
+            assert_eq!(outputs.file(), file, "{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::args::{self, CleanOptions, QueryOptions, RootOption};
 use crate::instance::Frequency;
 use crate::report::{self, Report};
 use crate::root::Root;
-use crate::{apply, clean, query, stages};
+use crate::{analyze, apply, clean, query, stages};
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
@@ -33,6 +33,14 @@ enum CloudInitCommand {
     Status {
         #[command(flatten)]
         options: status::CloudStatusOptions,
+        #[command(flatten)]
+        place: RootOption,
+    },
+    /// Show where the time of this boot went
+    Analyze {
+        /// Work by its time, in its order, or as a drawing in SVG
+        #[arg(value_enum)]
+        what: analyze::Analysis,
         #[command(flatten)]
         place: RootOption,
     },
@@ -99,6 +107,9 @@ pub(super) fn run(report: &mut Report) -> Result<ExitCode> {
         Some(CloudInitCommand::Status { options, place }) => {
             return status::run(&options, &Root::open(&place.root)?);
         }
+        Some(CloudInitCommand::Analyze { what, place }) => {
+            return Ok(ExitCode::from(analyze::run(what, &Root::open(&place.root)?, report)?));
+        }
         Some(CloudInitCommand::Query { options, place }) => query::run(&options, &Root::open(&place.root)?)?,
         Some(CloudInitCommand::Schema { options, place }) => {
             return schema::run(&options, &Root::open(&place.root)?);
@@ -145,6 +156,8 @@ mod tests {
             "clean -l -s -r -c all",
             "single --name cc_ntp --frequency always",
             "single -n runcmd",
+            "analyze blame",
+            "analyze show",
             "--version",
             "-v",
         ] {

@@ -38,6 +38,7 @@ mod users;
 mod write_files;
 
 pub(crate) use apt::dearmored;
+pub(crate) use commands::CommandList;
 pub(crate) use runcmd::{COMMANDS, has_commands};
 
 use crate::accounts::Accounts;

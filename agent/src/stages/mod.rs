@@ -1,5 +1,6 @@
 //! The stages that systemd calls at boot, a file for each.
 
+mod blame;
 mod config;
 mod consume;
 #[cfg(any(test, feature = "hostile"))]

@@ -18,6 +18,7 @@ use crate::sources::openstack::files;
 use crate::sources::vmware;
 use crate::sources::{self, SourceFacts};
 use crate::system_config::{self, SystemConfig};
+use crate::trace::{Begun, Kind};
 use crate::user_data::{IncludeReach, Includes, Work};
 use crate::yaml::{self, Mapping};
 use anyhow::{Context, Result, bail};
@@ -29,6 +30,10 @@ pub(crate) fn network(root: &Root, budget: Duration, report: &mut Report) -> Res
     let kept = Instance::current(root)?;
     let mut facts = SourceFacts::read(root, kept.as_ref().map(|kept| kept.id.clone()), budget)?;
     let mut found = search::find(&mut facts, report);
+    for looked in found.looked.iter().filter(|looked| !looked.was_left_out()) {
+        let begun = Begun::now(Kind::Source, looked.name, report).ago(looked.since.elapsed());
+        begun.end_after(looked.took, &looked.said, report, root);
+    }
     report.take(search::note(&found, root));
     for told in std::mem::take(&mut found.named) {
         report.warn(told);

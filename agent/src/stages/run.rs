@@ -1,10 +1,10 @@
 //! Runs the handlers of a stage.
 
-use super::Context;
-use super::scripts;
+use super::{Context, blame, scripts};
 use crate::accounts::Accounts;
-use crate::apply::{Patience, apply};
+use crate::apply::{self, Patience, apply};
 use crate::handlers::{Act, HandlerFacts, InRescue, Stage};
+use crate::layout::BOOTCMD;
 use crate::meta_data::MetaData;
 use crate::plan::HandlerPlan;
 use crate::report::Report;
@@ -31,34 +31,43 @@ pub(super) fn stage(stage: Stage, given: Given<'_>, context: &Context<'_>, repor
         if is_rescue { schedule::in_rescue(given.config) } else { schedule::schedule(given.config) };
     let mut not_made = BTreeSet::new();
     for entry in entries.into_iter().filter(|entry| entry.stage == stage) {
-        if let Err(error) = one(entry, given, context, &mut not_made, report) {
-            report.error(format!("{}: {error:#}", entry.handler.name));
-        }
+        one(entry, given, context, &mut not_made, report);
     }
 }
 
-/// Runs one handler, unless a semaphore says that it is done. Its result and its time are noted.
+/// Runs one handler, unless a semaphore says that it is done. Its result and its time are noted, and what goes wrong costs
+/// only itself.
 pub(super) fn one(
     entry: Entry,
     given: Given<'_>,
     context: &Context<'_>,
     not_made: &mut BTreeSet<String>,
     report: &mut Report,
-) -> Result<()> {
+) {
+    let name = entry.handler.name;
+    let begun = trace::Begun::now(trace::Kind::Handler, name, report);
+    let did = act(entry, given, context, not_made, report).unwrap_or_else(|error| {
+        report.error(format!("{name}: {error:#}"));
+        trace::Did::Something
+    });
+    begun.end(did, report, context.root);
+}
+
+fn act(
+    entry: Entry,
+    given: Given<'_>,
+    context: &Context<'_>,
+    not_made: &mut BTreeSet<String>,
+    report: &mut Report,
+) -> Result<trace::Did> {
     let Context { instance, boot, root } = context;
     let Entry { handler, frequency, .. } = entry;
-    let begun = trace::Begun::now(handler.module, report);
     let plan = match handler.act {
-        Act::Scripts(place) => {
-            let did = scripts::run(place, entry, given.config, context, report);
-            begun.end(did, report, root);
-            return Ok(());
-        }
+        Act::Scripts(place) => return Ok(scripts::run(place, entry, given.config, context, report)),
         Act::Plan(plan) | Act::Later(plan) => plan,
     };
     if !boot.is_rescue() && is_done(&entry, context)? {
-        begun.end(trace::Did::Before, report, root);
-        return Ok(());
+        return Ok(trace::Did::Before);
     }
     // Anew for each: the one before may have made users.
     let accounts = Accounts::read(root)?;
@@ -78,19 +87,18 @@ pub(super) fn one(
             }
             trace::Did::LeftOut
         }
-        Ok(plan) => carry_out(plan, entry, context, not_made, report)?,
+        Ok(plan) => carry_out(plan, entry, given.config, context, not_made, report)?,
         Err(error) => {
             report.error(format!("{}: {error:#}", handler.name));
             trace::Did::Something
         }
     };
-    begun.end(did, report, root);
-    if boot.is_rescue() {
-        // A volume that becomes some machine's own root one day starts as a new one.
-        return Ok(());
+    // A rescue volume that becomes some machine's own root one day starts as a new one. Also after a failure: what
+    // failed is told, and does not come back on every boot.
+    if !boot.is_rescue() {
+        instance.set_done(root, handler.semaphore, frequency)?;
     }
-    // Also after a failure: what failed is told, and does not come back on every boot.
-    instance.set_done(root, handler.semaphore, frequency)
+    Ok(did)
 }
 
 fn is_done(entry: &Entry, context: &Context<'_>) -> Result<bool> {
@@ -105,6 +113,7 @@ fn is_done(entry: &Entry, context: &Context<'_>) -> Result<bool> {
 fn carry_out(
     plan: HandlerPlan,
     entry: Entry,
+    config: &Mapping,
     context: &Context<'_>,
     not_made: &mut BTreeSet<String>,
     report: &mut Report,
@@ -133,7 +142,15 @@ fn carry_out(
             Ok(()) => report.info(&format!("{name}: {step}")),
             Err(error) => {
                 not_made.extend(step.makes_user().map(str::to_owned));
-                report.error(format!("{name}: {error:#}"));
+                let told = if step.runs(BOOTCMD) {
+                    let script = format!("/{BOOTCMD}");
+                    let told = blame::told(&script, Some(name), &error, (config, instance, root));
+                    apply::log_text(&script, told.lines().next().unwrap_or_default(), root);
+                    told
+                } else {
+                    format!("{error:#}")
+                };
+                report.error(format!("{name}: {told}"));
             }
         }
     }

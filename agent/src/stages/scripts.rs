@@ -1,13 +1,13 @@
 //! Runs the scripts in a directory.
 
-use super::{Context, interrupted};
+use super::{Context, blame, interrupted};
 use crate::apply::{self, Patience};
 use crate::changes::record::PartsRecord;
-use crate::handlers::{Handler, ScriptPlace};
+use crate::handlers::{COMMANDS, Handler, ScriptPlace};
 use crate::report::Report;
 use crate::root::{Root, is_temporary};
 use crate::schedule::Entry;
-use crate::trace::Did;
+use crate::trace::{Begun, Did, Kind};
 use crate::yaml::{Mapping, Value};
 use anyhow::{Context as _, Result};
 use rustix::fs::FileType;
@@ -71,10 +71,20 @@ pub(super) fn run(
             instance,
             root,
         ));
+        let begun = Begun::now(Kind::Script, command.last().map_or("", String::as_str), report);
         match apply::run(&command, None, &environment, Patience::Endless, root, report) {
             Ok(()) => report.info(&format!("ran {shown}")),
-            Err(error) => report.error(format!("run {shown}: {error:#}")),
+            Err(error) => {
+                let script = command.last().map_or("", String::as_str);
+                let is_commands = script == format!("/{}", instance.path(COMMANDS));
+                let told =
+                    blame::told(script, is_commands.then_some("runcmd"), &error, (config, instance, root));
+                let outcome = told.lines().next().unwrap_or_default();
+                apply::log_text(script, outcome, root);
+                report.error(format!("run {shown}: {told}"));
+            }
         }
+        begun.end(Did::Something, report, root);
     }
     report.take(interrupted::end(instance, root));
     did

@@ -29,7 +29,7 @@ pub(crate) fn single(
         is_known = true;
         let frequency = frequency.unwrap_or(handler.frequency);
         let entry = Entry { handler, stage: handler.stage, frequency };
-        run::one(entry, kept.given(), &context, &mut BTreeSet::new(), report)?;
+        run::one(entry, kept.given(), &context, &mut BTreeSet::new(), report);
     }
     if !is_known {
         bail!("there is no module {module}");

@@ -1,12 +1,14 @@
 //! The work in the order of the parts: boothooks run, and handlers get the parts that they are for.
 
-use super::Context;
+use super::{Context, blame};
 use crate::apply::{self, Patience};
 use crate::instance::Frequency;
 use crate::part_handler::{PartHandler, Taken};
 use crate::report::Report;
 use crate::root::Root;
+use crate::trace::{Begun, Did, Kind};
 use crate::user_data::{self, Part, Work};
+use crate::yaml::Mapping;
 use anyhow::Result;
 use std::time::{Duration, Instant};
 
@@ -44,22 +46,36 @@ fn run_until(end: Instant, work: Vec<Work>, context: &Context<'_>, report: &mut 
             Work::Boothook(path) => {
                 let argv = [format!("/{path}")];
                 let environment = [("INSTANCE_ID", instance.id.as_str())];
+                let begun = Begun::now(Kind::Boothook, argv.concat(), report);
                 match apply::run(&argv, None, &environment, Patience::half_until(end), root, report) {
                     Ok(()) => report.info(&format!("ran /{path}")),
-                    Err(error) => report.warn(format!("run /{path}: {error:#}")),
+                    Err(error) => {
+                        let script = argv.concat();
+                        let nothing = Mapping::default();
+                        let told = blame::told(&script, None, &error, (&nothing, instance, root));
+                        apply::log_text(&script, told.lines().next().unwrap_or_default(), root);
+                        report.warn(format!("run {script}: {told}"));
+                    }
                 }
+                begun.end(Did::Something, report, root);
             }
-            Work::Handler(handler) => match PartHandler::begin(&handler, frequency, end, root, report) {
-                Ok(called) => handlers.push(called),
-                Err(error) => report.warn(format!("part handler /{}: {error:#}", handler.path)),
-            },
+            Work::Handler(handler) => {
+                let begun = Begun::now(Kind::PartHandler, format!("/{} begin", handler.path), report);
+                match PartHandler::begin(&handler, frequency, end, root, report) {
+                    Ok(called) => handlers.push(called),
+                    Err(error) => report.warn(format!("part handler /{}: {error:#}", handler.path)),
+                }
+                begun.end(Did::Something, report, root);
+            }
             Work::Offer(part) => offer(&part, &mut handlers, root, report),
         }
     }
     for mut handler in handlers {
+        let begun = Begun::now(Kind::PartHandler, format!("/{} end", handler.path), report);
         if let Err(error) = handler.end(root, report) {
             report.warn(format!("part handler /{}: {error:#}", handler.path));
         }
+        begun.end(Did::Something, report, root);
     }
     if boot.is_rescue() {
         return Ok(());
@@ -71,15 +87,22 @@ fn run_until(end: Instant, work: Vec<Work>, context: &Context<'_>, report: &mut 
 fn offer(part: &Part, handlers: &mut [PartHandler], root: &Root, report: &mut Report) {
     match handlers.iter_mut().rev().find(|handler| handler.types.contains(&part.content_type)) {
         None => report.warn(user_data::unknown(part).to_string()),
-        Some(handler) => match handler.take(part, root, report) {
-            Ok(Taken::Handled) => {
-                report.info(&format!("part handler /{}: {} is handled", handler.path, part.name));
-            }
-            Ok(Taken::Before) => {}
-            Err(error) => {
-                report.warn(part.dropped(format!("its handler /{}: {error:#}", handler.path)).to_string());
-            }
-        },
+        Some(handler) => {
+            let begun = Begun::now(Kind::PartHandler, format!("/{} {}", handler.path, part.name), report);
+            let did = match handler.take(part, root, report) {
+                Ok(Taken::Handled) => {
+                    report.info(&format!("part handler /{}: {} is handled", handler.path, part.name));
+                    Did::Something
+                }
+                Ok(Taken::Before) => Did::Before,
+                Err(error) => {
+                    report
+                        .warn(part.dropped(format!("its handler /{}: {error:#}", handler.path)).to_string());
+                    Did::Something
+                }
+            };
+            begun.end(did, report, root);
+        }
     }
 }
 
@@ -192,6 +215,27 @@ mod tests {
         for (warning, told) in warnings.iter().zip(told) {
             assert!(warning.contains(told), "{told}: {warnings:?}");
         }
+    }
+
+    #[test]
+    fn what_fails_is_told_with_its_last_words_and_stops_nothing() {
+        let live = Live::new();
+        let work = vec![
+            Work::Boothook(live.program("bad", "echo last words; exit 3")),
+            Work::Boothook("nowhere/hook".into()),
+            live.handler("silent", Language::Executable, "exit 4"),
+            Work::Boothook(live.program("good", &live.note("good"))),
+        ];
+        let (warnings, ran) = live.run(60, work);
+        assert_eq!(ran, "good\n");
+        assert_eq!(warnings.len(), 3, "{warnings:?}");
+        assert!(warnings[0].contains("/bad: it ended with exit status: 3"), "{warnings:?}");
+        assert!(warnings[0].ends_with("\n| last words"), "{warnings:?}");
+        let traced = crate::trace::read(&live.root).unwrap();
+        let results: Vec<_> = traced.iter().map(|entry| entry.result.as_str()).collect();
+        assert_eq!(results, ["warned", "warned", "warned", "done"]);
+        // Its words stay out of what all may read.
+        assert!(traced.iter().all(|entry| !entry.reason.contains("last words")), "{traced:?}");
     }
 
     #[test]

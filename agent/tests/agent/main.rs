@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the agent is started as a program")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
+mod analyze;
 mod boots;
 mod changes;
 mod cloud_init;
@@ -26,6 +27,7 @@ mod parts;
 mod people;
 mod pipeline;
 mod rescue;
+mod secrets;
 mod server;
 mod settings;
 mod sources;
