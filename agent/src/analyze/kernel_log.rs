@@ -9,7 +9,7 @@ use rustix::io::{Errno, read as read_once};
 /// Beside the root, where devices are.
 const KMSG: &str = "dev/kmsg";
 
-/// What begins lifeboat's lines.
+/// The beginning of lifeboat's lines.
 const START: &str = "lifeboat: ";
 
 /// The name of the stage.
