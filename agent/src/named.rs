@@ -31,6 +31,28 @@ const OTHERS: [&str; 24] = [
     "WSL",
 ];
 
+/// The firmware of such clouds: the kernel's file, the value (`*` stands for any end), and the source.
+const FIRMWARE: [(&str, &str, &str); 18] = [
+    ("sys_vendor", "Hetzner", "Hetzner"),
+    ("sys_vendor", "DigitalOcean", "DigitalOcean"),
+    ("sys_vendor", "Linode", "Akamai"),
+    ("sys_vendor", "Akamai", "Akamai"),
+    ("sys_vendor", "UpCloud", "UpCloud"),
+    ("sys_vendor", "NWCS", "NWCS"),
+    ("sys_vendor", "Scaleway", "Scaleway"),
+    ("sys_vendor", "Vultr", "Vultr"),
+    ("product_name", "Google Compute Engine", "GCE"),
+    ("product_serial", "GoogleCloud-*", "GCE"),
+    ("product_name", "Alibaba Cloud ECS", "AliYun"),
+    ("product_name", "CloudStack*", "CloudStack"),
+    ("product_name", "CloudCIX", "CloudCIX"),
+    ("product_name", "Exoscale*", "Exoscale"),
+    ("product_name", "CloudSigma", "CloudSigma"),
+    ("product_name", "SmartDC*", "SmartOS"),
+    ("chassis_asset_tag", "7783-7084-3265-9085-8269-3286-77", "Azure"),
+    ("chassis_asset_tag", "OracleCloud.com", "Oracle"),
+];
+
 /// One who names a source.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct Naming {
@@ -59,9 +81,9 @@ pub(crate) fn of(facts: &SourceFacts<'_>) -> Vec<Naming> {
         all.extend(naming(&what, &name));
     }
     all.extend(facts.line.text().split_whitespace().filter_map(misspelt));
-    if let Some(list) = facts.config.datasource_list() {
-        all.extend(in_list(&list));
-    }
+    let list = facts.config.datasource_list();
+    all.extend(list.iter().flat_map(|list| in_list(list)));
+    all.extend(by_firmware(facts, list.as_deref()));
     if let Some(directory) = facts.empty_seed_directory() {
         all.push(Naming {
             told: format!("{directory} is there and holds neither user-data nor meta-data"),
@@ -97,6 +119,18 @@ fn unknown(who: &str, name: &str) -> String {
         "{who} names the source `{name}`, and there is none of that name ({remedy} names are {})",
         sources::known()
     )
+}
+
+/// The cloud that the firmware shows, unless the list of sources leaves it out, as in cloud-init.
+fn by_firmware(facts: &SourceFacts<'_>, list: Option<&[String]>) -> Option<Naming> {
+    let is_shown = |(file, wanted, _): &&(&str, &str, &str)| {
+        let value = facts.dmi(file);
+        wanted.strip_suffix('*').map_or_else(|| value == *wanted, |start| value.starts_with(start))
+    };
+    let (file, _, cloud) = FIRMWARE.iter().find(is_shown)?;
+    let is_wanted = list.is_none_or(|list| list.iter().any(|name| name.eq_ignore_ascii_case(cloud)));
+    let who = format!("the firmware's {file} `{}`", facts.dmi(file));
+    is_wanted.then(|| Naming { told: unknown(&who, cloud), when: When::NothingFound })
 }
 
 /// A word that was to be `ds=…`.

@@ -3,7 +3,7 @@
 use super::{HandlerFacts, passwords, ssh_authorized_keys};
 use crate::people::{self, People, Person, Plan};
 use crate::plan::{File, HandlerPlan, Step};
-use crate::yaml::{Mapping, Value};
+use crate::yaml::Value;
 use anyhow::Result;
 
 const SUDOERS: &str = "/etc/sudoers.d/90-cloud-init-users";
@@ -29,7 +29,6 @@ pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
         }
     }
     people.groups.iter().for_each(|group| plan.add_members(group));
-    people.snap_users.iter().for_each(|user| plan_snap_user(user, &mut plan.made));
     if !sudoers.is_empty() {
         let text = format!("# Made by lifeboat-agent\n{sudoers}");
         plan.made.push(Step::Write(File::new(SUDOERS, text, 0o440)));
@@ -59,7 +58,8 @@ fn plan_user(
     sudoers: &mut String,
 ) {
     if user.settings.get("snapuser").is_some() {
-        plan_snap_user(&user.settings, &mut plan.made);
+        let told = people::NO_SNAP_USER;
+        plan.made.problem(user.problem(&format!("{told} (take `snapuser` out for an ordinary one)")));
         return;
     }
     plan.make_user(user);
@@ -120,21 +120,6 @@ fn redirect(user: &Person, default: Option<&str>, facts: &HandlerFacts<'_>, plan
         }
     };
     plan.problem(user.problem(&format!("ssh_redirect_user: {problem}")));
-}
-
-fn plan_snap_user(user: &Mapping, plan: &mut HandlerPlan) {
-    // snap would take what begins with `-` for an option.
-    let email = user.get("snapuser").and_then(Value::scalar_text).filter(|email| !email.starts_with('-'));
-    let Some(email) = email else {
-        plan.problem("snapuser: it is no e-mail address");
-        return;
-    };
-    let mut argv = vec!["snap", "create-user", "--sudoer", "--json"];
-    if user.get("known").is_some_and(Value::is_on) {
-        argv.push("--known");
-    }
-    argv.push(&email);
-    plan.push(Step::run(&argv));
 }
 
 #[cfg(test)]
@@ -288,7 +273,12 @@ mod tests {
             ),
             // A number is a group's that is there.
             ("{name: a, primary_group: '4', groups: ['9']}", "useradd a --gid 4 --groups 9 -m"),
-            ("{name: a, create_groups: no, groups: w}", "useradd a --groups w -m"),
+            ("{name: a, create_groups: no, groups: adm}", "useradd a --groups adm -m"),
+            ("{name: a, create_groups: no, groups: [a, adm]}", "useradd a --groups adm -m"),
+            (
+                "{name: a, groups: w}, {name: b, create_groups: no, groups: w, primary_group: a}",
+                "groupadd w, useradd a --groups w -m, useradd b --gid a --groups w -m",
+            ),
             (
                 "{name: a, groups: [w, w, ' w ']}, {name: b, groups: w}",
                 "groupadd w, useradd a --groups w -m, useradd b --groups w -m",
@@ -369,24 +359,47 @@ mod tests {
         }
     }
 
+    /// cloud-init's useradd ends without a user at each of these.
     #[test]
-    fn snap_and_doas_are_called_upon() {
+    fn a_group_that_cannot_be_costs_only_itself() {
+        let missing = "there is no group `w`, and `create_groups` is off";
+        for (settings, step, problem) in [
+            ("groups: [w, adm], create_groups: no", "--groups adm", format!("groups: {missing}")),
+            ("primary_group: w, create_groups: no", "", format!("primary_group: {missing}")),
+            (
+                "primary_group: new grp",
+                "",
+                "primary_group: `new grp` is no name for a user or a group".into(),
+            ),
+            ("primary_group: -g", "", "primary_group: `-g` is no name for a user or a group".into()),
+            ("primary_group: 4711", "", "primary_group: no group has the number 4711".into()),
+            ("groups: 4711", "", "groups: no group has the number 4711".into()),
+        ] {
+            let made = testing::plan(plan, &format!("users: [{{name: a, {settings}}}]"), "");
+            let options = if step.is_empty() { String::new() } else { format!("{step} ") };
+            assert_eq!(made.steps[0].to_string(), format!("run useradd a {options}-m"), "{settings}");
+            assert_eq!(made.problems, [format!("entry 1: a: {problem}")], "{settings}");
+        }
+    }
+
+    #[test]
+    fn doas_is_called_upon_and_snap_is_not() {
         check(
             plan,
             "users: [{name: a, snapuser: a@b}, {snapuser: c@d, known: true}, {snapuser: -x}, \
              {name: e, doas: [permit nopass e]}, {name: f, doas: [permit g]}]",
             "",
             expect![[r"
-                run snap create-user --sudoer --json a@b
                 run useradd e -m
                 run passwd -l e
                 append to /etc/doas.conf (16 bytes, mode 0440)
                 permit nopass e
                 run useradd f -m
                 run passwd -l f
-                run snap create-user --sudoer --json --known c@d
+                problem: entry 2: it is not made: the agent makes no snap user (give it a `name`, and take `snapuser` out)
+                problem: entry 3: it is not made: the agent makes no snap user (give it a `name`, and take `snapuser` out)
+                problem: entry 1: a: it is not made: the agent makes no snap user (take `snapuser` out for an ordinary one)
                 problem: entry 5: f: doas: a rule is no line like `permit f`, so none of this user's is written
-                problem: snapuser: it is no e-mail address
             "]],
         );
     }

@@ -127,6 +127,66 @@ fn who_names_a_source_is_told_and_nobody_else() {
     }
 }
 
+/// The firmware of clouds that cloud-init has a source for. Recorded from its ds-identify, which finds each source
+/// without a list, and with one that has it; it finds none where the list leaves it out, and none by the rows of others.
+#[test]
+fn firmware_names_a_cloud_that_the_agent_has_no_source_for() {
+    for (file, value, cloud) in [
+        ("sys_vendor", "Hetzner", "Hetzner"),
+        ("sys_vendor", "DigitalOcean", "DigitalOcean"),
+        ("sys_vendor", "Linode", "Akamai"),
+        ("sys_vendor", "Akamai", "Akamai"),
+        ("sys_vendor", "UpCloud", "UpCloud"),
+        ("sys_vendor", "NWCS", "NWCS"),
+        ("sys_vendor", "Scaleway", "Scaleway"),
+        ("sys_vendor", "Vultr", "Vultr"),
+        ("product_name", "Google Compute Engine", "GCE"),
+        ("product_serial", "GoogleCloud-0123456789ABCDEF", "GCE"),
+        ("product_name", "Alibaba Cloud ECS", "AliYun"),
+        ("product_name", "CloudStack KVM Hypervisor", "CloudStack"),
+        ("product_name", "CloudCIX", "CloudCIX"),
+        ("product_name", "Exoscale Compute Platform", "Exoscale"),
+        ("product_name", "CloudSigma", "CloudSigma"),
+        ("product_name", "SmartDC HVM", "SmartOS"),
+        ("chassis_asset_tag", "7783-7084-3265-9085-8269-3286-77", "Azure"),
+        ("chassis_asset_tag", "OracleCloud.com", "Oracle"),
+    ] {
+        for (list, is_told) in [
+            ("{}".to_owned(), true),
+            (format!("datasource_list: [NoCloud, {cloud}, None]"), true),
+            ("datasource_list: [NoCloud, ConfigDrive, None]".into(), false),
+        ] {
+            let found = on_machine(file, value, &list);
+            let expected = format!("the firmware's {file} `{value}` names the source `{cloud}`, and");
+            assert_eq!(found.len(), usize::from(is_told), "{value} {list}: {found:?}");
+            for naming in found {
+                assert!(naming.told.starts_with(&expected) && naming.told.ends_with(KNOWN), "{naming:?}");
+                assert_eq!(naming.when, NothingFound, "{value}");
+            }
+        }
+    }
+    for (file, value) in [
+        ("sys_vendor", "QEMU"),
+        ("sys_vendor", "Hetzner Online"),
+        ("product_name", "My CloudStack"),
+        ("product_name", "CloudSigma 2"),
+        ("product_serial", "GoogleCloud"),
+        ("chassis_asset_tag", "7783"),
+        ("product_name", ""),
+        ("product_name", "VMware Virtual Platform"),
+    ] {
+        assert_eq!(on_machine(file, value, "{}"), [], "{value}");
+    }
+}
+
+fn on_machine(file: &str, value: &str, config: &str) -> Vec<Naming> {
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::open(directory.path()).unwrap();
+    root.write(&format!("sys/class/dmi/id/{file}"), value.as_bytes(), 0o600).unwrap();
+    root.write(CONFIG, config.as_bytes(), 0o600).unwrap();
+    of(&SourceFacts::read(&root, None, Duration::ZERO).unwrap())
+}
+
 #[test]
 fn each_name_is_told_with_what_to_do() {
     for (name, remedy) in [

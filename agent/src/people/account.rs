@@ -74,9 +74,15 @@ impl<'a> Plan<'a> {
 
     fn add_user(&mut self, user: &Person) {
         let name = user.name.as_str();
-        let mut groups = self.wanted_groups(user);
+        let mut groups = Vec::new();
+        for word in user.settings.get("groups").map(words).unwrap_or_default() {
+            if !groups.contains(&word) && self.can_have_group(user, "groups", &word) {
+                groups.push(word);
+            }
+        }
         let primary = user.text("primary_group");
-        if user.settings.get("create_groups").is_none_or(Value::is_on) {
+        let primary = primary.filter(|group| self.can_have_group(user, "primary_group", group));
+        if makes_groups(user) {
             groups.iter().chain(&primary).for_each(|group| self.make_group(group));
         }
         // useradd makes the user's own group, and ends without a user where that group is there.
@@ -98,18 +104,24 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn wanted_groups(&mut self, user: &Person) -> Vec<String> {
-        let mut groups = Vec::new();
-        for word in user.settings.get("groups").map(words).unwrap_or_default() {
-            if !is_name(&word) && word.parse::<u32>().is_err() {
-                self.made.problem(user.problem(&format!("groups: {}", no_name(&word))));
-            } else if !is_name(&word) && !self.has_group(&word) {
-                self.made.problem(user.problem(&format!("groups: no group has the number {word}")));
-            } else if !groups.contains(&word) {
-                groups.push(word);
-            }
-        }
-        groups
+    /// A group that cannot be costs only itself: useradd would end without a user.
+    fn can_have_group(&mut self, user: &Person, key: &str, group: &str) -> bool {
+        let problem = if self.has_group(group) {
+            return true;
+        } else if group.parse::<u32>().is_ok() {
+            format!("no group has the number {group}")
+        } else if !is_name(group) {
+            no_name(group)
+        } else if makes_groups(user) {
+            return true;
+        } else if group == user.name {
+            // useradd makes it.
+            return false;
+        } else {
+            format!("there is no group `{group}`, and `create_groups` is off")
+        };
+        self.made.problem(user.problem(&format!("{key}: {problem}")));
+        false
     }
 
     /// Appends a user's rules for doas.
@@ -139,6 +151,11 @@ impl<'a> Plan<'a> {
         let by_number = || name.parse().is_ok_and(|gid| self.accounts.has_gid(gid));
         self.groups.contains(name) || self.accounts.group(name).is_some() || by_number()
     }
+}
+
+/// True if groups that are not there are made for a user.
+fn makes_groups(user: &Person) -> bool {
+    user.settings.get("create_groups").is_none_or(Value::is_on)
 }
 
 fn useradd(user: &Person, options: Vec<String>, primary: Option<String>, groups: &[String]) -> Vec<String> {

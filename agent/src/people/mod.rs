@@ -19,6 +19,9 @@ use crate::yaml::{Mapping, Value};
 /// The name that stands for the system's default user, whatever that is called.
 const DEFAULT: &str = "default";
 
+/// Said of an entry with `snapuser`.
+pub(crate) const NO_SNAP_USER: &str = "it is not made: the agent makes no snap user";
+
 /// Everybody whom a configuration asks for.
 #[derive(Default, Debug)]
 pub(crate) struct People {
@@ -28,8 +31,6 @@ pub(crate) struct People {
     pub(crate) groups: Vec<Group>,
     /// The default user's name, where one is wanted and known. The keys at the top and the platform's are for this one.
     pub(crate) default: Option<String>,
-    /// Accounts that `snap` makes.
-    pub(crate) snap_users: Vec<Mapping>,
     /// The settings that were left out, and why.
     pub(crate) problems: Vec<String>,
     /// The settings that are valid, and have no effect.

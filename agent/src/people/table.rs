@@ -1,6 +1,6 @@
 //! `users`, `user` and the system's default user -> one table by name, as cloud-init's `ug_util` makes it.
 
-use super::{DEFAULT, People, Person, is_name, no_name, words};
+use super::{DEFAULT, NO_SNAP_USER, People, Person, is_name, no_name, words};
 use crate::system_config::over;
 use crate::yaml::{Mapping, Value};
 
@@ -153,7 +153,9 @@ fn add_entry(item: &Value, number: usize, rows: &mut Rows, people: &mut People) 
                     Some(name) if !name.is_empty() => rows.add(&name, Some(number), user),
                     _ => problem("it has no name".into()),
                 },
-                None if user.get("snapuser").is_some() => people.snap_users.push(user),
+                None if user.get("snapuser").is_some() => {
+                    problem(format!("{NO_SNAP_USER} (give it a `name`, and take `snapuser` out)"));
+                }
                 None => {
                     problem("it has no name, so it describes the default user".into());
                     rows.add(DEFAULT, Some(number), user);

@@ -2,7 +2,7 @@
 
 use crate::report::Report;
 use crate::yaml::{self, Mapping, Value};
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use std::cell::Cell;
 use std::fmt::Write as _;
 
@@ -60,7 +60,8 @@ impl<'a, Ask: Fn(&str) -> Result<Option<Vec<u8>>>> Tree<'a, Ask> {
         if depth == 0 {
             return tree;
         }
-        let names = self.get(path, lost).unwrap_or_default();
+        let names = if depth == DEEPEST { self.get(path, lost) } else { self.get_listed(path, lost) };
+        let names = names.unwrap_or_default();
         let path = if path.ends_with('/') { path.to_owned() } else { format!("{path}/") };
         for line in String::from_utf8_lossy(&names).lines().map(str::trim) {
             let Some(still) = self.left.get().checked_sub(1) else { break };
@@ -75,13 +76,22 @@ impl<'a, Ask: Fn(&str) -> Result<Option<Vec<u8>>>> Tree<'a, Ask> {
                 ListingEntry::Value { name, .. } if tree.get(name).is_some() => {}
                 ListingEntry::Value { name, below } => {
                     self.left.set(still);
-                    if let Some(body) = self.get(&format!("{path}{below}"), lost) {
+                    if let Some(body) = self.get_listed(&format!("{path}{below}"), lost) {
                         tree.set(name, value_of(&body));
                     }
                 }
             }
         }
         tree
+    }
+
+    fn get_listed(&self, path: &str, lost: &mut Vec<anyhow::Error>) -> Option<Vec<u8>> {
+        let before = lost.len();
+        let body = self.get(path, lost);
+        if body.is_none() && lost.len() == before {
+            lost.push(anyhow!("{}: {path} is listed, and there is nothing", self.address));
+        }
+        body
     }
 
     fn get(&self, path: &str, lost: &mut Vec<anyhow::Error>) -> Option<Vec<u8>> {
@@ -227,8 +237,6 @@ mod tests {
                 &["m/a/c"],
             ),
             (&[("m/", "!")], "{}", &["m/"]),
-            // A listed name that is not there is not reported.
-            (&[("m/", "a\nb"), ("m/b", "2")], r#"{"b":"2"}"#, &[]),
             (
                 &[("m/", "my tag\n50%"), ("m/my%20tag", "1"), ("m/50%25", "2")],
                 r#"{"my tag":"1","50%":"2"}"#,
@@ -262,6 +270,27 @@ mod tests {
                 !asked.iter().any(|path| path.contains("..") || path.contains("credentials")),
                 "{asked:?}"
             );
+        }
+    }
+
+    /// In cloud-init, a value that is listed and not there costs all meta-data.
+    #[test]
+    fn what_is_listed_and_not_there_is_told() {
+        for (paths, json, missing) in [
+            (&[("m/", "a\nb"), ("m/b", "2")][..], r#"{"b":"2"}"#, &["m/a"][..]),
+            (&[("m/", "a/\nb"), ("m/b", "2")], r#"{"a":{},"b":"2"}"#, &["m/a/"]),
+            (&[("m/", "k/"), ("m/k/", "0=me")], r#"{"k":{}}"#, &["m/k/0/openssh-key"]),
+            (&[("m/", "a/\nb"), ("m/a/", ""), ("m/b", "")], r#"{"a":{},"b":""}"#, &[]),
+            // The top stands in no list.
+            (&[], "{}", &[]),
+        ] {
+            let (all, warnings, _) = tree(paths);
+            assert_eq!(all, json, "{paths:?}");
+            let expected: Vec<_> = missing
+                .iter()
+                .map(|path| format!("http://x: {path} is listed, and there is nothing (going on without it)"))
+                .collect();
+            assert_eq!(warnings, expected, "{paths:?}");
         }
     }
 
