@@ -3,7 +3,7 @@
 use super::{Context, blame, scripts};
 use crate::accounts::Accounts;
 use crate::apply::{self, Patience, apply};
-use crate::handlers::{Act, HandlerFacts, InRescue, Stage};
+use crate::handlers::{self, Act, HandlerFacts, InRescue, Stage};
 use crate::layout::BOOTCMD;
 use crate::meta_data::MetaData;
 use crate::plan::HandlerPlan;
@@ -107,7 +107,26 @@ fn is_done(entry: &Entry, context: &Context<'_>) -> Result<bool> {
             return Ok(true);
         }
     }
-    Ok(false)
+    match entry.handler.act {
+        Act::Later(_) => is_done_by_cloud_init(entry, context),
+        Act::Plan(_) | Act::Scripts(_) => Ok(false),
+    }
+}
+
+/// True if the module is done, and none of its handlers here was: cloud-init, which has one semaphore for all, did it.
+fn is_done_by_cloud_init(entry: &Entry, context: &Context<'_>) -> Result<bool> {
+    let is_noted = |semaphore: &str| context.instance.is_done(context.root, semaphore, entry.frequency);
+    let all = format!("config_{}", entry.handler.module);
+    if !is_noted(&all)? {
+        return Ok(false);
+    }
+    let of_module = handlers::ALL.iter().filter(|handler| handler.module == entry.handler.module);
+    for handler in of_module.filter(|handler| handler.semaphore != all) {
+        if is_noted(handler.semaphore)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn carry_out(

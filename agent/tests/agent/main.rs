@@ -33,6 +33,7 @@ mod settings;
 mod sources;
 mod storage;
 mod system_config;
+mod takeover;
 mod tarball;
 mod transport;
 mod vendor;
