@@ -71,12 +71,12 @@ complete -c cloud-init -n "__fish_cloud_init_using_subcommand clean" -s r -l reb
 complete -c cloud-init -n "__fish_cloud_init_using_subcommand clean" -s d -l debug -d 'Accepted, without effect'
 complete -c cloud-init -n "__fish_cloud_init_using_subcommand clean" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cloud-init -n "__fish_cloud_init_using_subcommand single" -s n -l name -d 'The module, such as `cc_runcmd` or `scripts_user`' -r
-complete -c cloud-init -n "__fish_cloud_init_using_subcommand single" -l frequency -d 'Run it with this frequency' -r -f -a "once\t''
-instance\t''
-always\t''"
+complete -c cloud-init -n "__fish_cloud_init_using_subcommand single" -l frequency -d 'Run it with this frequency' -r -f -a "once\t'Unless it ran on this image'
+instance\t'Unless it ran for this instance'
+always\t'In any case'"
 complete -c cloud-init -n "__fish_cloud_init_using_subcommand single" -l root -d 'Work on the system below this directory; prints commands instead of running them unless it is /' -r -F
 complete -c cloud-init -n "__fish_cloud_init_using_subcommand single" -s d -l debug -d 'Accepted, without effect'
-complete -c cloud-init -n "__fish_cloud_init_using_subcommand single" -s h -l help -d 'Print help'
+complete -c cloud-init -n "__fish_cloud_init_using_subcommand single" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cloud-init -n "__fish_cloud_init_using_subcommand help; and not __fish_seen_subcommand_from status analyze query schema clean single help" -f -a "status" -d 'Show the agent\'s state, and what went wrong (exit status: 0 done, 1 error, 2 warnings)'
 complete -c cloud-init -n "__fish_cloud_init_using_subcommand help; and not __fish_seen_subcommand_from status analyze query schema clean single help" -f -a "analyze" -d 'Show where the time of this boot went'
 complete -c cloud-init -n "__fish_cloud_init_using_subcommand help; and not __fish_seen_subcommand_from status analyze query schema clean single help" -f -a "query" -d 'Print the instance\'s data'

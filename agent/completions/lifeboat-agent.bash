@@ -58,6 +58,9 @@ _lifeboat__agent() {
             lifeboat__agent,rescue)
                 cmd="lifeboat__agent__subcmd__rescue"
                 ;;
+            lifeboat__agent,single)
+                cmd="lifeboat__agent__subcmd__single"
+                ;;
             lifeboat__agent,sources)
                 cmd="lifeboat__agent__subcmd__sources"
                 ;;
@@ -108,6 +111,9 @@ _lifeboat__agent() {
                 ;;
             lifeboat__agent__subcmd__help,rescue)
                 cmd="lifeboat__agent__subcmd__help__subcmd__rescue"
+                ;;
+            lifeboat__agent__subcmd__help,single)
+                cmd="lifeboat__agent__subcmd__help__subcmd__single"
                 ;;
             lifeboat__agent__subcmd__help,sources)
                 cmd="lifeboat__agent__subcmd__help__subcmd__sources"
@@ -200,7 +206,7 @@ _lifeboat__agent() {
 
     case "${cmd}" in
         lifeboat__agent)
-            opts="-h -V --help --version local network config final status analyze query diff clean sources validate plan process modules rescue generator help"
+            opts="-h -V --help --version local network config final status analyze query diff clean single sources validate plan process modules rescue generator help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -330,7 +336,7 @@ _lifeboat__agent() {
             return 0
             ;;
         lifeboat__subcmd__agent__subcmd__help)
-            opts="local network config final status analyze query diff clean sources validate plan process modules rescue generator help"
+            opts="local network config final status analyze query diff clean single sources validate plan process modules rescue generator help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -626,6 +632,20 @@ _lifeboat__agent() {
         lifeboat__subcmd__agent__subcmd__help__subcmd__rescue__subcmd__umount)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lifeboat__subcmd__agent__subcmd__help__subcmd__single)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1110,6 +1130,36 @@ _lifeboat__agent() {
                 return 0
             fi
             case "${prev}" in
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lifeboat__subcmd__agent__subcmd__single)
+            opts="-n -h --name --frequency --root --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --frequency)
+                    COMPREPLY=($(compgen -W "once instance always" -- "${cur}"))
+                    return 0
+                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

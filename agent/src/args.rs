@@ -1,6 +1,7 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand};
+use crate::instance::Frequency;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -71,6 +72,13 @@ pub(crate) enum AgentCommand {
     Clean {
         #[command(flatten)]
         options: CleanOptions,
+        #[command(flatten)]
+        place: RootOption,
+    },
+    /// Carry out one module
+    Single {
+        #[command(flatten)]
+        options: SingleOptions,
         #[command(flatten)]
         place: RootOption,
     },
@@ -257,6 +265,38 @@ pub(crate) struct CleanOptions {
     pub(crate) reboot: bool,
 }
 
+/// The options of `single`.
+#[derive(Args, Debug)]
+pub(crate) struct SingleOptions {
+    /// The module, such as `cc_runcmd` or `scripts_user`
+    #[arg(short, long)]
+    pub(crate) name: String,
+    /// Run it with this frequency
+    #[arg(long)]
+    pub(crate) frequency: Option<Often>,
+}
+
+/// A frequency by the word for it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Often {
+    /// Unless it ran on this image
+    Once,
+    /// Unless it ran for this instance
+    Instance,
+    /// In any case
+    Always,
+}
+
+impl From<Often> for Frequency {
+    fn from(often: Often) -> Self {
+        match often {
+            Often::Once => Self::Once,
+            Often::Instance => Self::Instance,
+            Often::Always => Self::Boot,
+        }
+    }
+}
+
 /// Where the files are.
 #[derive(Args, Debug)]
 pub(crate) struct RootOption {
@@ -292,6 +332,8 @@ mod tests {
             "query v1.region",
             "query --all",
             "clean --logs --seed --configs network ssh_config --machine-id --reboot",
+            "single --name cc_ntp --frequency always",
+            "single -n runcmd",
             "sources --budget 3",
             "plan",
             "plan a b",
@@ -342,6 +384,8 @@ mod tests {
             "rescue",
             "modules",
             "modules aside",
+            "single",
+            "single --name runcmd --frequency daily",
             "rescue mount -- sh",
         ] {
             let line = format!("lifeboat-agent {words}");

@@ -71,6 +71,9 @@ fn run(command: AgentCommand, report: &mut Report) -> Result<ExitCode> {
         AgentCommand::Query { options, place } => query::run(&options, &Root::open(&place.root)?)?,
         AgentCommand::Diff(place) => report::print(&changes::diff(&Root::open(&place.root)?)?),
         AgentCommand::Clean { options, place } => clean::run(&options, &Root::open(&place.root)?, report)?,
+        AgentCommand::Single { options, place } => {
+            stages::single(&options, &Root::open(&place.root)?, report)?;
+        }
         AgentCommand::Sources { place, budget } => {
             let root = Root::open(&place.root)?;
             report::print(&search::describe(&root, Duration::from_secs(budget), report)?);

@@ -1,13 +1,12 @@
 //! `cloud-init` and its subcommands.
 
 use super::{BAD_USAGE, schema, status};
-use crate::args::{self, CleanOptions, QueryOptions, RootOption};
-use crate::instance::Frequency;
+use crate::args::{self, CleanOptions, QueryOptions, RootOption, SingleOptions};
 use crate::report::{self, Report};
 use crate::root::Root;
-use crate::{analyze, apply, clean, query, stages};
+use crate::{analyze, clean, query, stages};
 use anyhow::Result;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 /// The version of cloud-init that the agent behaves like.
@@ -67,32 +66,11 @@ enum CloudInitCommand {
     },
     /// Carry out one module
     Single {
-        /// The module, such as `cc_runcmd` or `scripts_user`
-        #[arg(short, long)]
-        name: String,
-        /// Run it with this frequency
-        #[arg(long)]
-        frequency: Option<Often>,
+        #[command(flatten)]
+        options: SingleOptions,
         #[command(flatten)]
         place: RootOption,
     },
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Often {
-    Once,
-    Instance,
-    Always,
-}
-
-impl From<Often> for Frequency {
-    fn from(often: Often) -> Self {
-        match often {
-            Often::Once => Self::Once,
-            Often::Instance => Self::Instance,
-            Often::Always => Self::Boot,
-        }
-    }
 }
 
 /// Runs the subcommand.
@@ -117,9 +95,8 @@ pub(super) fn run(report: &mut Report) -> Result<ExitCode> {
         Some(CloudInitCommand::Clean { options, place }) => {
             clean::run(&options, &Root::open(&place.root)?, report)?;
         }
-        Some(CloudInitCommand::Single { name, frequency, place }) => {
-            stages::single(&name, frequency.map(Frequency::from), &Root::open(&place.root)?, report)?;
-            apply::change_power(report);
+        Some(CloudInitCommand::Single { options, place }) => {
+            stages::single(&options, &Root::open(&place.root)?, report)?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -42,12 +42,17 @@ pub(super) fn run(
     let Some(prefix) = report.take(prefix) else { return Did::Nothing };
     record.twins.sort(&mut paths);
     let late = record.late.iter().filter(|path| !paths.contains(path)).cloned().collect();
-    let commands = paths.into_iter().map(|path| [&prefix[..], &[format!("/{path}")]].concat());
+    let commands: Vec<Vec<String>> =
+        paths.into_iter().map(|path| [&prefix[..], &[format!("/{path}")]].concat()).collect();
     if boot.is_rescue() {
         for command in commands {
             report.info(&format!("left out in a rescue boot: run {}", command.join(" ")));
         }
         return Did::LeftOut;
+    }
+    let scripts: Vec<&str> = commands.iter().filter_map(|words| words.last().map(String::as_str)).collect();
+    if root.is_live() {
+        report.take(interrupted::begin(&scripts, entry, instance, root));
     }
     // Before they run: a script may end in a reboot, and must not come to it again and again.
     let noted = instance.set_done(root, semaphore, frequency).and_then(|()| {
@@ -57,7 +62,7 @@ pub(super) fn run(
         return Did::Nothing;
     }
     let mut did = Did::Nothing;
-    for command in commands {
+    for (number, command) in commands.iter().enumerate() {
         did = Did::Something;
         let shown = command.join(" ");
         if !root.is_live() {
@@ -65,14 +70,12 @@ pub(super) fn run(
             continue;
         }
         let environment = [("INSTANCE_ID", instance.id.as_str())];
-        report.take(interrupted::begin(
-            command.last().map_or("", String::as_str),
-            entry.handler.module,
-            instance,
-            root,
-        ));
+        if number > 0 {
+            let rest = scripts.get(number..).unwrap_or_default();
+            report.take(interrupted::begin(rest, entry, instance, root));
+        }
         let begun = Begun::now(Kind::Script, command.last().map_or("", String::as_str), report);
-        match apply::run(&command, None, &environment, Patience::Endless, root, report) {
+        match apply::run(command, None, &environment, Patience::Endless, root, report) {
             Ok(()) => report.info(&format!("ran {shown}")),
             Err(error) => {
                 let script = command.last().map_or("", String::as_str);

@@ -2,7 +2,8 @@
 
 use super::kept::Kept;
 use super::{Context, run};
-use crate::apply::output;
+use crate::apply::{self, output};
+use crate::args::SingleOptions;
 use crate::handlers;
 use crate::instance::Frequency;
 use crate::report::Report;
@@ -14,12 +15,8 @@ use std::collections::BTreeSet;
 
 /// Carries out the handlers or runs the scripts that a module of cloud-init's is for. Without a frequency it is
 /// done as often as at boot, and so perhaps not at all.
-pub(crate) fn single(
-    module: &str,
-    frequency: Option<Frequency>,
-    root: &Root,
-    report: &mut Report,
-) -> Result<()> {
+pub(crate) fn single(options: &SingleOptions, root: &Root, report: &mut Report) -> Result<()> {
+    let (module, frequency) = (options.name.as_str(), options.frequency.map(Frequency::from));
     let kept = Kept::read(root, output::CONFIG, report)?;
     let kept = kept.context("nothing was kept by a boot")?;
     let boot = booted(root)?;
@@ -34,5 +31,6 @@ pub(crate) fn single(
     if !is_known {
         bail!("there is no module {module}");
     }
+    apply::change_power(report);
     Ok(())
 }

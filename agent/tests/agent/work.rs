@@ -461,3 +461,39 @@ fn programs_run_where_their_log_cannot_be_written() {
     assert!(!said.contains("said by hook") && !said.contains("cloud-init-output.log"), "{said}");
     assert_eq!(live.read("var/log/cloud-init-output.log"), "said by hook\n");
 }
+
+#[test]
+fn a_script_that_a_power_cut_ended_is_named_and_repeated_when_a_person_asks_for_it() {
+    let cut = "#!/bin/sh\necho cut >>/ran\n[ -e /powered ] || { kill -9 $PPID; sleep 5; }\necho end >>/ran";
+    let live = Live::new(&archive(&[
+        ("text/x-shellscript", "#!/bin/sh\necho before >>/ran"),
+        ("text/x-shellscript", cut),
+        ("text/x-shellscript", "#!/bin/sh\necho behind >>/ran"),
+    ]));
+    live.boot();
+    live.stage("config");
+    assert!(!live.call("final").0);
+    assert_eq!(live.read("ran"), "before\ncut\n");
+    live.write("powered", "");
+    live.stage("local");
+    live.boot();
+    let said = live.late();
+    let scripts = "/var/lib/cloud/instances/i-1/scripts/part";
+    let told = format!(
+        "{scripts}-002 was interrupted on an earlier boot and is not run again; not run at all: {scripts}-003"
+    );
+    assert!(said.contains(&format!("warning: {told}")), "{said}");
+    assert!(live.read("var/lib/cloud/data/status.json").contains(&told));
+    assert_eq!(live.read("ran"), "before\ncut\n");
+    live.stage("single --name scripts_user --frequency always");
+    assert_eq!(live.read("ran"), "before\ncut\nbefore\ncut\nend\nbehind\n");
+    // It is told once, and nothing was interrupted since.
+    live.stage("local");
+    live.boot();
+    assert!(!live.late().contains("interrupted"));
+    // Without a frequency it is done as often as at boot.
+    live.stage("single --name scripts_user");
+    assert_eq!(live.read("ran").lines().count(), 6);
+    let (well, said) = live.call("single --name no_module");
+    assert!(!well && said.contains("there is no module no_module"), "{said}");
+}
