@@ -3,6 +3,7 @@
 mod apt_key;
 mod console;
 mod conversation;
+mod fetched_file;
 mod final_message;
 pub(crate) mod output;
 mod packages;
@@ -45,6 +46,7 @@ pub(crate) fn apply(
 ) -> Result<()> {
     let mut carry_out = || match step {
         Step::Write(file) => write(file, root),
+        Step::Fetch(fetched) => fetched_file::write(fetched, root, report),
         Step::Link { path, target } => root.link(path, target),
         Step::Directory(path) => root.make_directory(path),
         Step::Remove(path) => root.remove(path),
@@ -67,6 +69,10 @@ pub(crate) fn apply(
         Step::RandomPassword(user) => secrets::give_random_password(user, patience, root, report),
         Step::HostKey { kind, path } => secrets::make_host_key(kind, path, root, report),
         Step::PublicKey { path } => secrets::write_public_key(path, root),
+        Step::Seed { path, seed } => {
+            let mut file = root.open_log(path.trim_start_matches('/'), 0o600)?;
+            Ok(file.write_all(seed)?)
+        }
         Step::Console { logged, text, .. } => {
             console::show(logged, text, report);
             Ok(())

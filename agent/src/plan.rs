@@ -49,6 +49,8 @@ pub(crate) enum Step {
     },
     /// Writes a file.
     Write(File),
+    /// Fetches a file's content, and writes it.
+    Fetch(FetchedFile),
     /// Makes a symbolic link, in the place of what was there.
     Link {
         /// The path of the link.
@@ -104,6 +106,13 @@ pub(crate) enum Step {
         user: String,
         /// Lines for `authorized_keys`.
         keys: Vec<String>,
+    },
+    /// Gives the kernel, or a file, random data to begin with.
+    Seed {
+        /// The device or the file.
+        path: String,
+        /// The data, which is a secret.
+        seed: Vec<u8>,
     },
     /// Shows a text on the console.
     Console {
@@ -196,6 +205,20 @@ pub(crate) struct File {
 }
 
 /// The treatment of a file that is already there.
+/// A file whose content is elsewhere.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct FetchedFile {
+    /// Where its content is.
+    pub(crate) url: String,
+    /// What goes with the request, which may be a secret.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The file, with the content that it gets if that cannot be fetched.
+    pub(crate) file: File,
+    /// True if there is such content.
+    pub(crate) has_content: bool,
+}
+
+/// What becomes of a file that is already there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Placing {
     /// It is replaced.
@@ -297,6 +320,15 @@ impl fmt::Display for Step {
             Self::HostKey { kind, path } => write!(out, "make an {kind} host key: {path}"),
             Self::PublicKey { path } => write!(out, "write the public key of {path}"),
             Self::Remove(path) => write!(out, "remove {}", shown(path)),
+            Self::Fetch(FetchedFile { url, file, .. }) => {
+                write!(
+                    out,
+                    "fetch {} and write it to {} (mode {:04o})",
+                    fetch::shown(url),
+                    shown(&file.path),
+                    file.mode
+                )
+            }
             Self::Link { path, target } => write!(out, "link {} to {}", shown(path), shown(target)),
             Self::Directory(path) => write!(out, "make the directory {}", shown(path)),
             Self::Swap(SwapFile { path, is_used: true, .. }) => {
@@ -311,6 +343,9 @@ impl fmt::Display for Step {
             Self::Packages(packages) => packages.fmt(out),
             Self::RebootIfRequired => write!(out, "reboot, if a package has asked for it"),
             Self::HostName(name) => write!(out, "set the host name to {name}"),
+            Self::Seed { path, seed } => {
+                write!(out, "add {} bytes of random data to {}", seed.len(), shown(path))
+            }
             Self::Console { title, .. } => write!(out, "show on the console: {title}"),
             Self::FinalMessage { .. } => write!(out, "tell that the boot is over"),
             Self::PhoneHome(PhoneCall { url, fields, .. }) => {

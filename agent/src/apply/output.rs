@@ -73,6 +73,37 @@ impl Outputs {
         Self { out: sink(out).unwrap_or_default(), error, opened: None }
     }
 
+    /// The same places, and a file that gets all of it as well. tee(1) does it, which outlives the agent as a daemon does
+    /// that a script leaves. Without it, the places alone get the output.
+    pub(crate) fn with_copy(path: &str, root: &Root, report: &mut Report) -> Option<Self> {
+        let (out, error) = places(root, report)?;
+        let Self { out: sink, error: other, .. } = &report.outputs;
+        let is_one = other.as_ref().is_none_or(|other| other == sink);
+        let mut copy = Self { out: sink.clone(), error: other.clone(), opened: None };
+        let opened = || -> Result<Opened> {
+            let group = if rustix::process::geteuid().is_root() {
+                Accounts::read(root)?.group(READERS)
+            } else {
+                None
+            };
+            open_file(path, root, group)?;
+            let mut readers = Vec::new();
+            let out = tee(path, out, &mut readers)?;
+            let error = if is_one { out.try_clone()? } else { tee(path, error, &mut readers)? };
+            Ok(Opened { out, error, readers })
+        };
+        match opened() {
+            Ok(opened) => {
+                copy.opened = Some(opened);
+                Some(copy)
+            }
+            Err(error) => {
+                report.info(&format!("{error:#} (/{path} lacks the output of scripts)"));
+                None
+            }
+        }
+    }
+
     /// The place of standard output, in words.
     pub(crate) fn place(&self) -> String {
         match &self.out {
@@ -118,6 +149,17 @@ impl Outputs {
         self.opened = Some(opened);
         Ok(both)
     }
+}
+
+/// A pipe to a program that writes to a file and to a place.
+fn tee(path: &str, place: File, readers: &mut Vec<Child>) -> Result<File> {
+    #[expect(clippy::disallowed_methods, reason = "apply is the one place")]
+    let mut command = Command::new("tee");
+    command.args(["-a", &format!("/{path}")]).current_dir("/").stdin(Stdio::piped()).stdout(place);
+    let mut reader = command.spawn().context("start tee")?;
+    let input = reader.stdin.take().context("output: no pipe")?;
+    readers.push(reader);
+    Ok(File::from(OwnedFd::from(input)))
 }
 
 impl Drop for Outputs {

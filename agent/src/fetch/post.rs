@@ -1,6 +1,9 @@
-//! Posting a form.
+//! Requests of a configuration: posting a form, and fetching with headers.
 
-use super::{Client, Failure, Refused, hexadecimal, passing, shown};
+use super::{
+    Answered, Client, Failure, Fetched, Question, Refused, Verb, hexadecimal, local_path, passing, shown,
+};
+use crate::root::Root;
 use anyhow::{Context, Result, bail};
 use std::time::Duration;
 
@@ -29,6 +32,25 @@ impl Client {
             return Err(anyhow::Error::from(Refused(status.as_u16())).context(told()));
         }
         Ok(())
+    }
+}
+
+impl Client {
+    /// Fetches one file with headers of a person's own; what may pass is tried again while there is time. A redirect is
+    /// not followed with them: they may be secrets.
+    pub(crate) fn get_with(&self, url: &str, headers: &[(String, String)], root: &Root) -> Result<Fetched> {
+        if headers.is_empty() || local_path(url).is_some() {
+            return self.get(url, root);
+        }
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let question = Question { verb: Verb::Get, headers: &headers, patience: PATIENCE };
+        match self.ask_any(&[url], &question)?.1 {
+            Answered::Body(body) => Ok(Fetched::Body(body)),
+            Answered::Refused(404 | 410) => Ok(Fetched::Absent),
+            Answered::Refused(status) => {
+                Err(anyhow::Error::from(Refused(status)).context(format!("fetch {}", shown(url))))
+            }
+        }
     }
 }
 

@@ -9,20 +9,25 @@ mod apt_pipelining;
 mod bootcmd;
 mod ca_certs;
 mod commands;
+mod disable_ec2_metadata;
 mod distribution;
 mod final_message;
 mod host_names;
 mod hostname;
 mod install;
+mod keyboard;
 mod keys_to_console;
 mod locale;
 mod mounts;
+mod ntp;
 mod packages;
 mod passwords;
 mod phone_home;
 mod power_state;
 mod public_keys;
+mod rsyslog;
 mod runcmd;
+mod seed_random;
 mod ssh_authkey_fingerprints;
 mod ssh_authorized_keys;
 mod ssh_host_keys;
@@ -168,6 +173,16 @@ const SHARED: &[&str] =
 /// The handlers in the order in which they run, which is that of cloud-init's modules.
 pub(crate) const ALL: &[Handler] = &[
     Handler {
+        name: "seed_random",
+        keys: &["random_seed"],
+        stage: Stage::Init,
+        frequency: Frequency::Instance,
+        module: "seed_random",
+        semaphore: "config_seed_random",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(seed_random::plan),
+    },
+    Handler {
         name: "bootcmd",
         keys: &["bootcmd"],
         stage: Stage::Init,
@@ -236,6 +251,16 @@ pub(crate) const ALL: &[Handler] = &[
         semaphore: "config_ca_certs",
         in_rescue: InRescue::LeftOut,
         act: Act::Plan(ca_certs::plan),
+    },
+    Handler {
+        name: "rsyslog",
+        keys: &["rsyslog", "rsyslog_dir", "rsyslog_filename"],
+        stage: Stage::Init,
+        frequency: Frequency::Instance,
+        module: "rsyslog",
+        semaphore: "config_rsyslog",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(rsyslog::plan),
     },
     Handler {
         name: "users",
@@ -315,6 +340,16 @@ pub(crate) const ALL: &[Handler] = &[
         act: Act::Later(ssh_host_keys::plan_slow),
     },
     Handler {
+        name: "keyboard",
+        keys: &["keyboard"],
+        stage: Stage::Config,
+        frequency: Frequency::Instance,
+        module: "keyboard",
+        semaphore: "config_keyboard",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(keyboard::plan),
+    },
+    Handler {
         name: "locale",
         keys: &["locale", "locale_configfile"],
         stage: Stage::Config,
@@ -358,6 +393,16 @@ pub(crate) const ALL: &[Handler] = &[
         act: Act::Plan(apt::plan),
     },
     Handler {
+        name: "ntp",
+        keys: &["ntp"],
+        stage: Stage::Config,
+        frequency: Frequency::Instance,
+        module: "ntp",
+        semaphore: "config_ntp",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(ntp::plan),
+    },
+    Handler {
         name: "timezone",
         keys: &["timezone"],
         stage: Stage::Config,
@@ -366,6 +411,16 @@ pub(crate) const ALL: &[Handler] = &[
         semaphore: "config_timezone",
         in_rescue: InRescue::LeftOut,
         act: Act::Plan(timezone::plan),
+    },
+    Handler {
+        name: "disable_ec2_metadata",
+        keys: &["disable_ec2_metadata"],
+        stage: Stage::Config,
+        frequency: Frequency::Boot,
+        module: "disable_ec2_metadata",
+        semaphore: "config_disable_ec2_metadata",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(disable_ec2_metadata::plan),
     },
     Handler {
         name: "runcmd",

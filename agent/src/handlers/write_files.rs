@@ -3,7 +3,7 @@
 use super::HandlerFacts;
 use super::commands::list;
 use crate::codec;
-use crate::plan::{File, HandlerPlan, Placing, Step};
+use crate::plan::{FetchedFile, File, HandlerPlan, Placing, Step};
 use crate::yaml::{Mapping, Value};
 use anyhow::{Context, Result, bail};
 
@@ -35,7 +35,13 @@ fn plan_those(facts: &HandlerFacts<'_>, wanted: fn(&Mapping) -> bool) -> Result<
         };
         if wanted(entry) {
             match file(entry, &mut plan) {
-                Ok(file) => plan.push(Step::Write(file)),
+                Ok(file) => {
+                    let path = file.path.clone();
+                    match step(entry, file) {
+                        Ok(step) => plan.push(step),
+                        Err(error) => plan.problem(format!("entry {}: {path}: {error:#}", number + 1)),
+                    }
+                }
                 Err(error) => plan.problem(format!("entry {}: {error:#}", number + 1)),
             }
         }
@@ -52,9 +58,6 @@ fn file(entry: &Mapping, plan: &mut HandlerPlan) -> Result<File> {
     if !path.starts_with('/') {
         bail!("the path `{path}` is not absolute");
     }
-    if entry.get("source").is_some() && entry.get("content").is_none() {
-        bail!("{path}: `source` is not supported yet");
-    }
     let content = content(entry).with_context(|| path.clone())?;
     let mode = match entry.get("permissions") {
         None | Some(Value::Null) => DEFAULT_MODE,
@@ -67,6 +70,21 @@ fn file(entry: &Mapping, plan: &mut HandlerPlan) -> Result<File> {
     let placing =
         if entry.get("append").is_some_and(Value::is_on) { Placing::Append } else { Placing::Replace };
     Ok(File { path, content: content.into(), mode, owner: Some(owner), placing })
+}
+
+/// A file's content may be elsewhere.
+fn step(entry: &Mapping, file: File) -> Result<Step> {
+    let source = match entry.get("source") {
+        None | Some(Value::Null) => return Ok(Step::Write(file)),
+        Some(Value::Map(source)) => source,
+        Some(other) => bail!("source: it is {} and no mapping", other.kind()),
+    };
+    let url = source.get("uri").and_then(Value::scalar_text).filter(|url| !url.is_empty());
+    let Some(url) = url else { return Ok(Step::Write(file)) };
+    let headers = source.get("headers").and_then(Value::as_map).into_iter().flat_map(Mapping::iter);
+    let headers = headers.filter_map(|(name, value)| Some((name.scalar_text()?, value.scalar_text()?)));
+    let has_content = entry.get("content").is_some();
+    Ok(Step::Fetch(FetchedFile { url, headers: headers.collect(), file, has_content }))
 }
 
 fn content(entry: &Mapping) -> Result<Vec<u8>> {
@@ -201,7 +219,7 @@ mod tests {
 - text
 - {path: /e, encoding: rot13}
 - {path: /f, permissions: rw-r--r--}
-- {path: /g, source: {uri: x}}
+- {path: /g, source: x}
 - {path: /h, content: 'plain text, 16 of', encoding: b64}
 - {path: /i, content: 'a: b', encoding: gz+b64}
 ",
@@ -214,7 +232,7 @@ mod tests {
                 problem: entry 4: it is a text and no mapping
                 problem: entry 5: /e: unknown encoding `rot13` (known: text/plain, base64, gzip, gz+base64)
                 problem: /f: the permissions are no mode like '0644', which is taken instead
-                problem: entry 7: /g: `source` is not supported yet
+                problem: entry 7: /g: source: it is a text and no mapping
                 problem: entry 8: /h: decode base64: it holds `,` (is it plain text?)
                 problem: entry 9: /i: decode base64: it holds `:` (is it plain text?)
             "]],

@@ -1,9 +1,11 @@
 //! Runs the scripts in a directory.
 
 use super::{Context, blame, interrupted};
+use crate::apply::output::Outputs;
 use crate::apply::{self, Patience};
 use crate::changes::record::PartsRecord;
 use crate::handlers::{COMMANDS, Handler, ScriptPlace};
+use crate::layout::USER_DATA_LOG;
 use crate::report::Report;
 use crate::root::{Root, is_temporary};
 use crate::schedule::Entry;
@@ -61,6 +63,12 @@ pub(super) fn run(
     if report.take(noted).is_none() {
         return Did::Nothing;
     }
+    let copy = if place == ScriptPlace::User && root.is_live() && commands.len() > 0 {
+        Outputs::with_copy(USER_DATA_LOG, root, report)
+    } else {
+        None
+    };
+    let usual = copy.map(|copy| std::mem::replace(&mut report.outputs, copy));
     let mut did = Did::Nothing;
     for (number, command) in commands.iter().enumerate() {
         did = Did::Something;
@@ -88,6 +96,9 @@ pub(super) fn run(
             }
         }
         begun.end(Did::Something, report, root);
+    }
+    if let Some(usual) = usual {
+        report.outputs = usual;
     }
     report.take(interrupted::end(instance, root));
     did

@@ -56,8 +56,10 @@ fn entry(mapping: &Mapping) -> Result<ArchiveEntry> {
         None | Some(Value::Null | Value::Str(_)) => kinds::of(&content).unwrap_or(default),
         Some(other) => bail!("its type is {} and no text", other.kind()),
     };
-    let Some((main, _)) = content_type.split_once('/') else {
-        bail!("its type `{}` is none (such as text/cloud-config)", content_type.escape_debug())
+    let main = match content_type.split_once('/') {
+        Some((main, _)) => main,
+        None if content_type == kinds::EC2_CONFIG => "text",
+        None => bail!("its type `{}` is none (such as text/cloud-config)", content_type.escape_debug()),
     };
     let mut headers = Headers::default();
     headers.add("Content-Type", content_type);

@@ -18,7 +18,9 @@ pub(crate) enum Effect {
 
 const ALL: &[(&str, Effect)] = &[
     (kinds::CLOUD_CONFIG, Effect::Configuration),
+    (kinds::EC2_CONFIG, Effect::Configuration),
     (kinds::BOOTHOOK, Effect::EachBoot),
+    (kinds::X_SH, Effect::EachBoot),
     (kinds::PER_BOOT, Effect::EachBoot),
     (kinds::SCRIPT, Effect::Script),
     (kinds::PER_INSTANCE, Effect::Script),

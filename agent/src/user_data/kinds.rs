@@ -36,6 +36,11 @@ pub(super) const SCRIPT: &str = "text/x-shellscript";
 pub(super) const UNKNOWN: &str = "text/x-not-multipart";
 pub(super) const UPSTART: &str = "text/upstart-job";
 /// The type's name in the boothooks specification.
+/// A script that is run at once, as the boothooks specification has it.
+pub(super) const X_SH: &str = "application/x-sh";
+/// That specification's larger things: `install-packages: a b c`. It is a type without a `/`.
+pub(super) const EC2_CONFIG: &str = "ubuntu-ec2-config";
+/// What the boothooks specification calls it.
 pub(super) const X_UPSTART: &str = "text/x-upstart";
 
 /// The length of the part of the first line that tells its kind.

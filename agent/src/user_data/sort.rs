@@ -33,6 +33,8 @@ const ALL: &[PartKind] = &[
     PartKind { content_type: kinds::JSONP, take: patch, template: Some(config) },
     PartKind { content_type: kinds::SCRIPT, take: script, template: Some(script) },
     PartKind { content_type: kinds::BOOTHOOK, take: boothook, template: Some(boothook) },
+    kind(kinds::X_SH, boothook),
+    kind(kinds::EC2_CONFIG, ec2_config),
     kind(kinds::PER_BOOT, |sorter, part| sorter.per("per-boot", part)),
     kind(kinds::PER_INSTANCE, |sorter, part| sorter.per("per-instance", part)),
     kind(kinds::PER_ONCE, |sorter, part| sorter.per("per-once", part)),
@@ -179,6 +181,24 @@ fn config(sorter: &mut Sorter<'_>, part: &Part) {
     if let Err(rejected) = sorter.sorted.config.add(part) {
         sorter.drop(part, rejected.reason);
     }
+}
+
+/// Packages are added to those of other parts.
+fn ec2_config(sorter: &mut Sorter<'_>, part: &Part) {
+    let text = part.text();
+    let mut packages = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        match line.split_once(':') {
+            Some((key, names)) if key.trim() == "install-packages" => {
+                packages.extend(names.split_whitespace());
+            }
+            _ => return sorter.drop(part, "it knows `install-packages: NAME…` alone"),
+        }
+    }
+    let quoted: Vec<String> = packages.iter().map(|name| format!("'{}'", name.replace('\'', "''"))).collect();
+    let payload =
+        format!("packages: [{}]\nmerge_how: dict(recurse_list)+list(append)+str()\n", quoted.join(", "));
+    config(sorter, &Part { payload: payload.into_bytes(), ..part.clone() });
 }
 
 fn patch(sorter: &mut Sorter<'_>, part: &Part) {

@@ -14,7 +14,7 @@ pub(crate) fn not_startable(part: &Part) -> Option<String> {
         kinds::SCRIPT | kinds::PER_BOOT | kinds::PER_INSTANCE | kinds::PER_ONCE => {
             text::with_unix_lines(payload)
         }
-        kinds::BOOTHOOK => sort::hook(payload),
+        kinds::BOOTHOOK | kinds::X_SH => sort::hook(payload),
         kinds::PART_HANDLER => sort::executable(payload)?,
         _ => return None,
     };

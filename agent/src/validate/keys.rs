@@ -10,9 +10,8 @@ const MAPPING: Form = Form::Names(&[Form::Any]);
 /// The keys that are left to others, sorted by the forms that they take.
 const OTHERS: &[(&[Form], &[&str])] = &[
     (&[Text], &["byobu_by_default", "def_log_file", "ssh_svcname", "yum_repo_dir"]),
-    (&[YesNo], &["disable_ec2_metadata", "manage_resolv_conf", "manual_cache_clean", "migrate"]),
+    (&[YesNo], &["manage_resolv_conf", "manual_cache_clean", "migrate"]),
     (&[LIST], &["log_cfgs", "unverified_modules"]),
-    (&[LIST, MAPPING], &["rsyslog"]),
     (&[LIST, Text], &["syslog_fix_perms"]),
     (
         &[MAPPING],
@@ -26,14 +25,11 @@ const OTHERS: &[(&[Form], &[&str])] = &[
             "fan",
             "grub-dpkg",
             "grub_dpkg",
-            "keyboard",
             "landscape",
             "lxd",
             "mcollective",
             "network",
-            "ntp",
             "puppet",
-            "random_seed",
             "reporting",
             "resolv_conf",
             "rh_subscription",

@@ -24,6 +24,8 @@ fn the_end_of_a_boot_is_told_posted_and_then_the_machine_goes_off() {
     });
     let live = debian(&format!(
         "phone_home: {{url: '{}/$INSTANCE_ID', post: [instance_id, fqdn, pub_key_ed25519], tries: 2}}
+ssh_deletekeys: false
+ssh_genkeytypes: []
 final_message: up at $TIMESTAMP by $version from $datasource
 power_state: {{mode: poweroff, message: Good night, condition: test -e /var/lib/cloud/data/result.json}}
 ",
@@ -76,4 +78,113 @@ fn a_machine_stays_on_where_nothing_or_no_more_is_asked_for() {
         "{said}"
     );
     assert_eq!(live.read("called"), "");
+}
+
+#[test]
+fn what_the_users_scripts_write_is_in_a_log_of_its_own_too() {
+    let live =
+        debian("runcmd: [[echo, from-runcmd], 'echo from-error >&2; (sleep 1; echo from-daemon) &']\n");
+    live.write("var/lib/cloud/scripts/per-boot/other", "#!/bin/sh\necho from-other\n");
+    live.make_executable("var/lib/cloud/scripts/per-boot/other");
+    live.boot();
+    let said = live.late();
+    // A daemon that a script leaves writes on.
+    let log = (0..50)
+        .map(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            live.read("var/log/user_data.log")
+        })
+        .find(|log| log.contains("from-daemon"))
+        .unwrap_or_default();
+    assert_eq!(log, "from-runcmd\nfrom-error\nfrom-daemon\n", "{said}");
+    let all = live.read("var/log/cloud-init-output.log");
+    for line in ["from-runcmd\n", "from-error\n", "from-other\n", "finished at"] {
+        assert!(all.contains(line), "{all}");
+    }
+    let live = debian("runcmd: ['echo out; echo error >&2']\noutput: {all: ['>> /out', '>> /error']}\n");
+    live.boot();
+    live.late();
+    assert!(live.read("out").starts_with("out\n") && live.read("error") == "error\n");
+    assert_eq!(live.read("var/log/user_data.log").lines().count(), 2);
+    // Without scripts there is no such file.
+    let live = debian("hostname: a\n");
+    live.boot();
+    live.late();
+    assert!(!live.path("var/log/user_data.log").exists());
+}
+
+#[test]
+fn a_files_content_may_be_elsewhere() {
+    let server = Server::of_requests(|request| match (request.path.as_str(), request.header("x-token")) {
+        ("/with", Some("secret")) => Reply::Ok(b"fetched".to_vec()),
+        ("/plain", None) => Reply::Ok(b"plain".to_vec()),
+        _ => Reply::Status(404),
+    });
+    let live = debian(&format!(
+        "write_files:
+- {{path: /with, permissions: '0640', source: {{uri: '{0}/with', headers: {{X-Token: secret}}}}}}
+- {{path: /plain, content: other, source: {{uri: '{0}/plain'}}}}
+- {{path: /local, source: {{uri: 'file:///etc/os-release'}}}}
+- {{path: /instead, content: aW5zdGVhZA==, encoding: b64, source: {{uri: '{0}/missing'}}}}
+- {{path: /missing, source: {{uri: '{0}/missing'}}}}
+- {{path: /empty, content: '', source: {{}}}}
+",
+        server.url("")
+    ));
+    let (_, said) = live.call("network --budget 2");
+    for (path, content) in [
+        ("with", "fetched"),
+        ("plain", "plain"),
+        ("local", "ID=debian\n"),
+        ("instead", "instead"),
+        ("missing", ""),
+        ("empty", ""),
+    ] {
+        assert_eq!(live.read(path), content, "{path}: {said}");
+    }
+    assert!(!live.path("missing").exists() && live.path("empty").exists());
+    assert!(
+        said.contains("warning: /instead: there is nothing at") && said.contains("error: write_files: fetch"),
+        "{said}"
+    );
+    assert!(!said.contains("secret"), "{said}");
+}
+
+#[test]
+fn settings_are_files_and_their_services_are_told() {
+    let live = debian(
+        "ntp: {servers: [time.example]}
+keyboard: {layout: de}
+rsyslog: {remotes: {central: '@@log.example:514'}, check_exe: logd}
+random_seed: {file: /seed-file, data: c2VlZA==, encoding: b64}
+locale: C.UTF-8
+manage_etc_hosts: localhost
+disable_ec2_metadata: true
+ssh: {emit_keys_to_console: false}
+",
+    );
+    live.write("etc/hosts", "127.0.0.1 localhost\n");
+    for name in ["systemctl", "ip", "setupcon", "locale-gen", "apt-get"] {
+        live.program(name, "");
+    }
+    let said = live.boot() + &live.late();
+    for (path, content) in [
+        ("seed-file", "seed"),
+        ("etc/default/locale", "LANG=C.UTF-8\n"),
+        (
+            "etc/rsyslog.d/20-cloud-config.conf",
+            "# begin remotes\n*.* @@log.example:514 # central\n# end remotes\n",
+        ),
+        ("etc/hosts", "127.0.0.1 localhost\n127.0.1.1\tmeta.example.org\tmeta\n"),
+    ] {
+        assert_eq!(live.read(path), content, "{path}: {said}");
+    }
+    assert!(live.read("etc/default/keyboard").contains("XKBLAYOUT=\"de\"\n"));
+    assert!(said.contains("rsyslog: there is no logd that would read it"), "{said}");
+    assert!(!said.contains("c2VlZA") && !said.contains("nothing carries out"), "{said}");
+    // Once per instance.
+    live.write("etc/default/locale", "");
+    live.boot();
+    live.late();
+    assert_eq!((live.read("etc/default/locale"), live.read("seed-file")), (String::new(), "seed".into()));
 }

@@ -45,7 +45,8 @@ impl Headers {
         let word = value.split_once(';').map_or(value, |(word, _)| word);
         let word = strip(word).to_lowercase();
         // RFC 2045: what is no type counts as text.
-        if word.matches('/').count() == 1 { word } else { super::PLAIN.to_owned() }
+        let is_type = word.matches('/').count() == 1 || word == super::super::kinds::EC2_CONFIG;
+        if is_type { word } else { super::PLAIN.to_owned() }
     }
 
     /// The separator of a multipart's parts.

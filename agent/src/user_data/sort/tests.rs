@@ -177,3 +177,33 @@ fn a_template_is_what_it_makes_and_names_what_is_missing() {
         "##]],
     );
 }
+
+#[test]
+fn types_of_the_first_specification_are_understood() {
+    check(
+        "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n--B\nContent-Type: application/x-sh\n\n#!/bin/sh\nls\n\
+         --B\nContent-Type: ubuntu-ec2-config\n\ninstall-packages: a b\n--B\nContent-Type: text/cloud-config\n\npackages: [c]\n\
+         --B\nContent-Type: ubuntu-ec2-config; charset=us-ascii\n\n# more\ninstall-packages: d\n\
+         --B\nContent-Type: ubuntu-ec2-config\n\ninstall-all: d\n--B--\n",
+        expect![[r##"
+            instances/i/boothooks/part-001 0700 "#!/bin/sh\nls"
+            run var/lib/cloud/instances/i/boothooks/part-001
+            user-data, MIME part 5: part-005 is dropped: it knows `install-packages: NAME…` alone
+        "##]],
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::open(directory.path()).unwrap();
+    let data = b"#cloud-config-archive\n- {type: text/cloud-config, content: 'packages: [c]'}\n- {type: ubuntu-ec2-config, content: 'install-packages: a b'}\n";
+    let parts =
+        expand([("user-data", &data[..])], &Includes::new(&root, None, IncludeReach::Nothing)).for_all();
+    let circumstances = Circumstances {
+        instance: &Instance::new("i"),
+        scripts: "scripts",
+        unwanted: &[],
+        variables: &Value::Map(Mapping::default()),
+        upstart: Upstart::Missing,
+    };
+    let sorted = sort(parts.all, &circumstances, &mut PartNames::default());
+    assert!(sorted.dropped.is_empty() && sorted.work.is_empty(), "{sorted:?}");
+    assert_eq!(crate::yaml::to_json(&sorted.config.into_mapping().into()), r#"{"packages":["c","a","b"]}"#);
+}
