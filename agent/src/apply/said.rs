@@ -83,7 +83,7 @@ mod tests {
     fn the_last_lines_are_quoted_short_and_harmless() {
         assert_eq!(last_lines(""), "");
         assert_eq!(last_lines("a\n\nb\u{1b}[2J\r\n"), "\n| a\n| b\\u{1b}[2J");
-        let many: String = (0..100).map(|number| format!("{number}\n")).collect();
+        let many = (0..100).map(|number| number.to_string()).collect::<Vec<_>>().join("\n");
         assert_eq!(last_lines(&many), "\n| 95\n| 96\n| 97\n| 98\n| 99");
         assert_eq!(last_lines(&"x".repeat(10_000)).len(), LONGEST_LINE + 3);
     }

@@ -153,8 +153,8 @@ fn its_own_name_answers_in_its_own_words() {
     // It has all that cloud-init's has, and the trace behind it.
     let foreign = machine.called("cloud-init", &["status", "--format", "json"]).1;
     let foreign = foreign.trim_end().trim_end_matches('}').trim_end();
-    assert!(json.starts_with(foreign), "{json}");
-    assert!(json[foreign.len()..].trim_start_matches([',', '\n', ' ']).starts_with("\"trace\": ["), "{json}");
+    let more = json.strip_prefix(foreign).unwrap_or_default();
+    assert!(more.trim_start_matches([',', '\n', ' ']).starts_with("\"trace\": ["), "{json}");
 }
 
 #[test]
