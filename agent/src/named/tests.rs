@@ -127,7 +127,7 @@ fn who_names_a_source_is_told_and_nobody_else() {
     }
 }
 
-/// The firmware of clouds that cloud-init has a source for. Recorded from its ds-identify, which finds each source
+/// The firmware of clouds that cloud-init has a source for. Read in its ds-identify, which finds each source
 /// without a list, and with one that has it; it finds none where the list leaves it out, and none by the rows of others.
 #[test]
 fn firmware_names_a_cloud_that_the_agent_has_no_source_for() {

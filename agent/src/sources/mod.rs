@@ -399,6 +399,9 @@ pub(crate) fn known() -> String {
 
 /// cloud-init's name of what a source calls itself.
 fn cloud(source: &str) -> &str {
+    if source.eq_ignore_ascii_case("nocloud-net") {
+        return "NoCloudNet";
+    }
     ALL.iter().find(|one| one.cloud.eq_ignore_ascii_case(source)).map_or(source, |one| one.cloud)
 }
 

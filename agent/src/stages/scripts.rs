@@ -63,7 +63,7 @@ pub(super) fn run(
     if report.take(noted).is_none() {
         return Did::Nothing;
     }
-    let copy = if place == ScriptPlace::User && root.is_live() && commands.len() > 0 {
+    let copy = if place == ScriptPlace::User && root.is_live() && !commands.is_empty() {
         Outputs::with_copy(USER_DATA_LOG, root, report)
     } else {
         None

@@ -24,7 +24,7 @@ const USER_DATA: &str = "#cloud-config-archive
   echo script >>/ran'
 ";
 
-/// The names of semaphores that cloud-init 26.2 left on Debian, recorded from a run. Those for timezone and phone_home
+/// The names of semaphores that cloud-init 26.2 left on Debian, recorded from a run. Those for timezone and `phone_home`
 /// were added: their keys were not in that run's user-data.
 const SEMAPHORES: &str = "config_apt_configure config_byobu config_install_hotplug config_keys_to_console
     config_locale config_reset_rmc config_runcmd config_scripts_per_instance config_scripts_user
