@@ -156,6 +156,8 @@ fn tee(path: &str, place: File, readers: &mut Vec<Child>) -> Result<File> {
     #[expect(clippy::disallowed_methods, reason = "apply is the one place")]
     let mut command = Command::new("tee");
     command.args(["-a", &format!("/{path}")]).current_dir("/").stdin(Stdio::piped()).stdout(place);
+    // It may outlive the agent, whose standard error somebody may wait for.
+    command.stderr(Stdio::null());
     let mut reader = command.spawn().context("start tee")?;
     let input = reader.stdin.take().context("output: no pipe")?;
     readers.push(reader);

@@ -65,7 +65,8 @@ pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
         return Ok(plan);
     }
     for (path, content) in files.all {
-        plan.push(Step::Write(File::new(&path, content, 0o644)));
+        // It may hold the password of a collector, and rsyslogd reads it as root.
+        plan.push(Step::Write(File::new(&path, content, 0o640)));
     }
     match settings.get("service_reload_command") {
         Some(Value::Str(command)) if !command.is_empty() && command != "auto" => {
@@ -151,20 +152,20 @@ mod tests {
             plan,
             config,
             "",
-            expect![[r"
-            write /opt/log.d/20-cloud-config.conf (100 bytes, mode 0644)
-            *.* @@10.0.0.1
-            # begin remotes
-            kern.* @@[::1]:6514 # central
-            *.* @log.example # spare
-            # end remotes
-            write /opt/log.d/10-one.conf (8 bytes, mode 0644)
-            one
-            two
-            write /etc/far.conf (4 bytes, mode 0644)
-            far
-            run touch /reloaded
-        "]],
+            expect![[r#"
+                write /opt/log.d/20-cloud-config.conf (100 bytes, mode 0640)
+                *.* @@10.0.0.1
+                # begin remotes
+                kern.* @@[::1]:6514 # central
+                *.* @log.example # spare
+                # end remotes
+                write /opt/log.d/10-one.conf (8 bytes, mode 0640)
+                one
+                two
+                write /etc/far.conf (4 bytes, mode 0640)
+                far
+                run touch /reloaded
+            "#]],
         );
         let of_old = "{rsyslog: ['*.* @a'], rsyslog_filename: 99-x.conf, rsyslog_dir: /x}";
         check_on(
@@ -172,11 +173,11 @@ mod tests {
             plan,
             of_old,
             "",
-            expect![[r"
-            write /x/99-x.conf (7 bytes, mode 0644)
-            *.* @a
-            run systemctl try-reload-or-restart rsyslog
-        "]],
+            expect![[r#"
+                write /x/99-x.conf (7 bytes, mode 0640)
+                *.* @a
+                run systemctl try-reload-or-restart rsyslog
+            "#]],
         );
         let own = "rsyslog: {configs: [a], service_reload_command: your-restart}";
         check_on(
@@ -185,7 +186,7 @@ mod tests {
             own,
             "",
             expect![[r"
-            write /etc/rsyslog.d/20-cloud-config.conf (2 bytes, mode 0644)
+            write /etc/rsyslog.d/20-cloud-config.conf (2 bytes, mode 0640)
             a
             run /bin/sh -c your-restart
         "]],
@@ -203,7 +204,7 @@ mod tests {
             expect![[r"
             run env DEBIAN_FRONTEND=noninteractive apt-get --quiet update
             run env DEBIAN_FRONTEND=noninteractive apt-get --option=Dpkg::Options::=--force-confold --option=DPkg::Lock::Timeout=600 --quiet --assume-yes install rsyslog
-            write /etc/rsyslog.d/20-cloud-config.conf (48 bytes, mode 0644)
+            write /etc/rsyslog.d/20-cloud-config.conf (48 bytes, mode 0640)
             # begin remotes
             *.* @10.0.0.1 # a
             # end remotes
@@ -216,7 +217,7 @@ mod tests {
             "rsyslog: {remotes: {a: 10.0.0.1}}",
             "",
             expect![[r"
-            write /etc/rsyslog.d/20-cloud-config.conf (48 bytes, mode 0644)
+            write /etc/rsyslog.d/20-cloud-config.conf (48 bytes, mode 0640)
             # begin remotes
             *.* @10.0.0.1 # a
             # end remotes
@@ -235,7 +236,7 @@ mod tests {
             config,
             "",
             expect![[r"
-            write /etc/rsyslog.d/20-cloud-config.conf (2 bytes, mode 0644)
+            write /etc/rsyslog.d/20-cloud-config.conf (2 bytes, mode 0640)
             d
             run systemctl try-reload-or-restart rsyslog
             problem: configs: entry 1: it is a list and neither a text nor a mapping

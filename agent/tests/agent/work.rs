@@ -125,7 +125,9 @@ fn boothooks_run_on_each_boot_in_their_order() {
     let said = live.boot();
     assert_eq!(live.read("ran"), "one i-1\nthree\n");
     assert!(
-        said.contains("warning: run /var/lib/cloud/instances/i-1/boothooks/part-002: start it: "),
+        said.contains(
+            "warning: run /var/lib/cloud/instances/i-1/boothooks/part-002: from line 8 of the user-data on: start it: "
+        ),
         "{said}"
     );
     assert!(said.contains("boothooks/part-003: it ended with exit status: 3"), "{said}");

@@ -48,13 +48,14 @@ fn a_leaf_that_ec2_refuses_costs_only_itself() {
         assert_eq!(machine.agent(&["status"]).0, 2);
         assert!(start.elapsed() < SOON, "{refused}: {said}");
     }
-    // What is not there is nothing to tell of.
+    // What is listed and not there costs only itself, too, and is told.
     let (machine, code, said) = amazons(|path| match path {
         "meta-data/" => Some(Reply::Ok(LIST.into())),
         _ => None,
     });
     assert_eq!((code, script(&machine).as_str()), (0, SCRIPT), "{said}");
-    assert_eq!(machine.agent(&["status"]).0, 0, "{said}");
+    assert!(said.contains("meta-data/odd is listed, and there is nothing"), "{said}");
+    assert_eq!(machine.agent(&["status"]).0, 2, "{said}");
 }
 
 #[test]
