@@ -152,7 +152,7 @@ mod tests {
             plan,
             config,
             "",
-            expect![[r#"
+            expect![[r"
                 write /opt/log.d/20-cloud-config.conf (100 bytes, mode 0640)
                 *.* @@10.0.0.1
                 # begin remotes
@@ -165,7 +165,7 @@ mod tests {
                 write /etc/far.conf (4 bytes, mode 0640)
                 far
                 run touch /reloaded
-            "#]],
+            "]],
         );
         let of_old = "{rsyslog: ['*.* @a'], rsyslog_filename: 99-x.conf, rsyslog_dir: /x}";
         check_on(
@@ -173,11 +173,11 @@ mod tests {
             plan,
             of_old,
             "",
-            expect![[r#"
+            expect![[r"
                 write /x/99-x.conf (7 bytes, mode 0640)
                 *.* @a
                 run systemctl try-reload-or-restart rsyslog
-            "#]],
+            "]],
         );
         let own = "rsyslog: {configs: [a], service_reload_command: your-restart}";
         check_on(
