@@ -66,7 +66,7 @@ fn cloud_config() -> Result<()> {
     ensure!(vm.read("cat /var/log/order")? == "bootcmd\nruncmd", "commands ran in another order");
     in_order(&mut vm)?;
     let handlers = vm.read("lifeboat-agent status --long")?;
-    must_hold(&handlers, &["users_groups: done, ", "timezone: nothing to do, ", "scripts_user: done, "])?;
+    must_hold(&handlers, &["users: done, ", "timezone: nothing to do, ", "scripts_user: done, "])?;
     let status = vm.run("lifeboat-agent rescue status")?;
     ensure!(status.status == 3, "in a normal boot: {status:?}");
     must_hold(
