@@ -67,7 +67,7 @@ pub(crate) fn apply(
         }
         Step::Swap(file) => swap::make(file, root, report),
         Step::RandomPassword(user) => secrets::give_random_password(user, patience, root, report),
-        Step::HostKey { kind, path } => secrets::make_host_key(kind, path, root, report),
+        Step::HostKey { kind, path } => secrets::make_host_key(kind, path, patience, root, report),
         Step::PublicKey { path } => secrets::write_public_key(path, root),
         Step::Seed { path, seed } => {
             let mut file = root.open_log(path.trim_start_matches('/'), 0o600)?;

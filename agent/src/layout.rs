@@ -17,7 +17,7 @@ pub(crate) const SCRIPT_DIRECTORIES: [&str; 4] = ["per-boot", "per-instance", "p
 pub(crate) const SEMAPHORES: &str = "var/lib/cloud/sem";
 /// The configuration that `cloud-config-url=` led to.
 pub(crate) const SYSTEM_CONFIG: &str = "etc/cloud/cloud.cfg.d/91_kernel_cmdline_url.cfg";
-/// What the user's scripts write, as the specification of Natty's images has it.
+/// The output of the user's scripts, in the file that the specification of Natty's images names.
 pub(crate) const USER_DATA_LOG: &str = "var/log/user_data.log";
 pub(crate) const OUTPUT: &str = "var/log/cloud-init-output.log";
 pub(crate) const USER_CONFIG: &str = "var/lib/cloud/data/user-config.txt";

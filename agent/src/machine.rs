@@ -5,11 +5,9 @@ use crate::root::Root;
 use anyhow::Result;
 use std::net::ToSocketAddrs;
 
-#[allow(dead_code, reason = "as above")]
 /// Where programs are, as handlers look for them.
 const PATH: [&str; 4] = ["usr/sbin", "usr/bin", "sbin", "bin"];
 
-#[allow(dead_code, reason = "handlers of packages and mounts ask for all of it")]
 /// The files of a machine. Paths have no leading `/`.
 pub(crate) trait Machine {
     /// A file's text; `None` if there is no such file.

@@ -210,7 +210,7 @@ pub(crate) struct File {
 pub(crate) struct FetchedFile {
     /// Where its content is.
     pub(crate) url: String,
-    /// What goes with the request, which may be a secret.
+    /// The body of the request, which may be a secret.
     pub(crate) headers: Vec<(String, String)>,
     /// The file, with the content that it gets if that cannot be fetched.
     pub(crate) file: File,
@@ -218,7 +218,7 @@ pub(crate) struct FetchedFile {
     pub(crate) has_content: bool,
 }
 
-/// What becomes of a file that is already there.
+/// The fate of a file that is already there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Placing {
     /// It is replaced.

@@ -3,6 +3,7 @@
 use crate::date::rfc2822;
 use crate::instance::now;
 use crate::report::Report;
+use anyhow::{Context, Result};
 use std::fs::OpenOptions;
 use std::io::Write;
 
@@ -17,10 +18,16 @@ pub(super) fn show(logged: &[String], text: &str, report: &mut Report) {
     let stamp = stamp(&rfc2822(now()));
     let lines = logged.iter().map(|line| format!("<14>{stamp} cloud-init: {line}\n"));
     let all: String = lines.chain([text.to_owned()]).collect();
-    let written = OpenOptions::new().write(true).open(CONSOLE);
-    if written.and_then(|mut console| console.write_all(all.as_bytes())).is_err() {
+    if write(&all).is_err() {
         report.info(text);
     }
+}
+
+/// Writes to the console alone.
+pub(super) fn write(text: &str) -> Result<()> {
+    let console = OpenOptions::new().write(true).open(CONSOLE);
+    let written = console.and_then(|mut console| console.write_all(text.as_bytes()));
+    written.with_context(|| format!("write to {CONSOLE}"))
 }
 
 /// A time as syslog has it, from that of mail.

@@ -1,13 +1,9 @@
 //! Passwords and keys that the agent makes up. None of them reaches the journal or a file that others may read.
 
-use super::{Patience, change_account};
+use super::{Patience, change_account, console};
 use crate::report::Report;
 use crate::root::Root;
 use anyhow::{Context, Result};
-use rustix::fs::{self, CWD, Mode, OFlags};
-use std::io::Write;
-
-const CONSOLE: &str = "/dev/console";
 
 /// The number of letters and digits; cloud-init takes as many.
 const LENGTH: usize = 20;
@@ -23,19 +19,9 @@ pub(super) fn give_random_password(
     report: &mut Report,
 ) -> Result<()> {
     let password = random()?;
-    show(&format!("Set the following 'random' passwords\n{user}:{password}\n"))?;
+    console::write(&format!("Set the following 'random' passwords\n{user}:{password}\n"))?;
     let argv = ["chpasswd".to_owned()];
     change_account(&argv, Some(&format!("{user}:{password}\n")), patience, root, report)
-}
-
-fn show(text: &str) -> Result<()> {
-    let show = || -> Result<()> {
-        let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let fd = fs::openat(CWD, CONSOLE, flags, Mode::empty())?;
-        std::fs::File::from(fd).write_all(text.replace('\n', "\r\n").as_bytes())?;
-        Ok(())
-    };
-    show().with_context(|| format!("show it on {CONSOLE}"))
 }
 
 /// Each letter is as likely as the others: bytes beyond the last whole multiple are thrown away.
@@ -55,14 +41,20 @@ fn random() -> Result<String> {
 
 /// Makes a host key under another name and renames it: sshd never finds half of a pair, and a failure leaves the old
 /// one.
-pub(super) fn make_host_key(kind: &str, path: &str, root: &Root, report: &mut Report) -> Result<()> {
+pub(super) fn make_host_key(
+    kind: &str,
+    path: &str,
+    patience: Patience,
+    root: &Root,
+    report: &mut Report,
+) -> Result<()> {
     let new = format!("{path}.new");
     for left in [new.clone(), format!("{new}.pub")] {
         root.remove(&left)?;
     }
     let argv =
         ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "root@localhost", "-f", &new].map(str::to_owned);
-    super::run(&argv, None, &[], Patience::Endless, root, report)?;
+    super::run(&argv, None, &[], patience, root, report)?;
     for end in ["", ".pub"] {
         root.move_file(&format!("{new}{end}"), &format!("{path}{end}"))?;
     }

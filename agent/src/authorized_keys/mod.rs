@@ -1,6 +1,6 @@
 //! Adds keys to the file in which sshd looks for them.
 
-mod sshd;
+pub(crate) mod sshd;
 
 pub(crate) use sshd::files;
 

@@ -128,7 +128,7 @@ enum Block {
 }
 
 /// A line's key in small letters, and its value.
-fn setting(line: &str) -> Option<(String, &str)> {
+pub(crate) fn setting(line: &str) -> Option<(String, &str)> {
     let line = line.trim();
     let end = line.find(|character: char| character.is_whitespace() || character == '=')?;
     let (key, value) = line.split_at_checked(end)?;

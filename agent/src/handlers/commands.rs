@@ -15,14 +15,8 @@ pub(super) fn list<'a>(config: &'a Mapping, key: &str) -> Result<&'a [Value]> {
 
 /// Commands -> a shell script: a list's words are quoted, a text stands as it is.
 pub(super) fn shell_script(config: &Mapping, key: &str, plan: &mut HandlerPlan) -> Result<String> {
-    let mut commands = CommandList(Vec::new());
-    for (index, entry) in list(config, key)?.iter().enumerate() {
-        match command(entry) {
-            Ok(Some(text)) => commands.0.push((index + 1, text)),
-            Ok(None) => {}
-            Err(problem) => plan.problem(format!("entry {}: {problem}", index + 1)),
-        }
-    }
+    let (commands, problems) = CommandList::read(config, key)?;
+    plan.problems.extend(problems);
     Ok(commands.script())
 }
 
@@ -57,8 +51,19 @@ const ENDS: [&str; 5] = ["exit", "set -", "exec", "kill", "${"];
 impl CommandList {
     /// Those of a key; `None` if it has no list.
     pub(crate) fn of(config: &Mapping, key: &str) -> Option<Self> {
-        let entries = list(config, key).ok()?.iter().enumerate();
-        Some(Self(entries.filter_map(|(index, entry)| Some((index + 1, command(entry).ok()??))).collect()))
+        Self::read(config, key).ok().map(|(commands, _)| commands)
+    }
+
+    /// The same, and the problems of entries that are no commands.
+    fn read(config: &Mapping, key: &str) -> Result<(Self, Vec<String>)> {
+        let (mut commands, mut problems) = (Vec::new(), Vec::new());
+        for (entry, number) in list(config, key)?.iter().zip(1..) {
+            match command(entry) {
+                Ok(text) => commands.extend(text.map(|text| (number, text))),
+                Err(problem) => problems.push(format!("entry {number}: {problem}")),
+            }
+        }
+        Ok((Self(commands), problems))
     }
 
     /// They as one script, in which they share a shell.

@@ -24,7 +24,7 @@ pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
             .filter(|text| !text.is_empty())
     };
     let nothing = Mapping::default();
-    // Of old it was a list, with its places at the top.
+    // The old form is a list, with its places at the top.
     let (settings, configs, directory, file) = match config.get("rsyslog") {
         None | Some(Value::Null) => return Ok(plan),
         Some(Value::Seq(configs)) => {

@@ -1,6 +1,7 @@
 //! Settings of sshd: in a file of our own where `sshd_config` includes such files, and in `sshd_config` itself
 //! otherwise.
 
+use crate::authorized_keys::sshd::setting as setting_of;
 use crate::machine::Machine;
 use crate::plan::File;
 use anyhow::Result;
@@ -74,7 +75,7 @@ pub(super) fn add(lines: &[String], machine: &dyn Machine) -> Result<Option<File
 }
 
 fn is_include(line: &str) -> bool {
-    keyword(line).is_some_and(|(key, value)| {
+    setting_of(line).is_some_and(|(key, value)| {
         key == "include" && value.split_whitespace().any(|path| path == format!("/{FOLDER}/*.conf"))
     })
 }
@@ -87,7 +88,7 @@ fn earlier(setting: &Setting<'_>, machine: &dyn Machine) -> Result<Option<String
         let path = format!("{FOLDER}/{name}");
         let text = machine.text(&path)?.unwrap_or_default();
         let differs =
-            |line: &str| keyword(line).is_some_and(|(key, value)| key == wanted && value != setting.value);
+            |line: &str| setting_of(line).is_some_and(|(key, value)| key == wanted && value != setting.value);
         if text.lines().any(differs) {
             return Ok(Some(path));
         }
@@ -100,24 +101,16 @@ fn changed(text: &str, setting: &Setting<'_>) -> Option<String> {
     let wanted = setting.name.to_lowercase();
     let line = format!("{} {}", setting.name, setting.value);
     let mut lines: Vec<&str> = text.lines().collect();
-    let end = lines.iter().position(|line| keyword(line).is_some_and(|(key, _)| key == "match"));
+    let end = lines.iter().position(|line| setting_of(line).is_some_and(|(key, _)| key == "match"));
     let end = end.unwrap_or(lines.len());
-    let found = lines.iter().take(end).position(|line| keyword(line).is_some_and(|(key, _)| key == wanted));
+    let found =
+        lines.iter().take(end).position(|line| setting_of(line).is_some_and(|(key, _)| key == wanted));
     match found.and_then(|place| lines.get_mut(place)) {
-        Some(found) if keyword(found).is_some_and(|(_, value)| value == setting.value) => return None,
+        Some(found) if setting_of(found).is_some_and(|(_, value)| value == setting.value) => return None,
         Some(found) => *found = &line,
         None => lines.insert(end, &line),
     }
     Some(lines.join("\n") + "\n")
-}
-
-/// The keyword, in small letters, and the value of a line; `None` for a comment.
-fn keyword(line: &str) -> Option<(String, &str)> {
-    let line = line.trim();
-    let (key, value) = line.split_once(|character: char| character.is_whitespace() || character == '=')?;
-    (!line.starts_with('#')).then(|| {
-        (key.to_lowercase(), value.trim_start_matches(|c: char| c.is_whitespace() || c == '=').trim())
-    })
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
         Some(Value::Str(word)) if word.eq_ignore_ascii_case("localhost") => with_own_line,
         Some(Value::Str(word)) if word == "template" => from_template,
         Some(value) if value.is_on() => from_template,
-        Some(Value::Str(word)) if !is_off(word) => {
+        Some(off @ Value::Str(word)) if !off.is_off() => {
             bail!("`{}` is neither true, false nor localhost", word.escape_debug())
         }
         _ => return Ok(plan),
@@ -40,10 +40,6 @@ pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
         plan.push(Step::Write(File::new(&format!("/{HOSTS}"), text, 0o644)));
     }
     Ok(plan)
-}
-
-fn is_off(word: &str) -> bool {
-    ["", "false", "no", "off", "0"].contains(&word.to_lowercase().as_str())
 }
 
 fn from_template(facts: &HandlerFacts<'_>, names: &HostNames) -> Result<String> {

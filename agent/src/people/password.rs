@@ -85,7 +85,7 @@ pub(super) fn plan(user: &Person, before: Before) -> Planned<'_> {
         planned.idle.push("passwd: it is for new users, and this one is there (use hashed_passwd)".into());
     }
     // Locked unless said otherwise.
-    if user.settings.get("lock_passwd").is_none_or(|value| !is_off(value)) {
+    if user.settings.get("lock_passwd").is_none_or(|value| !value.is_off()) {
         planned.passwd("-l", name);
         return planned;
     }
@@ -117,17 +117,6 @@ fn is_hash(text: &str) -> bool {
     let is_old = text.len() == 13
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'/');
     is_old || text.starts_with(['$', '!', '*', '_'])
-}
-
-/// True for what switches something off. Anything else leaves the password locked.
-fn is_off(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) | Value::Int(0) => true,
-        Value::Str(text) => {
-            ["", "false", "0", "off", "no"].contains(&text.trim().to_ascii_lowercase().as_str())
-        }
-        _ => false,
-    }
 }
 
 #[cfg(test)]

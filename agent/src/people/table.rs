@@ -123,7 +123,7 @@ fn under(name: &Value, user: &Value, rows: &mut Rows, people: &mut People) {
         Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Str(_) => {
             if user.is_on() {
                 rows.add(&name, None, Mapping::default());
-            } else if let Some(text) = user.as_str().filter(|text| !is_off(text)) {
+            } else if let Some(text) = user.as_str().filter(|_| !user.is_off()) {
                 people.problems.push(format!(
                     "{name}: `{}` is no yes or no, so no user of this name is made (is a `- ` missing?)",
                     text.escape_debug()
@@ -132,11 +132,6 @@ fn under(name: &Value, user: &Value, rows: &mut Rows, people: &mut People) {
         }
         other => people.problems.push(format!("{name}: it is {} and no user", other.kind())),
     }
-}
-
-/// True for a word that switches a user off.
-fn is_off(text: &str) -> bool {
-    ["", "0", "false", "no", "off"].contains(&text.trim().to_ascii_lowercase().as_str())
 }
 
 fn add_entry(item: &Value, number: usize, rows: &mut Rows, people: &mut People) {

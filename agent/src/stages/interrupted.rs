@@ -61,7 +61,7 @@ mod tests {
 
     const SINGLE: &str = "(to repeat it: lifeboat-agent single --name scripts_user --frequency always)";
 
-    /// What a boot tells after one that ended while the scripts ran, or before it noted that they had begun.
+    /// The warnings of a boot after one that ended while the scripts ran, or before it noted that they had begun.
     fn told(scripts: &[&str], frequency: Frequency, is_noted: bool) -> Vec<String> {
         let directory = tempfile::tempdir().unwrap();
         let (root, instance) = (Root::open(directory.path()).unwrap(), Instance::new("i"));

@@ -46,8 +46,12 @@ impl Kept {
 
     /// Runs the handlers of a stage.
     pub(super) fn run(&self, stage: Stage, root: &Root, report: &mut Report) {
-        let context = Context { instance: &self.instance, boot: &self.boot, root };
-        run::stage(stage, self.given(), &context, report);
+        run::stage(stage, self.given(), &self.context(root), report);
+    }
+
+    /// The instance and the boot, for whoever works on them.
+    pub(super) fn context<'a>(&'a self, root: &'a Root) -> Context<'a> {
+        Context { instance: &self.instance, boot: &self.boot, root }
     }
 
     /// The data for its handlers.

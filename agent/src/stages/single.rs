@@ -1,13 +1,12 @@
 //! One module alone, as a person asks for it.
 
 use super::kept::Kept;
-use super::{Context, run};
+use super::run;
 use crate::apply::{self, output};
 use crate::args::SingleOptions;
 use crate::handlers;
 use crate::instance::Frequency;
 use crate::report::Report;
-use crate::rescue::record::booted;
 use crate::root::Root;
 use crate::schedule::{Entry, plain};
 use anyhow::{Context as _, Result, bail};
@@ -19,14 +18,12 @@ pub(crate) fn single(options: &SingleOptions, root: &Root, report: &mut Report) 
     let (module, frequency) = (options.name.as_str(), options.frequency.map(Frequency::from));
     let kept = Kept::read(root, output::CONFIG, report)?;
     let kept = kept.context("nothing was kept by a boot")?;
-    let boot = booted(root)?;
-    let context = Context { instance: &kept.instance, boot: &boot, root };
     let mut is_known = false;
     for handler in handlers::ALL.iter().filter(|handler| handler.module == plain(module)) {
         is_known = true;
         let frequency = frequency.unwrap_or(handler.frequency);
         let entry = Entry { handler, stage: handler.stage, frequency };
-        run::one(entry, kept.given(), &context, &mut BTreeSet::new(), report);
+        run::one(entry, kept.given(), &kept.context(root), &mut BTreeSet::new(), report);
     }
     if !is_known {
         bail!("there is no module {module}");

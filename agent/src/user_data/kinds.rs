@@ -40,7 +40,7 @@ pub(super) const UPSTART: &str = "text/upstart-job";
 pub(super) const X_SH: &str = "application/x-sh";
 /// That specification's larger things: `install-packages: a b c`. It is a type without a `/`.
 pub(super) const EC2_CONFIG: &str = "ubuntu-ec2-config";
-/// What the boothooks specification calls it.
+/// The boothooks specification's name for it.
 pub(super) const X_UPSTART: &str = "text/x-upstart";
 
 /// The length of the part of the first line that tells its kind.

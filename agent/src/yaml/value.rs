@@ -74,6 +74,17 @@ impl Value {
         }
     }
 
+    /// True for a switch that is off: a `false`, or a word for it. Nothing and an empty text are off, too.
+    pub(crate) fn is_off(&self) -> bool {
+        match self {
+            Self::Null | Self::Bool(false) | Self::Int(0) => true,
+            Self::Str(text) => {
+                ["", "false", "0", "off", "no"].contains(&text.trim().to_ascii_lowercase().as_str())
+            }
+            _ => false,
+        }
+    }
+
     /// True if Python takes both for equal: 1, 1.0 and True are.
     pub(crate) fn is_equal(&self, other: &Self) -> bool {
         match (self, other) {

@@ -411,7 +411,7 @@ fn not_chosen() -> Result<()> {
             "its /sbin/init is for arm, which this kernel (".to_owned(),
         ),
         (volume("RESCUE").file("bin/init", "#!/no/such\n"), "its /sbin/init needs /no/such".to_owned()),
-        // As a damage leaves it.
+        // A damaged copy looks like this.
         (
             volume("RESCUE").file("bin/init", ""),
             "its /sbin/init is neither a program nor a script".to_owned(),

@@ -1,3 +1,5 @@
+//! The plans for apt, setting by setting.
+
 use super::super::testing::{check_on, plan_on};
 use super::*;
 use crate::machine::Paper;

@@ -1,3 +1,5 @@
+//! The plans for mounts and swap files, setting by setting.
+
 use super::super::testing::{check, check_on};
 use super::*;
 use expect_test::expect;
