@@ -98,6 +98,9 @@ for path in glob.glob(os.path.join(sys.argv[1], 'user-data', '*.json')):
 /// What cloud-init carries out so far as it goes, and its own schema refuses.
 const REFUSED_BY_ITS_SCHEMA: &[&str] = &["yaml-342-runcmd-colon-map"];
 
+/// Faults that cloud-init's schema does not see: the vectors' own placeholders for values that are no good on a machine.
+const NOT_SEEN_BY_ITS_SCHEMA: &[&str] = &[" apt: sources: s1: keyid: `K` is no fingerprint"];
+
 fn validate_has_nothing_against_what_cloud_init_takes() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let mut unpack = Command::new(python()?);
@@ -119,6 +122,7 @@ fn validate_has_nothing_against_what_cloud_init_takes() -> Result<()> {
         let is_top = unknown.is_some_and(|key| !key.contains('.'));
         number.parse::<usize>().is_ok()
             && !(is_top || rest.starts_with(" warning: ") || REFUSED_BY_ITS_SCHEMA.contains(&vector))
+            && !NOT_SEEN_BY_ITS_SCHEMA.iter().any(|fault| rest.ends_with(fault))
     };
     let against: Vec<&str> = said.lines().filter(is_against).collect();
     ensure!(against.is_empty(), "{}", against.join("\n"));

@@ -77,7 +77,9 @@ pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
             plan.push(Step::Run { argv, input: None });
         }
         _ if is_there => plan.push(Step::run(&RELOAD)),
-        _ => plan.problem(format!("there is no {program} that would read it (add `install_rsyslog: true`)")),
+        _ => {
+            plan.idle.push(format!("there is no {program} that would read it (add `install_rsyslog: true`)"))
+        }
     }
     Ok(plan)
 }

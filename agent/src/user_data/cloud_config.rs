@@ -66,6 +66,11 @@ impl CloudConfig {
         self.note(part, patched)
     }
 
+    /// Lists a configuration that could not be read.
+    pub(super) fn reject(&mut self, name: &str) {
+        self.rejected.push(name.to_owned());
+    }
+
     /// All that there is.
     #[cfg(any(test, feature = "hostile"))]
     pub(super) fn value(&self) -> &Value {

@@ -202,9 +202,24 @@ impl Expander<'_, '_> {
                     self.count += 1;
                     self.found.has_empty_include = true;
                 }
-                Ok(content) => self.blob(&content, &format!("{place}, include {shown}"), depth + 1),
+                Ok(content) => match unknown::check_included(&content) {
+                    Ok(()) => self.blob(&content, &format!("{place}, include {shown}"), depth + 1),
+                    Err(error) => self.useless(&content, &shown, place, &error),
+                },
                 Err(error) => self.drop(format!("{INCLUDE}{shown}"), place, &error),
             }
+        }
+    }
+
+    /// Included content that comes to nothing has a number. Another time it may be what is meant, so the include is
+    /// dropped and not a part of it.
+    fn useless(&mut self, content: &[u8], shown: &str, place: &str, error: &anyhow::Error) {
+        self.count += 1;
+        self.drop(format!("{INCLUDE}{shown}"), place, error);
+        if kinds::of(content) == Some(kinds::CLOUD_CONFIG)
+            && let Some(dropped) = self.found.dropped.last_mut()
+        {
+            dropped.rejected = Some(names::default(self.count));
         }
     }
 
@@ -215,8 +230,6 @@ impl Expander<'_, '_> {
         self.included += 1;
         let content = self.includes.get(line)?;
         self.brought.take(content.len())?;
-        // Nothing could be done with it: another time it may be what is meant.
-        unknown::check_included(&content).inspect_err(|_| self.count += 1)?;
         Ok(content)
     }
 
@@ -279,7 +292,7 @@ impl Expander<'_, '_> {
             _ => return,
         };
         self.full |= self.found.dropped.len() == MOST_PARTS;
-        self.found.dropped.push(Dropped { name, place: place.to_owned(), reason });
+        self.found.dropped.push(Dropped { name, place: place.to_owned(), reason, rejected: None });
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Dropped {
     pub(crate) place: String,
     /// The reason why it was dropped.
     pub(crate) reason: String,
+    /// The part's name in the list of rejected configurations, for an include that cannot be read as one.
+    pub(crate) rejected: Option<String>,
 }
 
 /// The beginning of a dropped include's name.
@@ -49,13 +51,18 @@ impl Part {
 
     /// The part as one that is dropped.
     pub(crate) fn dropped(&self, reason: impl fmt::Display) -> Dropped {
-        Dropped { name: self.name.clone(), place: self.place.clone(), reason: reason.to_string() }
+        Dropped {
+            name: self.name.clone(),
+            place: self.place.clone(),
+            reason: reason.to_string(),
+            rejected: None,
+        }
     }
 }
 
 impl fmt::Display for Dropped {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, place, reason } = self;
+        let Self { name, place, reason, .. } = self;
         write!(out, "{place}: {} is dropped: {reason}", name.escape_debug())
     }
 }

@@ -59,6 +59,9 @@ impl<'a> Pipeline<'a> {
             upstart: self.upstart,
         };
         let mut sorted = sort(parts.all, &around, &mut self.names);
+        for name in parts.dropped.iter().filter_map(|dropped| dropped.rejected.as_ref()) {
+            sorted.config.reject(name);
+        }
         sorted.dropped.splice(..0, parts.dropped);
         sorted
     }

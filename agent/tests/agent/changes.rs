@@ -393,6 +393,9 @@ fn an_include_that_holds_nothing_of_use_yet_is_carried_out_once_it_does() {
         // An empty one may be meant so.
         let is_blank = early.trim_ascii().is_empty();
         assert_eq!(machine.agent(&["status"]).0, if is_blank { 0 } else { 2 }, "{early:?}");
+        let config = machine.read("var/lib/cloud/instances/i-1/cloud-config.txt");
+        let is_listed = config.contains("# Cloud-config part ignored SCHEMA_ERROR: part-001\n");
+        assert_eq!(is_listed, early.starts_with(b"#cloud-config\n"), "{early:?}: {config}");
         machine.write("inc", GOOD);
         let (well, said) = machine.boot();
         assert!(well && said.contains("could not be had before are there now"), "{early:?}: {said}");
