@@ -78,7 +78,7 @@ pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
         }
         _ if is_there => plan.push(Step::run(&RELOAD)),
         _ => {
-            plan.idle.push(format!("there is no {program} that would read it (add `install_rsyslog: true`)"))
+            plan.idle.push(format!("there is no {program} that would read it (add `install_rsyslog: true`)"));
         }
     }
     Ok(plan)
