@@ -205,8 +205,9 @@ fn what_is_to_be_taken_back_is_and_counts_on_the_next_boot() {
 fn an_address_is_waited_for_where_the_meta_data_says_so() {
     let script = "## template: jinja\n#!/bin/sh\necho {{ ds.meta_data.local_ipv4 }}\n";
     let link = "ip link add eth7 type veth peer name eth8; ip link set eth8 up; ip link set eth7 up";
+    // One process, so that the route comes with the address: only the address is waited for.
     let come = "( for each in 1 2 3 4 5; do ip link show dev eth7 >/dev/null; done; sleep 1
-        ip addr add 10.6.0.11/20 dev eth7; ip route add default via 10.6.0.1 dev eth7 ) &";
+        printf 'addr add 10.6.0.11/20 dev eth7\\nroute add default via 10.6.0.1 dev eth7\\n' | ip -batch - ) &";
     for (wait, come, told) in [
         ("{ipv4: true}", come, ""),
         ("{ipv4: 'yes', ipv6: false}", come, ""),
