@@ -5,6 +5,7 @@ mod console;
 mod conversation;
 mod fetched_file;
 mod final_message;
+mod grow;
 pub(crate) mod output;
 mod packages;
 mod phone_home;
@@ -65,6 +66,8 @@ pub(crate) fn apply(
         Step::Run { argv, input } => {
             run(argv, input.as_deref().map(str::as_bytes), environment, patience, root, report)
         }
+        Step::Grow(part) => grow::partition(part, root, report),
+        Step::GrowFileSystem { point, device, .. } => grow::file_system(point, device, root, report),
         Step::Swap(file) => swap::make(file, root, report),
         Step::RandomPassword(user) => secrets::give_random_password(user, patience, root, report),
         Step::HostKey { kind, path } => secrets::make_host_key(kind, path, patience, root, report),

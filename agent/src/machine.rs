@@ -1,9 +1,12 @@
 //! The lookups that a plan may make on the machine. A plan that reads through this trait is tested with files in
 //! memory.
 
+use crate::block::superblock::{self, Superblock};
 use crate::root::Root;
 use anyhow::Result;
+use std::fs::File;
 use std::net::ToSocketAddrs;
+use std::os::fd::AsRawFd;
 
 /// Where programs are, as handlers look for them.
 const PATH: [&str; 4] = ["usr/sbin", "usr/bin", "sbin", "bin"];
@@ -24,6 +27,8 @@ pub(crate) trait Machine {
 
     /// Says if a host of this name is known.
     fn resolves(&self, host: &str) -> Result<bool>;
+    /// The superblock on a device, by the kernel's name of that; `None` for kinds that do not grow.
+    fn superblock(&self, device: &str) -> Result<Option<Superblock>>;
 
     /// True if a program of this name is installed.
     fn has_program(&self, name: &str) -> Result<bool> {
@@ -69,6 +74,13 @@ impl Machine for Root {
         let stat = rustix::fs::fstatvfs(self.open_directory("")?)?;
         Ok(Some(stat.f_frsize.saturating_mul(stat.f_bfree)))
     }
+
+    fn superblock(&self, device: &str) -> Result<Option<Superblock>> {
+        match self.locate(&format!("dev/{device}"))? {
+            Some(device) => superblock::read(&File::open(format!("/proc/self/fd/{}", device.as_raw_fd()))?),
+            None => Ok(None),
+        }
+    }
 }
 
 /// A machine of files in memory: path -> text. A text that begins with `-> ` is a symbolic link.
@@ -107,6 +119,12 @@ impl Machine for Paper<'_> {
     /// A file `room` says it.
     fn room(&self, _: &str) -> Result<Option<u64>> {
         Ok(self.text("room")?.and_then(|text| text.parse().ok()))
+    }
+
+    /// A file `ext4/DEVICE` says how large it is.
+    fn superblock(&self, device: &str) -> Result<Option<Superblock>> {
+        let length = self.text(&format!("ext4/{device}"))?.and_then(|text| text.parse().ok());
+        Ok(length.map(|length| Superblock { kind: superblock::Kind::Ext { block: 4096 }, length }))
     }
 }
 

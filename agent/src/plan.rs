@@ -5,6 +5,7 @@ mod packages;
 
 pub(crate) use packages::{PackageWork, Packages};
 
+use crate::block::Part;
 use crate::root::Rights;
 use std::fmt;
 use std::rc::Rc;
@@ -143,6 +144,17 @@ pub(crate) enum Step {
     Directory(String),
     /// Makes a file to swap to.
     Swap(SwapFile),
+    /// Grows a partition as far as it can.
+    Grow(Part),
+    /// Grows a mounted file system to the end of its device.
+    GrowFileSystem {
+        /// Where it is mounted.
+        point: String,
+        /// The kernel's name of its device.
+        device: String,
+        /// The file system's type.
+        kind: String,
+    },
 }
 
 /// A file to swap to.
@@ -264,6 +276,12 @@ impl Step {
         }
     }
 
+    /// True if it is no failure when it cannot be done. A machine that stays as small as its image is such a case: most
+    /// that grow were not asked to.
+    pub(crate) fn may_be_left(&self) -> bool {
+        matches!(self, Self::Grow(_) | Self::GrowFileSystem { .. })
+    }
+
     /// True if nothing may come after it in this boot.
     pub(crate) fn may_end_the_boot(&self) -> bool {
         matches!(self, Self::RebootIfRequired)
@@ -330,6 +348,14 @@ impl fmt::Display for Step {
                 )
             }
             Self::Link { path, target } => write!(out, "link {} to {}", shown(path), shown(target)),
+            Self::Grow(Part { disk, name, number, length, .. }) => write!(
+                out,
+                "grow /dev/{name}, partition {number} of /dev/{disk}, from {} MiB to the end of its room",
+                length >> 20
+            ),
+            Self::GrowFileSystem { point, device, kind } => {
+                write!(out, "grow the {kind} on {} to the end of /dev/{device}", shown(point))
+            }
             Self::Directory(path) => write!(out, "make the directory {}", shown(path)),
             Self::Swap(SwapFile { path, is_used: true, .. }) => {
                 write!(out, "keep swapping to {}", shown(path))

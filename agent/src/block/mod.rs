@@ -1,8 +1,15 @@
 //! Block devices as the kernel and udev name them, read through `Machine`.
 
+pub(crate) mod ioctl;
+mod mounted;
 mod names;
+mod part;
+pub(crate) mod superblock;
+pub(crate) mod table;
 
+pub(crate) use mounted::mounted_at;
 pub(crate) use names::{Found, Names};
+pub(crate) use part::{Part, disk_length};
 
 use crate::machine::Machine;
 use anyhow::Result;

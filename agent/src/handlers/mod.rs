@@ -12,6 +12,7 @@ mod commands;
 mod disable_ec2_metadata;
 mod distribution;
 mod final_message;
+mod growpart;
 mod handler;
 mod host_names;
 mod hostname;
@@ -26,6 +27,7 @@ mod passwords;
 mod phone_home;
 mod power_state;
 mod public_keys;
+mod resizefs;
 mod rsyslog;
 mod runcmd;
 mod seed_random;
@@ -98,6 +100,26 @@ pub(crate) const ALL: &[Handler] = &[
         semaphore: "config_write_files",
         in_rescue: InRescue::LeftOut,
         act: Act::Plan(write_files::plan),
+    },
+    Handler {
+        name: "growpart",
+        keys: &["growpart"],
+        stage: Stage::Init,
+        frequency: Frequency::Boot,
+        module: "growpart",
+        semaphore: "config_growpart",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(growpart::plan),
+    },
+    Handler {
+        name: "resizefs",
+        keys: &["resize_rootfs"],
+        stage: Stage::Init,
+        frequency: Frequency::Boot,
+        module: "resizefs",
+        semaphore: "config_resizefs",
+        in_rescue: InRescue::LeftOut,
+        act: Act::Plan(resizefs::plan),
     },
     Handler {
         name: "mounts",

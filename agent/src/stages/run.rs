@@ -159,6 +159,7 @@ fn carry_out(
         }
         match apply(&step, &environment, Patience::of(entry.stage), root, report) {
             Ok(()) => report.info(&format!("{name}: {step}")),
+            Err(error) if step.may_be_left() => report.warn(format!("{name}: {error:#}")),
             Err(error) => {
                 not_made.extend(step.makes_user().map(str::to_owned));
                 let told = if step.runs(BOOTCMD) {
