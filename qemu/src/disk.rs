@@ -18,6 +18,8 @@ pub enum Disk {
     Tiny(Tiny),
     /// One with a partition table, made for this machine.
     Partitioned(Vec<Partition>),
+    /// The same on a disk that was enlarged by so many mebibytes. The table does not know of them.
+    Enlarged(Vec<Partition>, u64),
     /// A CD drive without a medium; its serial number is its name for `Vm::insert`.
     Nothing,
 }
@@ -93,9 +95,19 @@ impl Disk {
             Self::Kept(path) => (path.clone(), "off"),
             Self::Tiny(tiny) => (tiny.image(guests, make(folder)?)?, "off"),
             Self::Partitioned(partitions) => (partitioned::image(partitions, guests, make(folder)?)?, "off"),
+            Self::Enlarged(partitions, more) => {
+                let image = partitioned::image(partitions, guests, make(folder)?)?;
+                enlarge(&image, more << 20).with_context(|| format!("enlarge {}", image.display()))?;
+                (image, "off")
+            }
             Self::Nothing => (PathBuf::new(), "off"),
         })
     }
+}
+
+fn enlarge(image: &Path, bytes: u64) -> std::io::Result<()> {
+    let file = std::fs::File::options().write(true).open(image)?;
+    file.set_len(file.metadata()?.len() + bytes)
 }
 
 fn make(folder: &Path) -> Result<&Path> {

@@ -123,7 +123,7 @@ impl Machine {
             Disk::Image(path) => {
                 [guests.debian_root(), guests.debian_rescue(), guests.debian_stranger()].contains(path)
             }
-            Disk::Partitioned(partitions) => {
+            Disk::Partitioned(partitions) | Disk::Enlarged(partitions, _) => {
                 partitions.iter().any(|partition| matches!(partition, Partition::Debian { .. }))
             }
             Disk::Kept(_) | Disk::Tiny(_) | Disk::Nothing => false,

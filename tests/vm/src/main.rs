@@ -32,6 +32,7 @@ mod seed;
 mod settings;
 mod smoke;
 mod sources;
+mod storage;
 mod tier;
 
 use std::process::ExitCode;
@@ -59,6 +60,7 @@ const FILES: &[(&str, Family, &[Test])] = &[
     ("layout", Family::Choose, &[]),
     ("left", Family::Choose, left::TESTS),
     ("logins", Family::Agent, logins::TESTS),
+    ("storage", Family::Agent, storage::TESTS),
     ("media", Family::Choose, media::TESTS),
     ("modules", Family::Modules, modules::TESTS),
     ("modules_debian", Family::Modules, modules_debian::TESTS),
