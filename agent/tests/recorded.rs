@@ -32,7 +32,7 @@ fn trial(name: &str, test: fn() -> Result<()>) -> Trial {
     Trial::test(name, move || test().map_err(|error| format!("{error:#}").into()))
 }
 
-/// What stands in backticks on the lines of the list that begin so.
+/// The words in backticks on the lines of the list that begin so.
 fn listed(text: &str, beginning: &str) -> BTreeSet<String> {
     let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix(beginning));
     let words = lines.flat_map(|line| line.split('`').skip(1).step_by(2));
@@ -95,7 +95,7 @@ for path in glob.glob(os.path.join(sys.argv[1], 'user-data', '*.json')):
             file.write(base64.b64decode(vector['seed']['user-data']))
 ";
 
-/// What cloud-init carries out so far as it goes, and its own schema refuses.
+/// User-data that cloud-init carries out as far as it goes, and that its own schema refuses.
 const REFUSED_BY_ITS_SCHEMA: &[&str] = &["yaml-342-runcmd-colon-map"];
 
 /// Faults that cloud-init's schema does not see: the vectors' own placeholders for values that are no good on a machine.

@@ -143,7 +143,7 @@ fn a_change_that_is_taken_back_is_none() {
     assert_eq!(machine.mode(&format!("{INSTANCE}/scripts/comes")), 0);
 }
 
-/// What was kept goes on, and the new data is seen by `diff` alone.
+/// The kept data goes on, and the new data is seen by `diff` alone.
 fn check_kept(machine: &Machine, said: &str) {
     assert!(run(said).join("\n").contains("boothooks/part-003"), "{said}");
     assert!(said.contains("bootcmd: run"), "{said}");

@@ -7,7 +7,7 @@ const DEVIATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/deviation
 const SOURCES: [&str; 2] =
     [concat!(env!("CARGO_MANIFEST_DIR"), "/src"), concat!(env!("CARGO_MANIFEST_DIR"), "/tests")];
 
-/// What stands in backticks on the lines of the list that begin so.
+/// The words in backticks on the lines of the list that begin so.
 fn listed(text: &str, beginning: &str) -> BTreeSet<String> {
     let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix(beginning));
     let words = lines.flat_map(|line| line.split('`').skip(1).step_by(2));

@@ -11,7 +11,7 @@ const CONFIG: &str = "#cloud-config-archive
 - \"#!/bin/sh\\n\"
 ";
 
-/// What is there when a semaphore is.
+/// The files that are there when a semaphore is.
 const NOTED: &[(&str, &str)] = &[
     ("consume_data", "var/lib/cloud/instances/i-1/scripts/part-002"),
     ("config_write_files", "etc/motd"),

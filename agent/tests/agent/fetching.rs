@@ -1,4 +1,4 @@
-//! What the agent makes of servers, good and bad.
+//! The agent against servers, good and bad.
 
 use crate::machine::Machine;
 use crate::server::{Authority, Reply, Server};

@@ -2,7 +2,7 @@
 
 use crate::work::Live;
 
-/// Has the host's programs below /usr/bin, and `/programs/tool` among them under a name.
+/// Mounts the host's programs below /usr/bin, and `/programs/tool` among them under a name.
 fn beside_the_hosts(tool: &str) -> String {
     let (directory, _) = tool.rsplit_once('/').unwrap();
     format!(

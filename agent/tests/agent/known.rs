@@ -1,4 +1,4 @@
-//! What templates and `query` know of the machine.
+//! The facts of the machine that templates and `query` know.
 
 use crate::machine::Machine;
 use crate::server::{Reply, Server};

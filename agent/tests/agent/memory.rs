@@ -1,4 +1,4 @@
-//! What user-data within the limits may take of memory, and what is beyond them.
+//! The memory that user-data within the limits may take, and refusals beyond them.
 
 use crate::machine::Machine;
 use crate::parts::{gzip, mime};
@@ -26,7 +26,7 @@ fn within(machine: &Machine, words: &[&str]) -> String {
     said
 }
 
-/// What is said of user-data.
+/// The messages about user-data.
 fn check(user_data: impl AsRef<[u8]>) -> String {
     let machine = Machine::new();
     machine.write("in/meta-data", "instance-id: i-1\n");

@@ -9,7 +9,7 @@ use std::process::Command;
 
 const SEED: &str = "var/lib/cloud/seed/nocloud";
 
-/// What everybody may read: how the paths below the root begin, or end.
+/// The files that everybody may read, by the beginning or end of their paths below the root.
 const PUBLIC: &[&str] = &[
     "run/cloud-init/.instance-id",
     "run/cloud-init/.stage",
@@ -36,7 +36,7 @@ const PROGRAMS: &[&str] = &[
     "var/lib/cloud/scripts/",
 ];
 
-/// What must be there, so that the table is about something.
+/// The files that must be there, so that the table is about something.
 const SECRET: &[&str] = &[
     "run/cloud-init/combined-cloud-config.json",
     "run/cloud-init/instance-data-sensitive.json",
@@ -82,7 +82,7 @@ fn files(root: &Path, directory: &str, found: &mut Vec<(String, u32)>) {
     }
 }
 
-/// What a file's mode has to be.
+/// The mode that a file has to have.
 fn wanted(path: &str) -> u32 {
     let begins = |places: &[&str]| places.iter().any(|place| path.starts_with(place));
     match () {

@@ -17,11 +17,11 @@ struct Scratch {
     script: String,
 }
 
-/// What a run left behind.
+/// The traces of a run.
 struct Ran {
-    /// What the agent said in all calls, each with its exit status at the end.
+    /// The messages of all calls of the agent, each with its exit status at the end.
     said: String,
-    /// What the commands in between printed.
+    /// The output of the commands in between.
     seen: String,
 }
 
@@ -288,7 +288,7 @@ fn a_machine_without_an_export_is_left_alone_and_nothing_is_said() {
 /// Programs are started with it.
 const NULL: &str = "touch dev/null && mount --bind /dev/null dev/null";
 
-/// What was written beside the exported modules.
+/// The files that were written beside the exported modules.
 const BUILD: &str = "cd /lib/modules/6.1 && ln -s /usr/src/headers build &&
     mkdir -p updates/dkms && echo built >updates/dkms/x.ko";
 

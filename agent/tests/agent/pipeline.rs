@@ -6,21 +6,21 @@ use std::collections::BTreeSet;
 const SEED: &str = "var/lib/cloud/seed/nocloud";
 const INSTANCE: &str = "var/lib/cloud/instances/i-1";
 
-/// How the lines of handlers begin.
+/// The beginnings of handlers' lines.
 const HANDLERS: [&str; 4] = ["hostname: ", "runcmd: ", "ssh_authorized_keys: ", "write_files: "];
 
-/// What was seen in user-data.
+/// The findings in user-data.
 #[derive(PartialEq, Eq, Debug, Default)]
 struct Seen {
     /// The steps of handlers.
     steps: BTreeSet<String>,
     /// The paths of scripts and boothooks.
     scripts: BTreeSet<String>,
-    /// What was dropped, and why.
+    /// The dropped parts with the reasons.
     dropped: BTreeSet<String>,
 }
 
-/// What a boot, `plan` and `validate` make of user-data.
+/// The results of a boot, `plan` and `validate` for user-data.
 struct Three {
     machine: Machine,
     boot: Seen,

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// What is sent for a request.
+/// The answer to a request.
 pub(crate) enum Reply {
     /// 200 with a body.
     Ok(Vec<u8>),
@@ -34,15 +34,15 @@ pub(crate) enum Reply {
     Redirect(String),
 }
 
-/// What is asked.
+/// A request.
 pub(crate) struct Request {
     /// GET or another.
     pub(crate) verb: String,
-    /// What follows the server's address.
+    /// The path behind the server's address.
     pub(crate) path: String,
     /// The other lines.
     pub(crate) headers: Vec<String>,
-    /// What follows them.
+    /// The body behind them.
     pub(crate) body: String,
 }
 
@@ -136,7 +136,7 @@ impl Server {
         format!("SOURCE=nocloud\nSEED_FROM={}\n", self.url("/"))
     }
 
-    /// How often a path was asked for.
+    /// The number of requests for a path.
     pub(crate) fn asked(&self, path: &str) -> usize {
         self.asked.lock().unwrap().iter().filter(|asked| *asked == path).count()
     }
@@ -152,7 +152,7 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap())
     }
 
-    /// What /etc/ssl/certs/ca-certificates.crt has to hold.
+    /// The content that /etc/ssl/certs/ca-certificates.crt has to have.
     pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }

@@ -31,7 +31,7 @@ fn script(machine: &Machine) -> String {
     machine.read(&format!("var/lib/cloud/instances/{}/scripts/part-001", instance(machine)))
 }
 
-/// What the kernel shows of SMBIOS strings.
+/// The SMBIOS strings as the kernel shows them.
 fn smbios(strings: &[&str]) -> String {
     let mut entry = String::from("\u{b}\u{5}\0\0\u{1}");
     for text in strings {
@@ -159,7 +159,7 @@ fn a_seed_whose_place_is_misspelt_still_names_the_machine() {
     }
 }
 
-/// What each of the ways says in which a seed reaches the agent.
+/// The messages of each way in which a seed reaches the agent.
 fn each_way(line: &str) -> [(&'static str, String); 3] {
     let keys = [("s=", "SEED_FROM="), ("h=", "LOCAL_HOSTNAME="), ("i=", "INSTANCE_ID=")];
     let mut file = String::from("SOURCE=nocloud\n");

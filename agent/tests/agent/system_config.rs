@@ -80,7 +80,7 @@ fn scripts_run_as_often_as_their_module_is_listed() {
     }
 }
 
-/// How often a run of the agent opens a file.
+/// The number of times that a run of the agent opens a file.
 #[track_caller]
 fn opened(machine: &Machine, words: &[&str], path: &str) -> usize {
     let (output, trace) = machine.traced(words, &["-e", "trace=open,openat,openat2"]);

@@ -91,7 +91,7 @@ fn set_up(semaphores: &str) -> Live {
     live
 }
 
-/// What a boot changes where it works.
+/// The changes that a boot makes where it works.
 const TOUCHED: [&str; 5] = [
     "etc/ssh/ssh_host_ed25519_key",
     "home/ann/.ssh/authorized_keys",

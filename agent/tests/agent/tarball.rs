@@ -46,7 +46,7 @@ pub(crate) fn tar(entries: &[Entry]) -> Vec<u8> {
     out
 }
 
-/// What a program makes of its input.
+/// A program's output for an input.
 pub(crate) fn through(words: &[&str], input: &[u8]) -> Vec<u8> {
     let (program, arguments) = words.split_first().unwrap();
     let mut command = Command::new(program);

@@ -19,7 +19,7 @@ fn server(answers: &'static [fn() -> Reply]) -> Server {
     })
 }
 
-/// What is there of the vendor's.
+/// The vendor's files that are there.
 fn kept(machine: &Machine) -> [bool; 4] {
     let config = machine.read(&format!("{INSTANCE}/vendor-cloud-config.txt"));
     let there = |name: &str| machine.mode(&format!("{INSTANCE}/{name}")) != 0;

@@ -1,4 +1,4 @@
-//! What stands where a seed's volume should be. Real volumes are in the VM tests: to mount one takes a kernel.
+//! Things that stand where a seed's volume should be. Real volumes are in the VM tests: to mount one takes a kernel.
 
 use crate::machine::Machine;
 

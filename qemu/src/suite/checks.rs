@@ -12,7 +12,7 @@ use crate::run::{Program, program};
 use crate::{packages, setup, workspace};
 
 /// Folders whose comments are read.
-const DOCUMENTED: &[&str] = &["agent/src", "crates", "tests", "qemu", "src"];
+const DOCUMENTED: &[&str] = &["agent", "crates", "tests", "qemu", "src"];
 
 /// First words of a comment that has no subject.
 const NO_SUBJECT: &[&str] = &["Whether ", "What ", "Which ", "How ", "Of ", "Has "];

@@ -2,7 +2,7 @@
 
 use super::{BIND, LOOK, SETTLED, Scratch};
 
-/// What happens to a call.
+/// The fate of a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fault {
     Error,
@@ -29,13 +29,13 @@ fn wherever_it_is_killed_the_next_call_settles_it() {
     }
 }
 
-/// Has the first of these calls go wrong, then the second, until a run makes no more of them.
+/// Makes the first of these calls go wrong, then the second, until a run makes no more of them.
 fn each_fault(call: &str, fault: Fault) {
     let clean = (1..=MOST).find(|count| !goes_wrong(call, *count, fault));
     assert!(clean.is_some_and(|count| count > 1), "{call}: no fault, or more than {MOST}: {clean:?}");
 }
 
-/// Whether there was such a call to go wrong.
+/// True if there was such a call to go wrong.
 fn goes_wrong(call: &str, count: usize, fault: Fault) -> bool {
     let what = match fault {
         Fault::Error => "error=ENOMEM",

@@ -4,7 +4,7 @@ use super::{BIND, COPY, LOOK, NULL, Scratch, exported_over};
 use crate::server::{Reply, Server};
 use crate::tarball::{file, sha256, tar};
 
-/// Has the tree of the running kernel on the network, in a namespace where that kernel is 6.1.
+/// Puts the tree of the running kernel on the network, in a namespace where that kernel is 6.1.
 fn on_the_network(scratch: Scratch) -> Scratch {
     let content = tar(&[file("lib/modules/6.1/a.ko", "the network\n")]);
     let digest = sha256(&content);

@@ -1,4 +1,5 @@
-//! What a source gives beside user-data and meta-data: templates know it, and files are where they are meant.
+//! The things that a source gives beside user-data and meta-data: templates know them, and files are where they are
+//! meant.
 
 use super::services::{amazon, imds, network_of};
 use super::*;
