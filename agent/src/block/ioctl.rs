@@ -1,4 +1,5 @@
-//! What only the kernel can do to partitions and to file systems that are in use. All unsafe code of the agent's library.
+//! Changes of partitions and file systems in use, which only the kernel can make. All unsafe code of the agent's
+//! library.
 #![allow(unsafe_code, reason = "these ioctls take structures that rustix does not know")]
 
 use anyhow::Result;

@@ -17,8 +17,8 @@ pub(crate) struct Mounted {
     pub(crate) access: Access,
 }
 
-/// What is mounted somewhere; `None` where nothing is, or nothing that has a device of this machine. A container's root is
-/// a directory of its host.
+/// The file system that is mounted somewhere; `None` where nothing is, or nothing that has a device of this machine. A
+/// container's root is a directory of its host.
 pub(crate) fn mounted_at(machine: &dyn Machine, point: &str) -> Result<Option<Mounted>> {
     let table = machine.text(MOUNTINFO)?.unwrap_or_default();
     let mounts = parse(&table);

@@ -1,4 +1,4 @@
-//! How large a file system is, by its superblock.
+//! The size of a file system, by its superblock.
 
 use anyhow::Result;
 use std::fs::File;
@@ -13,7 +13,7 @@ pub(crate) struct Superblock {
     pub(crate) length: u64,
 }
 
-/// What growing a file system takes beside its size.
+/// The kind of a file system, with the facts that growing it takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     /// ext2, ext3 and ext4.

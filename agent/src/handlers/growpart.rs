@@ -13,7 +13,7 @@ const DISABLED: &str = "etc/growroot-disabled";
 /// In a container, disks are its host's.
 const CONTAINER: &str = "run/systemd/container";
 
-/// What maps a device on another: the beginning of its UUID, and why it does not grow.
+/// Devices that are mapped on others: the beginning of the UUID, and why the device does not grow.
 const MAPPED: [(&str, &str); 2] = [
     ("LVM-", "it is a volume of LVM: name its partition here, and call pvresize and lvextend in runcmd"),
     ("CRYPT-", "it is encrypted, and cryptsetup resize wants its key"),

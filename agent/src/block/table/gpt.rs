@@ -114,7 +114,7 @@ impl Gpt {
     }
 }
 
-/// What lies behind one another is one write: between a header and its array, nothing may come.
+/// Neighbours become one write: between a header and its array, nothing may come.
 fn joined(writes: Vec<(u64, Vec<u8>)>) -> Vec<(u64, Vec<u8>)> {
     let mut whole: Vec<(u64, Vec<u8>)> = Vec::new();
     for (offset, bytes) in writes {

@@ -134,7 +134,7 @@ fn cylinders(sector: u64) -> [u8; 3] {
 
 /// A sector of the chain of logical partitions.
 struct Link {
-    /// Which it is.
+    /// Its number on the disk.
     at: u64,
     sector: Vec<u8>,
     /// The partition's number, place within the sector, and place on the disk.

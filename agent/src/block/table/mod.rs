@@ -23,7 +23,7 @@ impl Disk for std::fs::File {
     }
 }
 
-/// How a disk is divided.
+/// The sectors of a disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Geometry {
     /// Bytes in a sector.
@@ -56,7 +56,7 @@ pub(crate) struct Wanted {
     pub(crate) start: u64,
 }
 
-/// What growing a partition takes.
+/// The writes with which a partition grows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Grown {
     /// Bytes and their places, in the order in which they are written.

@@ -19,7 +19,7 @@ fn disk(table: &str, before: u64, after: u64) -> NamedTempFile {
     file
 }
 
-/// What a tool says of a disk.
+/// A tool's output about a disk.
 #[expect(
     clippy::disallowed_methods,
     reason = "the tools of the distribution make the tables, and read them back"
@@ -35,7 +35,7 @@ fn told(argv: &[&str], disk: &NamedTempFile, input: &str) -> String {
     told
 }
 
-/// What sfdisk reads back, a line for each partition.
+/// The partitions as sfdisk reads them back, a line for each.
 fn dump(disk: &NamedTempFile) -> Vec<String> {
     let path = disk.path().display().to_string();
     let dump = told(&["sfdisk", "--dump"], disk, "");
