@@ -76,10 +76,10 @@ impl Machine for Root {
     }
 
     fn superblock(&self, device: &str) -> Result<Option<Superblock>> {
-        match self.locate(&format!("dev/{device}"))? {
-            Some(device) => superblock::read(&File::open(format!("/proc/self/fd/{}", device.as_raw_fd()))?),
-            None => Ok(None),
-        }
+        let Some(device) = self.locate(&format!("dev/{device}"))? else { return Ok(None) };
+        // Whoever may not open it has no right to grow it, and may still ask for a plan or check a file.
+        let Ok(device) = File::open(format!("/proc/self/fd/{}", device.as_raw_fd())) else { return Ok(None) };
+        superblock::read(&device)
     }
 }
 
@@ -152,5 +152,19 @@ mod tests {
             assert_eq!(machine.link("etc/b").unwrap(), None);
             assert!(machine.has_program("tool").unwrap() && !machine.has_program("other").unwrap());
         }
+    }
+
+    #[test]
+    fn a_device_that_may_not_be_opened_says_nothing_of_its_file_system() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
+        let mut xfs = vec![0; 4096];
+        xfs[..16].copy_from_slice(b"XFSB\0\0\x10\0\0\0\0\0\0\0\x01\0");
+        root.write("dev/vda1", &xfs, 0o600).unwrap();
+        // Nobody can open a socket, not even root.
+        let _socket = std::os::unix::net::UnixListener::bind(directory.path().join("dev/vda2")).unwrap();
+        assert_eq!(root.superblock("vda1").unwrap().unwrap().length, 1 << 20);
+        assert_eq!(root.superblock("vda2").unwrap(), None);
+        assert_eq!(root.superblock("vda3").unwrap(), None);
     }
 }

@@ -34,10 +34,11 @@ pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
         return Ok(plan);
     }
     if root.access == Access::ReadOnly {
-        plan.idle.push(format!(
-            "the root is read-only, so its file system stays at {} MiB",
-            superblock.length >> 20
-        ));
+        // Images with a root that stays read-only do not ask for it.
+        if asked.is_some() {
+            let size = superblock.length >> 20;
+            plan.idle.push(format!("the root is read-only, so its file system stays at {size} MiB"));
+        }
         return Ok(plan);
     }
     plan.push(Step::GrowFileSystem { point: ROOT.into(), device: root.device, kind: root.kind });
@@ -89,10 +90,11 @@ mod tests {
         "]],
         );
         let read_only = ("proc/self/mountinfo", "20 1 8:1 / / ro - ext4 /dev/root rw\n");
+        check_on(&[read_only, NUMBER, SIZE, SMALL], plan, "a: b", "", expect![[""]]);
         check_on(
             &[read_only, NUMBER, SIZE, SMALL],
             plan,
-            "a: b",
+            "resize_rootfs: true",
             "",
             expect![[r"
             problem: the root is read-only, so its file system stays at 50 MiB
