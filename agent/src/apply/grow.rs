@@ -77,7 +77,7 @@ pub(super) fn file_system(point: &str, device: &str, root: &Root, report: &mut R
     let Err(error) = grown else { return Ok(()) };
     let [program, ..] = tool[..] else { return Err(error) };
     if !root.has_program(program)? {
-        return Err(error).with_context(|| format!("grow the {}", superblock.kind.name()));
+        return Err(error);
     }
     report.info(&format!("the kernel does not grow {point} ({error:#}): {program} is asked"));
     let argv: Vec<String> = tool.into_iter().map(str::to_owned).collect();

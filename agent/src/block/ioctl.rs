@@ -94,7 +94,7 @@ pub(crate) fn grow_btrfs(mount: &File, device: u64) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// As the kernel's headers have them, on all but the few machines that number directions in another way.
+    /// The kernel's headers have the same numbers, except on a few architectures.
     #[test]
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))]
     fn numbers_and_sizes_are_the_kernels() {

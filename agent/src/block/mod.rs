@@ -1,5 +1,6 @@
 //! Block devices as the kernel and udev name them, read through `Machine`.
 
+mod bytes;
 pub(crate) mod ioctl;
 mod mounted;
 mod names;
@@ -16,6 +17,14 @@ use anyhow::Result;
 
 /// All disks and partitions, by the kernel's names.
 pub(crate) const CLASS: &str = "sys/class/block";
+
+/// In a container, disks are its host's.
+const CONTAINER: &str = "run/systemd/container";
+
+/// True where the machine's disks are its own.
+pub(crate) fn owns_its_disks(machine: &dyn Machine) -> Result<bool> {
+    Ok(!machine.holds(CONTAINER)?)
+}
 
 /// Links that may follow each other on the way to a device.
 const MOST_LINKS: usize = 8;

@@ -3,7 +3,7 @@
 use super::kernel_name;
 use crate::machine::Machine;
 use anyhow::Result;
-use lifeboat_common::mounts::{Access, MOUNTINFO, at, parse};
+use lifeboat_common::mounts::{Access, MOUNTINFO, at, is_whole, parse};
 use std::path::Path;
 
 /// A mounted file system that is on one device.
@@ -23,12 +23,8 @@ pub(crate) fn mounted_at(machine: &dyn Machine, point: &str) -> Result<Option<Mo
     let table = machine.text(MOUNTINFO)?.unwrap_or_default();
     let mounts = parse(&table);
     let Some(mount) = at(point, &mounts) else { return Ok(None) };
-    let whole = |line: &&str| {
-        let mut fields = line.split(' ').skip(3);
-        (fields.next(), fields.next()) == (Some("/"), Some(point))
-    };
     // A btrfs's volumes have paths of their own.
-    if mount.kind != "btrfs" && !table.lines().any(|line| whole(&line)) {
+    if mount.kind != "btrfs" && !is_whole(&table, mount) {
         return Ok(None);
     }
     let by_number = machine.link(&format!("sys/dev/block/{}", mount.number))?;
@@ -53,15 +49,19 @@ mod tests {
                 "20 1 8:1 / / rw - ext4 /dev/root rw\n\
                  21 20 0:30 /@home /home rw - btrfs /dev/vdb1 rw\n\
                  22 20 8:1 /var/lib/x /bound ro - ext4 /dev/root rw\n\
-                 23 20 0:5 / /proc rw - proc proc rw\n",
+                 23 20 0:5 / /proc rw - proc proc rw\n\
+                 24 20 8:1 / /twice rw - ext4 /dev/root rw\n\
+                 25 24 8:1 /var/lib/y /twice rw - ext4 /dev/root rw\n\
+                 26 20 8:1 / /a\\040b rw - ext4 /dev/root rw\n",
             ),
             ("sys/dev/block/8:1", "-> ../../devices/pci0/block/sda/sda1"),
             ("sys/class/block/vdb1/partition", "1"),
         ]);
         let device = |point| mounted_at(&machine, point).unwrap().map(|mounted| mounted.device);
         assert_eq!(device("/").as_deref(), Some("sda1"));
+        assert_eq!(device("/a b").as_deref(), Some("sda1"));
         assert_eq!(device("/home").as_deref(), Some("vdb1"));
-        for point in ["/bound", "/proc", "/none"] {
+        for point in ["/bound", "/proc", "/none", "/twice"] {
             assert_eq!(device(point), None, "{point}");
         }
     }

@@ -1,5 +1,6 @@
 //! The size of a file system, by its superblock.
 
+use super::bytes::{u32_at, u64_at};
 use anyhow::Result;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -33,17 +34,6 @@ pub(crate) enum Kind {
     },
 }
 
-impl Kind {
-    /// The kernel's name.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ext { .. } => "ext4",
-            Self::Xfs { .. } => "xfs",
-            Self::Btrfs { .. } => "btrfs",
-        }
-    }
-}
-
 /// Where btrfs has its first superblock.
 const BTRFS_AT: u64 = 0x1_0000;
 
@@ -64,7 +54,7 @@ pub(crate) fn read(device: &File) -> Result<Option<Superblock>> {
 fn ext(bytes: &[u8]) -> Option<Superblock> {
     const AT: usize = 1024;
     const WIDE: u32 = 0x80;
-    let number = |offset: usize| Some(u32::from_le_bytes(bytes.get(AT + offset..)?.first_chunk().copied()?));
+    let number = |offset: usize| u32_at(bytes, AT + offset);
     if bytes.get(AT + 0x38..AT + 0x3a)? != [0x53, 0xef] {
         return None;
     }
@@ -89,9 +79,7 @@ fn btrfs(bytes: &[u8]) -> Option<Superblock> {
     if bytes.get(0x40..0x48)? != b"_BHRfS_M" {
         return None;
     }
-    let number =
-        |offset: usize| Some(u64::from_le_bytes(bytes.get(ITEM + offset..)?.first_chunk().copied()?));
-    Some(Superblock { kind: Kind::Btrfs { device: number(0)? }, length: number(8)? })
+    Some(Superblock { kind: Kind::Btrfs { device: u64_at(bytes, ITEM)? }, length: u64_at(bytes, ITEM + 8)? })
 }
 
 #[cfg(test)]

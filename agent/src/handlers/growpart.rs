@@ -1,7 +1,7 @@
 //! `growpart`: partitions grow to the end of their disk, on each boot. Without the key, the root's does.
 
 use super::HandlerFacts;
-use crate::block::{CLASS, Part, kernel_name, mounted_at, table};
+use crate::block::{CLASS, Part, kernel_name, mounted_at, owns_its_disks, table};
 use crate::machine::Machine;
 use crate::plan::{HandlerPlan, Step};
 use crate::yaml::{Mapping, Value};
@@ -9,9 +9,6 @@ use anyhow::Result;
 
 /// The image's word that nothing grows.
 const DISABLED: &str = "etc/growroot-disabled";
-
-/// In a container, disks are its host's.
-const CONTAINER: &str = "run/systemd/container";
 
 /// Devices that are mapped on others: the beginning of the UUID, and why the device does not grow.
 const MAPPED: [(&str, &str); 2] = [
@@ -72,7 +69,7 @@ fn is_on(asked: Option<&Mapping>, plan: &mut HandlerPlan) -> bool {
 
 fn is_disabled(asked: Option<&Mapping>, facts: &HandlerFacts<'_>) -> Result<bool> {
     let ignored = asked.and_then(|asked| asked.get("ignore_growroot_disabled")).is_some_and(Value::is_on);
-    Ok((!ignored && facts.machine.holds(DISABLED)?) || facts.machine.holds(CONTAINER)?)
+    Ok((!ignored && facts.machine.holds(DISABLED)?) || !owns_its_disks(facts.machine)?)
 }
 
 fn devices(asked: Option<&Mapping>, plan: &mut HandlerPlan) -> Vec<String> {

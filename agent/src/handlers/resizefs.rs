@@ -2,7 +2,7 @@
 
 use super::HandlerFacts;
 use super::growpart;
-use crate::block::{disk_length, mounted_at, table};
+use crate::block::{disk_length, mounted_at, owns_its_disks, table};
 use crate::plan::{HandlerPlan, Step};
 use crate::yaml::Value;
 use anyhow::Result;
@@ -10,15 +10,12 @@ use lifeboat_common::mounts::Access;
 
 const ROOT: &str = "/";
 
-/// In a container, disks are its host's.
-const CONTAINER: &str = "run/systemd/container";
-
 pub(super) fn plan(facts: &HandlerFacts<'_>) -> Result<HandlerPlan> {
     let mut plan = HandlerPlan::default();
     let asked = facts.config.get("resize_rootfs").filter(|asked| **asked != Value::Null);
     // `noblock` is on: the kernel needs no time that anybody could wait for.
     let is_on = asked.is_none_or(|asked| asked.is_on() || asked.as_str() == Some("noblock"));
-    if !is_on || facts.machine.holds(CONTAINER)? {
+    if !is_on || !owns_its_disks(facts.machine)? {
         return Ok(plan);
     }
     let Some(root) = mounted_at(facts.machine, ROOT)? else { return Ok(plan) };

@@ -56,8 +56,16 @@ pub fn superblock_access(table: &str, mount: &Mount) -> Access {
 
 /// The options of a mount's file system; empty for what is not in the table.
 pub fn superblock_options<'a>(table: &'a str, mount: &Mount) -> &'a str {
-    let line = table.lines().rev().find(|line| parse_line(line).as_ref() == Some(mount));
-    line.and_then(|line| line.split_once(" - ")?.1.split(' ').nth(2)).unwrap_or_default()
+    line_of(table, mount).and_then(|line| line.split_once(" - ")?.1.split(' ').nth(2)).unwrap_or_default()
+}
+
+/// True if a mount shows its file system from the top, and no directory of it.
+pub fn is_whole(table: &str, mount: &Mount) -> bool {
+    line_of(table, mount).and_then(|line| line.split(' ').nth(3)) == Some("/")
+}
+
+fn line_of<'a>(table: &'a str, mount: &Mount) -> Option<&'a str> {
+    table.lines().rev().find(|line| parse_line(line).as_ref() == Some(mount))
 }
 
 // See proc_pid_mountinfo(5): a variable number of fields ends with a lone `-`.

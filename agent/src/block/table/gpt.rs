@@ -1,7 +1,7 @@
 //! GPT: a header and an array of entries at the disk's start, and both once more at its end.
 
-use super::bytes::{put, u32_at, u64_at};
 use super::{Disk, Geometry, Grown, SLACK, Wanted, mbr};
+use crate::block::bytes::{put, u32_at, u64_at};
 use anyhow::{Context, Result, bail};
 
 const SIGNATURE: &[u8] = b"EFI PART";

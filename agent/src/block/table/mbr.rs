@@ -1,7 +1,7 @@
 //! MBR: four entries in the first sector. Logical partitions are in a chain of sectors within an extended one.
 
-use super::bytes::{put, u16_at, u32_at};
 use super::{Disk, Geometry, Grown, SLACK, Wanted};
+use crate::block::bytes::{put, u16_at, u32_at};
 use anyhow::{Context, Result, bail};
 
 const TABLE: usize = 446;
@@ -134,7 +134,7 @@ fn cylinders(sector: u64) -> [u8; 3] {
 
 /// A sector of the chain of logical partitions.
 struct Link {
-    /// Its number on the disk.
+    /// The sector's number on the disk.
     at: u64,
     sector: Vec<u8>,
     /// The partition's number, place within the sector, and place on the disk.

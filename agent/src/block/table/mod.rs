@@ -1,13 +1,12 @@
 //! Partition tables as bytes: what has to be written so that a partition grows. Nothing here touches a disk.
 
-mod bytes;
 mod gpt;
 mod mbr;
 #[cfg(test)]
 mod tests;
 
+use super::bytes::u16_at;
 use anyhow::{Context, Result, bail};
-use bytes::u16_at;
 
 /// A disk to read.
 pub(crate) trait Disk {

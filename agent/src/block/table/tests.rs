@@ -1,3 +1,5 @@
+//! Tables made by the distribution's tools grow, and the tools read them back.
+
 use super::*;
 use std::fs::File;
 use std::io::Write;
@@ -68,7 +70,7 @@ type Case = (&'static str, u32, u64, u64, Option<u64>);
 const CASES: &[Case] = &[
     // The last partition, with the copy of the GPT at the end.
     ("label: gpt\nstart=4MiB, size=20MiB\n", 1, 4, 20, Some(91)),
-    // As images of clouds are divided: the first is the last.
+    // Cloud images have partition 1 behind 14 and 15.
     (
         "label: gpt\n14 : start=1MiB, size=1MiB\n15 : start=2MiB, size=8MiB\n1 : start=10MiB, size=20MiB\n",
         1,
